@@ -7,14 +7,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import sympy
-from sympy import Integral, Rational, atan, cos, exp, oo, sin
+from sympy import Integral, Rational, atan, cos, exp, log, oo, sin
 
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Limit, Total, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose
 from theory_jax.lectures.lemmas.signed_rank_one import rotation
 from theory_jax.lectures.lemmas.tangent import tangent
+from theory_jax.lectures.state_space._diagonal import (
+    UNIT,
+    a_quarter_of_a_turn,
+    all_at_once_and_step_by_step,
+    cells_and_frequencies,
+    modes_of,
+    two_inputs,
+)
 from theory_jax.state_space.diagonal import KINDS, diagonal_kernel, diagonal_step, initial_eigenvalues, state_space_layer
 
 derivation = Derivation(
@@ -25,21 +35,19 @@ derivation = Derivation(
         "Gupta, Gu & Berant 2022, Diagonal state spaces are as effective as structured state spaces",
         "Gu, Gupta, Goel & Re 2022b, On the parameterization and initialization of diagonal state space models",
     ),
-    question="Only the kernel of a linear system matters for its output. Which systems with a diagonal matrix suffice, what does "
-    "a layer of them compute, and at which frequencies should it begin?",
+    question="A layer with a dense matrix takes powers of it, and an optimizer can push its eigenvalues out of the stable "
+    "region, where long sequences overflow. Yet only the kernel of a linear system matters for its output. Which systems "
+    "with a diagonal matrix suffice, what does a layer of them compute, and at which frequencies should it begin?",
     setting=(
-        r"A real system of $2M$ states with a matrix of $2M$ different eigenvalues, none of them real, is diagonal in the "
-        r"coordinates of its eigenvectors. Its eigenvalues are $M$ pairs $A_m = -\sigma_m + i\omega_m$ and $\overline{A_m}$. The "
-        r"input enters every mode with $B_m = 1$; the output reads it with $C_m$, and its conjugate with $\overline{C_m}$.",
-        r"$\sigma_m = e^{\mathrm{log\_negative\_real}}$ and $\Delta = e^{\mathrm{log\_step}}$ are positive, whatever the "
+        "A real system of $2M$ states with a matrix of $2M$ different eigenvalues, none of them real, is diagonal in the "
+        r"coordinates of its eigenvectors. They are $M$ pairs of an $A_m$, $-\sigma_m + i\omega_m$, and its "
+        r"conjugate. The input enters every mode with the weight 1; the output reads it with $C_m$, and its conjugate "
+        r"with $\overline{C_m}$.",
+        r"The damping $\sigma_m$ and the step $\Delta$ are the exponentials of parameters, and so positive, whatever the "
         r"parameters are. During a step of length $\Delta$ the input is held, and the current input acts at once.",
         r"The kernel is the sum of what the modes contribute. The chains about it treat one mode, with real numbers $\lambda$ "
         r"and $c$: their sides are analytic in both, so that they are equal for complex numbers, too.",
     ),
-    answer=r"Modes in conjugate pairs give a real kernel, $K_l = 2\,\mathrm{Re} \sum_m C_m g_m e^{\Delta A_m l}$: the impulse "
-    r"response of the continuous system, integrated over one step. No power of a matrix is taken, and no parameter makes it "
-    r"unstable. The normal part of HiPPO-LegS has frequencies that solve an equation of arctangents; the large "
-    r"ones are near $N^2 / (\pi (2j+1))$, which S4D-Inv takes for all.",
     limits=(
         "Matrices without enough eigenvectors: they are limits of diagonalizable ones, and their kernels limits of such kernels.",
         "That a diagonal model trains as well as one with the low-rank part of LegS; it has that kernel only in the limit of "
@@ -55,7 +63,7 @@ for written, meaning, code in (
     ("C_m", "what the output reads of a mode", "output_weights"),
     ("x_m", "the state of a mode", "state"),
     ("A_m", r"its eigenvalue, $-\sigma_m + i\omega_m$", ""),
-    ("i", r"the imaginary unit, $i^2 = -1$", ""),
+    ("i", "the imaginary unit", ""),
     ("u_t", "the input of a step", "inputs"),
     ("y_t", "the output", ""),
 ):
@@ -69,9 +77,9 @@ derivation.say(
 
 @derivation.symbolic(
     r"C_m x_m + \overline{C_m}\,\overline{x_m} = 2\,\mathrm{Re}(C_m x_m)",
-    because=r"A number plus its conjugate is twice its real part: with $C_m = \alpha + i\beta$ and $x_m = \xi + i\eta$ it is "
-    r"$2(\alpha\xi - \beta\eta)$. In these real coordinates $e^{\Delta A_m}$ is a rotation by $\Delta\omega$ that shrinks by "
-    r"$e^{-\Delta\sigma}$, which is compared, too. For all modes, states and weights.",
+    because=r"A number plus its conjugate is twice its real part: with $\alpha + i\beta$ for $C_m$ and $\xi + i\eta$ for "
+    r"$x_m$ it is $2(\alpha\xi - \beta\eta)$. In these real coordinates $e^{\Delta A_m}$ is a rotation by $\Delta\omega$ "
+    r"that shrinks by $e^{-\Delta\sigma}$, which is compared, too. For all modes, states and weights.",
 )
 def half_of_the_modes():
     unit = sympy.I
@@ -99,20 +107,21 @@ response = derivation.define(r"h(\tau)", c * exp(lam * tau), "the response of th
 kernel = derivation.define("K_l", c * gain * exp(step * lam * l), "its kernel", "diagonal_kernel")
 
 derivation.say(
-    r"From rest, $x_t = e^{\Delta A} x_{t-1} + g u_t$ unrolls to a convolution with $K_l = \sum C g\, e^{\Delta A l}$ "
-    r"(recurrence as convolution), where $g$ is the gain of the hold (discretization). What does one mode contribute to it?"
+    r"From rest, the recurrence of $x_t$ with $e^{\Delta A} x_{t-1} + g u_t$ unrolls to a convolution with the sums of $C "
+    r"g\, e^{\Delta A l}$ (recurrence as convolution), where $g$ is the gain of the hold (discretization). What does one "
+    "mode contribute to it?"
 )
 cells = derivation.chain(
     "The kernel is the impulse response, summed over one step",
     kernel,
     equals(
         times(c, exp(step * lam * l), Integral(exp(lam * s), (s, 0, step))),
-        r"$g$ is the integral of $e^{\lambda s}$ over a step, as $\lambda \ne 0$",
+        prose("{gain}", gain=holds(Integral(exp(lam * s), (s, 0, step)), "=", gain)),
         wrong={"the step in place of the integral (Euler)": c * exp(step * lam * l) * step},
     ),
     equals(
         Integral(response, (tau, step * l, step * (l + 1))),
-        r"the exponential joins the other under the integral: $\tau = \Delta l + s$",
+        r"the exponential joins the other under the integral, where $\tau$ is $\Delta l + s$",
         wrong={
             "the step before": Integral(response, (tau, step * (l - 1), step * l)),
             "the value at its beginning": step * c * exp(lam * step * l),
@@ -120,9 +129,9 @@ cells = derivation.chain(
         },
     ),
     central=True,
-    so=r"So the parameters describe a function of continuous time, $2\,\mathrm{Re} \sum_m C_m e^{A_m\tau}$ in all, and the step "
-    r"says how finely it is read. The columns $e^{\Delta A_m l}$, $l = 0, 1, \dots$, are a Vandermonde matrix: $O(LM)$ "
-    r"operations a channel, and no power of a matrix.",
+    so=r"So the parameters describe a function of continuous time, $2\,\mathrm{Re} \sum_m C_m e^{A_m\tau}$ in all, and the "
+    r"step says how finely it is read. The columns $e^{\Delta A_m l}$, for $l$ from 0 on, are a Vandermonde matrix: $O(LM)$ "
+    "operations a channel, and no power of a matrix.",
 )
 derivation.chain(
     "At half of the step the kernel has twice the resolution",
@@ -161,24 +170,43 @@ T = derivation.number("T", "a time that goes to infinity", positive=True)
 derivation.chain(
     "... and of an endless kernel to the gain at frequency zero",
     Limit((exp(-sigma * T) - 1) / (-sigma), T, oo),
-    equals(1 / sigma, r"$e^{-\sigma T} \to 0$, since the real part is negative", wrong={"the sign": -1 / sigma, "no limit": 0}),
+    equals(
+        1 / sigma,
+        prose("{forgotten}, since the real part is negative", forgotten=holds(Limit(exp(-sigma * T), T, oo), "=", 0)),
+        wrong={"the sign": -1 / sigma, "no limit": 0},
+    ),
     role="lemma",
-    so=r"$\sum_l K_l = -c/\lambda$ for one mode, and for all of them $2\,\mathrm{Re} \sum_m (-C_m / A_m)$: the steady state of "
-    r"a constant input of 1.",
+    so=r"The sum of all $K_l$ is $-c/\lambda$ for one mode, and for all of them $2\,\mathrm{Re} \sum_m (-C_m / A_m)$: the "
+    "steady state of a constant input of 1.",
 )
 omega = derivation.number(r"\omega", "its frequency", "imaginary")
 factor = exp(-step * sigma)
-derivation.chain(
+squared_size = plus((factor * cos(step * omega)) ** 2, (factor * sin(step * omega)) ** 2)
+derivation.answer = prose(
+    r"Modes in conjugate pairs give a real kernel, the sum of $2\,\mathrm{Re}\, C_m g_m e^{\Delta A_m l}$: the impulse "
+    "response of the continuous system, integrated over one step, {cell} for one mode. No power of a matrix is taken, and no "
+    "parameter makes it unstable, since a step multiplies the squared size of a mode by {size}. The normal part of "
+    r"HiPPO-LegS has frequencies that solve an equation of arctangents; the large ones are near $N^2 / (\pi (2j+1))$, which "
+    r"S4D-Inv takes for all, less $N / \pi$.",
+    cell=holds(
+        kernel, "=", Integral(response, (tau, step * l, step * (l + 1))), wrong={"its beginning": step * c * exp(lam * step * l)}
+    ),
+    size=holds(squared_size, "=", exp(-2 * step * sigma), named=True, wrong={"not squared": exp(-step * sigma)}),
+)
+stable = derivation.chain(
     "Every mode is stable, whatever its parameters",
-    1 / plus((factor * cos(step * omega)) ** 2, (factor * sin(step * omega)) ** 2),
+    1 / squared_size,
     equals(
         exp(2 * step * sigma),
-        r"$\cos^2 + \sin^2 = 1$: the frequency turns the state, and does not change its size",
+        prose(
+            "{one}: the frequency turns the state, and does not change its size",
+            one=holds(plus(cos(step * omega) ** 2, sin(step * omega) ** 2), "=", 1),
+        ),
         wrong={"unstable": exp(-2 * step * sigma)},
     ),
     equals(
         plus(1, 2 * step * sigma, tangent.at(exp(2 * step * sigma))),
-        r"$t = 1 + \log t + (t - 1 - \log t)$ at $t = e^{2\Delta\sigma}$",
+        "a number is 1 plus its logarithm, plus the gap of its logarithm below the tangent",
     ),
     at_least(
         1 + 2 * step * sigma,
@@ -186,9 +214,13 @@ derivation.chain(
         dropping=tangent.at(exp(2 * step * sigma)),
         wrong={"twice the slope": 1 + 4 * step * sigma},
     ),
-    so=r"The first line is $|e^{\Delta A}|^{-2}$, so $|e^{\Delta A}| < 1$ for every real parameter: an optimizer cannot leave "
-    r"the stable region, because the region is the whole space. A mode is forgotten after a time of $1/\sigma$, that is "
-    r"$1/(\Delta\sigma)$ steps.",
+    so=prose(
+        r"The first line is $|e^{\Delta A}|^{-2}$, so the size is {size} and {below} for every real parameter: an optimizer "
+        "cannot leave the stable region, because the region is the whole space. A mode falls to $1/e$ in the time "
+        r"$1/\sigma$, that is in $1/(\Delta\sigma)$ steps.",
+        size=factor,
+        below=holds(factor, "<", 1),
+    ),
 )
 
 m = derivation.index("m", "one of the $M$ pairs")
@@ -205,7 +237,7 @@ derivation.chain(
     plus(times(-sigmas, gamma), -times(omegas, delta)),
     equals(
         shrinks * cos(step * omegas) - 1,
-        r"the real part of $A_m g_m = e^{\Delta A_m} - 1$, with $g_m = \gamma_m + i\delta_m$",
+        r"the real part of $A_m g_m$, which is $e^{\Delta A_m} - 1$, with $\gamma_m + i\delta_m$ for $g_m$",
         wrong={"sine for cosine": shrinks * sin(step * omegas) - 1},
     ),
     role="lemma",
@@ -228,7 +260,7 @@ def _in_real_numbers(lag, gains=(gamma, delta), rate=step * omegas):
 
 
 def _kernel_at(lag, **modes):
-    return diagonal_kernel(*_modes(**modes), length=6)[0, round(float(lag))]
+    return diagonal_kernel(*modes_of(**modes), length=6)[0, round(float(lag))]
 
 
 _MODES = {"real": [a], "imaginary": [b], "sigma": [sigmas], "omega": [omegas], "step": [step]}
@@ -255,7 +287,7 @@ after = (
 
 
 def _stepped(x, y, u, **modes):
-    return diagonal_step(jnp.array([[u]]), jax.lax.complex(x, y)[None, None], *_modes(**modes))[0]
+    return diagonal_step(jnp.array([[u]]), jax.lax.complex(x, y)[None, None], *modes_of(**modes))[0]
 
 
 derivation.bridge(
@@ -274,7 +306,7 @@ skip = derivation.number("D", "what the output reads of the input directly", "sk
 
 
 def _last_of_layer(inputs, skip, **modes):
-    return state_space_layer(inputs, *_modes(**modes), skip)[0, 0, -1]
+    return state_space_layer(inputs, *modes_of(**modes), skip)[0, 0, -1]
 
 
 derivation.bridge(
@@ -290,32 +322,19 @@ derivation.bridge(
 )
 
 
-@derivation.numeric(
+derivation.numeric(
     r"y_t = (K*u)_t + D u_t = 2\,\mathrm{Re} \sum_m C_m x_m + D u_t",
-    because="Two channels of three modes, 20 inputs: all at once by FFT, and step by step. Train with the first, sample with the "
-    "second.",
-)
-def all_at_once_and_step_by_step():
-    rng = np.random.default_rng(0)
-    modes = _modes(*rng.normal(size=(2, 2, 3)), rng.uniform(0.3, 2.0, (2, 3)), rng.normal(size=(2, 3)), rng.uniform(0.1, 0.5, 2))
-    signal, direct = jnp.array(rng.normal(size=(1, 2, 20))), jnp.array([0.5, -1.0])
-    state, outputs = jnp.zeros((1, 2, 3), complex), []
-    for t in range(20):
-        output, state = diagonal_step(signal[:, :, t], state, *modes)
-        outputs.append(output + direct * signal[:, :, t])
-    kernels = diagonal_kernel(*modes, length=20)
-    circular = jnp.fft.irfft(jnp.fft.rfft(signal) * jnp.fft.rfft(kernels), 20) + direct[:, None] * signal
-    return Sides(
-        left=jnp.stack(outputs, axis=-1), right=state_space_layer(signal, *modes, direct), wrong={"without padding": circular}
-    )
+    because="Two channels of three modes, 20 inputs: all at once by FFT, and step by step. Train with the first, sample with "
+    "the second.",
+)(all_at_once_and_step_by_step)
 
 
 derivation.say(
-    r"Where should the frequencies begin? HiPPO's LegS remembers a whole past by projection. Its matrix is a normal one, with "
+    "Where should the frequencies begin? HiPPO's LegS remembers a whole past by projection. Its matrix is a normal one, with "
     r"the real part $-\frac12$, minus one of rank one. Without the latter it has $N$ eigenvalues $-\frac12 + i\omega$, where "
-    r"$i\omega$ are the eigenvalues of the skew matrix with the entries $-\frac12 s_n s_k$, $n > k$, $s_n^2 = 2n + 1$. By the "
-    r"lemma on signed rank-one matrices, with $q_n = n + \frac12$, there is one positive frequency $\omega_j$ for each $j < "
-    r"\frac{N-1}2$."
+    r"$i\omega$ are the eigenvalues of the skew matrix with the entries $-\sqrt{(n + \frac12)(k + \frac12)}$ below the "
+    r"diagonal. By the lemma on signed rank-one matrices, with $n + \frac12$ for $q_n$, there is one positive frequency "
+    r"$\omega_j$ for each $j$ below $\frac{N-1}2$."
 )
 states = derivation.number("N", "the number of states", "order", positive=True, integer=True)
 q = derivation.number("q", r"$n + \frac12$ of a row", positive=True)
@@ -325,7 +344,7 @@ derivation.symbol("n", "a row of the skew matrix")
 
 @derivation.numeric(
     r"\sum_n \arctan \frac{n + \frac12}{\omega_j} = \frac\pi2 + \pi j",
-    because="The eight frequencies that the code finds for $N = 16$, the largest first.",
+    because="The eight frequencies that the code finds for 16 states, the largest first.",
     uses=(rotation,),
 )
 def phases_of_the_codes_frequencies():
@@ -338,19 +357,19 @@ def phases_of_the_codes_frequencies():
 derivation.chain(
     "A large frequency sees only the sum of the rows",
     Limit(times(w, atan(q / w)), w, oo),
-    equals(q, r"$\arctan\varepsilon = \varepsilon + O(\varepsilon^3)$", wrong={"nothing": 0}),
+    equals(q, "the arc tangent of a small number is that number, but for its third power", wrong={"nothing": 0}),
     role="lemma",
 )
-derivation.chain(
+rows = derivation.chain(
     "... which is half of the square of their number",
     plus(states**2 / 2, states + Rational(1, 2)),
     equals(
         (states + 1) ** 2 / 2,
-        r"$\sum_{n<N} (n + \frac12) = \frac{N^2}2$ holds for $N = 0$, and one row more keeps it",
+        r"the sum of $n + \frac12$ over $N$ rows is $\frac{N^2}2$ without any, and one row more keeps it",
         wrong={"N (N + 1) / 2": (states + 1) * (states + 2) / 2},
     ),
     role="lemma",
-    so=r"So $\omega_j (\frac\pi2 + \pi j) \approx \frac{N^2}2$, that is $\omega_j \approx \frac{N^2}{\pi (2j + 1)}$. S4D-Inv is "
+    so=r"So $\omega_j (\frac\pi2 + \pi j)$ is about $\frac{N^2}2$, and $\omega_j$ about $\frac{N^2}{\pi (2j + 1)}$. S4D-Inv is "
     r"this minus $\frac N\pi$, which brings the slow frequencies close to zero. S4D-Lin, $\pi n$, is a Fourier "
     r"series instead.",
 )
@@ -358,7 +377,7 @@ derivation.chain(
 
 @derivation.numeric(
     r"\omega_n + \frac N\pi = \frac{N^2}{\pi (2n + 1)}",
-    because="The 32 inverse frequencies of the code for $N = 64$, shifted back.",
+    because="The 32 inverse frequencies of the code for 64 states, shifted back.",
     role="remark",
 )
 def inverse_frequencies():
@@ -367,48 +386,37 @@ def inverse_frequencies():
     return Sides(left=frequencies + 64 / np.pi, right=right, wrong={"the number of pairs for that of states": right / 4})
 
 
-EXAMPLE = jnp.array([[complex(-np.log(2), np.pi / 2)]])  # e^A = i/2, and C = A
-UNIT = np.array([1.0])
+derivation.algorithm(
+    "A diagonal layer: all at once in training, step by step in generation",
+    do(r"begin with the damping $\frac12$ and frequencies of LegS, S4D-Inv or S4D-Lin", initial_eigenvalues, by=rows),
+    do(r"$A_m \leftarrow -\sigma_m + i \omega_m$, $g_m \leftarrow (e^{\Delta A_m} - 1) / A_m$", by=stable),
+    do(r"train: $K_l \leftarrow 2\,\mathrm{Re} \sum_m C_m g_m e^{\Delta A_m l}$ for all lags $l$", diagonal_kernel, by=cells),
+    do(r"$y \leftarrow K * u + D u$, by Fourier transforms", state_space_layer, by=cells),
+    do(r"generate: $x \leftarrow 0$; for each input: $x_m \leftarrow e^{\Delta A_m} x_m + g_m u$ for all $m$"),
+    do(r"$y \leftarrow 2\,\mathrm{Re} \sum_m C_m x_m + D u$", diagonal_step, by=cells, indent=1),
+)(two_inputs)
 
 
-def _example(length, step=1.0):
-    return diagonal_kernel(EXAMPLE, jnp.log(step * UNIT), jnp.log(-EXAMPLE.real), EXAMPLE.imag, length=length)[0]
+derivation.example(
+    r"One pair with $\frac i2$ for $e^{A}$, that is $-\ln 2 + \frac{i\pi}2$ for $A$, read with $A$ for $C$, at the step 1. "
+    r"By hand: $C g$ is $\frac i2 - 1$, so $K_l$ is $2\,\mathrm{Re}[(\frac i2 - 1)(\frac i2)^l]$."
+)(a_quarter_of_a_turn)
 
 
-@derivation.example(
-    r"One pair with $e^{A} = \frac i2$, i.e. $A = -\ln 2 + \frac{i\pi}2$, read with $C = A$, at $\Delta = 1$. By hand: $C g = "
-    r"\frac i2 - 1$, so $K_l = 2\,\mathrm{Re}[(\frac i2 - 1)(\frac i2)^l]$."
-)
-def a_quarter_of_a_turn():
-    yield "K", _example(5), "(-2, -1/2, 1/2, 1/8, -1/8)"
-    yield r"K \text{ at half of the step}", _example(4, 0.5), "(-1.0, -1.0, -0.5, 0.0)"
-    yield r"\sum_l K_l = 2\,\mathrm{Re}(-C/A)", _example(200).sum(), "-2"
-    yield r"2\,\mathrm{Re}(C\Delta), \text{ Euler's } K_0", 2 * EXAMPLE.real[0, 0], "-1.386"
-
-
-@derivation.figure(
+derivation.figure(
     r"Left: the impulse response of the example; each entry of its kernel is the area over one step. Right: the frequencies of "
-    r"LegS at $N = 64$, and where S4D-Inv and S4D-Lin begin.",
+    r"LegS with 64 states, and where S4D-Inv and S4D-Lin begin.",
     panels=2,
-)
-def cells_and_frequencies(left, right):
-    times_, entries = np.linspace(0, 5, 201), np.asarray(_example(5))
-    left.plot(times_, 2 * (EXAMPLE[0, 0] * np.exp(EXAMPLE[0, 0] * times_)).real, label=r"$h(\tau)$")
-    left.bar(np.arange(5) + 0.5, entries, width=1.0, alpha=0.3, edgecolor="gray", label="$K_l$")
-    left.set(xlabel=r"time $\tau$, in steps", ylabel="response")
-    left.legend()
-    for kind, words in (("legs", "LegS, normal part"), ("inverse", "S4D-Inv"), ("linear", "S4D-Lin")):
-        frequencies = np.sort(np.asarray(initial_eigenvalues(order=64, kind=kind).imag))[::-1]
-        right.semilogy(np.arange(1, 33), np.maximum(frequencies, 0.1), label=words)
-    right.set(xlabel="mode, the fastest first", ylabel="frequency")
-    right.legend()
+)(cells_and_frequencies)
 
 
 @derivation.exercise(
-    r"A pair with $\omega = 0$, $C = \frac12$ and $\Delta\sigma = \ln 2$ at $\Delta = 1$: what is its kernel, and what does it "
-    r"sum to?",
-    r"$K_l = \frac{1}{2 \ln 2} 2^{-l}$, i.e. 0.7213 and then halves of it; the sum is $1/\ln 2 = 1.4427$. It is a running mean "
-    r"that forgets.",
+    r"A pair with the frequency 0, the weight $\frac12$ and the damping $\ln 2$, at the step 1: what is its kernel, and what "
+    "does it sum to?",
+    prose(
+        r"$K_l$ is {twice}: 0.7213 and then halves of it; the sum is $1/\ln 2$, or 1.4427. It is a mean that forgets.",
+        twice=holds(2 * kernel, "=", 2 ** (-l) / (2 * log(2)), when={lam: -log(2), c: Rational(1, 2), step: 1}, named=True),
+    ),
 )
 def a_running_mean():
     kernel = diagonal_kernel(
@@ -419,8 +427,8 @@ def a_running_mean():
 
 
 @derivation.exercise(
-    r"What are the frequencies of LegS at $N = 4$, the roots of $\omega^4 - \frac{43}2 \omega^2 + \frac{105}{16}$?",
-    r"$\omega^2 = \frac{21.5 \pm \sqrt{436}}2$: 0.5565 and 4.6033.",
+    r"What are the frequencies of LegS with four states, the roots of $\omega^4 - \frac{43}2 \omega^2 + \frac{105}{16}$?",
+    r"Their squares are $\frac{21.5 \pm \sqrt{436}}2$: 0.5565 and 4.6033.",
 )
 def four_states():
     slow, fast = initial_eigenvalues(order=4, kind="legs").imag
@@ -429,8 +437,8 @@ def four_states():
 
 
 @derivation.exercise(
-    r"The next term of the largest frequency is $\omega_0 \approx \frac{N^2}\pi - \frac\pi6$. How well do both terms do at $N = "
-    r"64$, and what do S4D-Inv and S4D-Lin have there?",
+    r"With the next term the largest frequency is about $\frac{N^2}\pi - \frac\pi6$. How well do one and both terms do for "
+    "64 states, and what do S4D-Inv and S4D-Lin have there?",
     r"1303.797 and 1303.274, where LegS has 1303.274. S4D-Inv begins at 1283.4, S4D-Lin ends at 97.4.",
 )
 def the_largest_frequency():
@@ -440,9 +448,3 @@ def the_largest_frequency():
     yield legs, "1303.274"
     yield inverse, "1283.4"
     yield linear, "97.4"
-
-
-def _modes(real, imaginary, sigma, omega, step):
-    """The parameters of one channel a row."""
-    weights = jax.lax.complex(jnp.asarray(real), jnp.asarray(imaginary))
-    return weights, jnp.log(step), jnp.log(sigma), jnp.asarray(omega)
