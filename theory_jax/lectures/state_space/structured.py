@@ -152,7 +152,7 @@ def eigenvectors_are_monomials():
 
 derivation.say(
     r"In the coordinates of $V$ everything is diagonal but $p p^*$. To apply $(g - \Lambda + p p^*)^{-1}$, guess that the one "
-    r"number $\alpha = p^* x$ of the solution $x$ is known."
+    r"number $\alpha$ is known, which is $p^* x$ of the solution $x$."
 )
 derivation.symbol(r"\Lambda", "the diagonal matrix of the eigenvalues", "eigenvalues")
 rate = derivation.numbers(r"\lambda", n, "an eigenvalue of the normal part", "eigenvalues")
