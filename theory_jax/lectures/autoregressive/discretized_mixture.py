@@ -6,8 +6,7 @@ The lecture on the functions of theory_jax/autoregressive/discretized_mixture.py
 import jax
 import jax.numpy as jnp
 import numpy as np
-import sympy
-from sympy import Rational, exp, log
+from sympy import KroneckerDelta, Rational, exp, log
 
 from theory_jax.autoregressive.discretized_mixture import (
     discretized_logistic_log_prob,
@@ -18,6 +17,17 @@ from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Slope, Total, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
+from theory_jax.lectures.autoregressive._cells_of_levels import (
+    SCALE,
+    a_level_and_three_samples,
+    cells_and_tails,
+    corrections_of_the_density,
+    far_cells,
+    levels_at_the_edges,
+    sums_over_levels,
+)
 from theory_jax.lectures.lemmas.gibbs import gibbs
 
 derivation = Derivation(
@@ -30,20 +40,18 @@ derivation = Derivation(
         "autoregressive flow",
         "Devroye 1986, Non-uniform random variate generation",
     ),
-    question="Pixels and samples of sound are integers, and neighboring integers mean nearly the same. How does a continuous law "
-    "give them probabilities that sum to one, that can be computed far from its mean, and that can be sampled?",
+    question="A softmax over 256 values learns every value of a pixel by itself, and does not know that 100 and 101 are nearly "
+    "alike. A density does, but it is no probability: on integers it can be made as large as one likes. How does a continuous "
+    "distribution give them probabilities that sum to one, that can be computed far from its mean, and that can be sampled?",
     setting=(
-        r"The $n \ge 2$ levels are $x_k = -1 + \frac{2k}{n-1}$ for $k = 0, \dots, n-1$. The edge between two neighbors is "
-        r"halfway, $\delta = \frac{1}{n-1}$ from both.",
-        r"A logistic law with mean $m$ and scale $s > 0$ has the distribution function $F(x) = "
-        r"\sigma\left(\frac{x-m}{s}\right)$, with $\sigma(t) = \frac{1}{1 + e^{-t}}$. A level has the probability that $F$ gives "
-        r"to its cell. The lowest cell has no lower edge and the highest no upper one.",
-        r"A mixture has weights $\pi_j$, which are positive and sum to one, and one logistic law for each component $j$.",
+        r"The $n$ levels, two or more, are evenly spaced: level $x_k$, for $k$ from 0 on, is $-1 + \frac{2k}{n-1}$. The edge "
+        r"between two neighbors is halfway, $\delta$, which is $\frac{1}{n-1}$, from both.",
+        r"A logistic distribution with mean $m$ and a positive scale $s$ has the distribution function $\sigma\left(\frac{x-m}{s}"
+        r"\right)$, called $F(x)$. A level has the probability that $F$ gives to its cell. The lowest cell has no lower edge and "
+        r"the highest no upper one.",
+        r"A mixture has weights $\pi_j$, which are positive and sum to one, and one logistic distribution for each component "
+        "$j$.",
     ),
-    answer="The probabilities of all levels sum to one for every mean and scale, because neighbors share an edge and the outer "
-    "edges are at infinity. Written as a product, a cell's probability needs no difference of nearly equal numbers, and its "
-    "gradient does not vanish far from the data. Rounding a logistic draw to the nearest level samples exactly these "
-    "probabilities.",
     limits=(
         "How many components a data set needs.",
         "The linear dependence between the color channels of a pixel, which is part of the network.",
@@ -56,14 +64,14 @@ derivation.symbol("k", "a level's number")
 derivation.symbol("x_k", "a level", "x")
 derivation.symbol(r"\delta", "half the distance of two levels")
 derivation.symbol(r"\sigma", "the logistic function")
-t = derivation.number("t", "a standardized place")
+t = derivation.number("t", "a standardized position")
 rise = derivation.define(r"\sigma(t)", 1 / (1 + exp(-t)), "the logistic function", positive=True)
-bell = derivation.define("f(t)", exp(-t) / (1 + exp(-t)) ** 2, "the density of the standard logistic law", positive=True)
+bell = derivation.define("f(t)", exp(-t) / (1 + exp(-t)) ** 2, "the density of the standard logistic distribution", positive=True)
 density = derivation.chain(
-    "The density of the logistic law",
+    "The density of the logistic distribution",
     Slope(rise, t),
     equals(bell, "the chain rule"),
-    equals(times(rise, 1 - rise), r"$\frac{e^{-t}}{1 + e^{-t}} = 1 - \sigma(t)$"),
+    equals(times(rise, 1 - rise), prose("{other}", other=holds(exp(-t) / (1 + exp(-t)), "=", 1 - rise))),
     role="lemma",
     so=r"With a mean and a scale it is $\frac{1}{s} f\left(\frac{x-m}{s}\right)$.",
 )
@@ -73,7 +81,7 @@ i = derivation.index("i", "a component, next to $j$")
 pi = derivation.law(r"\pi", j, "the weights of the components", "softmax(mixture_logits)")
 edges = [derivation.numbers(f"F_{k}", j, f"a component's distribution function at the edge below level {k}") for k in (1, 2, 3)]
 cells = (edges[0], edges[1] - edges[0], edges[2] - edges[1], 1 - edges[2])
-derivation.chain(
+central = derivation.chain(
     "The probabilities of four levels sum to one",
     plus(*(Total(j, times(pi, cell)) for cell in cells)),
     equals(Total(j, times(pi, plus(*cells))), "exchange the sums over levels and components"),
@@ -83,7 +91,7 @@ derivation.chain(
         "is 0 and 1",
         wrong={"the highest cell closed": Total(j, pi * edges[2])},
     ),
-    equals(1, "the weights sum to one"),
+    equals(1, prose("{one}", one=holds(Total(j, pi), "=", 1))),
     central=True,
     so="Nothing was used of the distribution function. For $n$ levels there are $n - 1$ edges, and the argument is the same.",
 )
@@ -97,19 +105,12 @@ derivation.chain(
     role="remark",
 )
 def all_levels_sum_to_one():
-    places = np.array([(m, s) for m in (-1.5, 0.0, 0.37) for s in (-7.0, -3.0, -1.0, 1.0)])
-    sums = []
-    for levels in (2, 3, 16, 256):
-        x = np.broadcast_to(np.linspace(-1, 1, levels)[:, None], (levels, len(places)))
-        m, s = (np.broadcast_to(part, x.shape) for part in places.T)
-        probabilities = np.exp(np.asarray(discretized_logistic_log_prob(x, m, s, num_levels=levels)))
-        sums.append(probabilities.sum(0))
-    return Sides(left=np.array(sums), right=np.ones((4, 12)))
+    return Sides(left=sums_over_levels(), right=np.ones((4, 12)))
 
 
 derivation.say(
     r"How the probability is computed. Far from the mean both values of $\sigma$ are near 0 or near 1, and their difference has "
-    r"no digits left. Let $a$ be the upper edge of a cell, standardized, and $w = \frac{2\delta}{s}$ its width."
+    r"no digits left. Let $a$ be the upper edge of a cell, standardized, and $w$ its width, $\frac{2\delta}{s}$."
 )
 a = derivation.number("a", "the upper edge of a cell, less the mean, by the scale")
 derivation.symbol("b", "the lower edge of the cell, $a - w$")
@@ -117,19 +118,19 @@ w = derivation.number("w", r"the width of a cell by the scale, $\frac{2\delta}{s
 mass = derivation.define(
     "P", 1 / (1 + exp(-a)) - 1 / (1 + exp(w - a)), "the probability of an inner cell", "exp(discretized_logistic_log_prob)"
 )
-derivation.chain(
+product = derivation.chain(
     "A product that has its digits everywhere",
     mass,
     equals((exp(w - a) - exp(-a)) / ((1 + exp(-a)) * (1 + exp(w - a))), "one denominator"),
     equals(
         times(1 / (1 + exp(-a)), 1 / (1 + exp(a - w)), 1 - exp(-w)),
-        r"factor out $e^{w-a}$, and $\frac{e^{w-a}}{1 + e^{w-a}} = \frac{1}{1 + e^{a-w}}$",
+        prose("factor out $e^{w-a}$, and {ratio}", ratio=holds(exp(w - a) / (1 + exp(w - a)), "=", 1 / (1 + exp(a - w)))),
         wrong={"the lower edge on the wrong side": times(1 / (1 + exp(-a)), 1 / (1 + exp(w - a)), 1 - exp(-w))},
     ),
-    so=r"So $\log P = \log \sigma(a) + \log \sigma(-b) + \log(1 - e^{-w})$ with the lower edge $b = a - w$. In an outer cell one "
-    r"of the first two terms is all that is left.",
+    so=r"So $\log P$ is $\log \sigma(a) + \log \sigma(-b) + \log(1 - e^{-w})$ with the lower edge $b$, which is $a - w$. In an "
+    "outer cell one of the first two terms is all that is left.",
 )
-m = derivation.number("m", "the mean of a logistic law", "mean")
+m = derivation.number("m", "the mean of a logistic distribution", "mean")
 kappa = derivation.number(r"\kappa", r"the logarithm of its scale, $\log s$", "log_scale")
 
 
@@ -158,11 +159,12 @@ derivation.say(
     "A network learns the mean by its gradient. A probability that is cut off below, so that its logarithm stays finite, has the "
     "gradient zero where the mean is farthest off. The exact one has not."
 )
-s = derivation.number("s", "the scale of a logistic law", "exp(log_scale)", positive=True)
+s = derivation.number("s", "the scale of a logistic distribution", "exp(log_scale)", positive=True)
 above = derivation.number("e_+", "the upper edge of a cell")
 below = derivation.number("e_-", "the lower edge of a cell")
 F_above = derivation.define("F_+", 1 / (1 + exp((m - above) / s)), "the distribution function at the upper edge", positive=True)
 F_below = derivation.define("F_-", 1 / (1 + exp((m - below) / s)), "the distribution function at the lower edge", positive=True)
+factored = plus(F_above, -(F_above**2), -F_below, F_below**2)
 derivation.chain(
     "The gradient of an inner cell",
     Slope(log(F_above - F_below), m),
@@ -170,17 +172,23 @@ derivation.chain(
         -(F_above * (1 - F_above) - F_below * (1 - F_below)) / (s * (F_above - F_below)),
         r"the derivative of $\sigma$, and $-\frac{1}{s}$ from the standardized edge",
     ),
-    equals(times(1 / s, plus(F_above, F_below, -1)), r"$F_+ - F_+^2 - F_- + F_-^2 = (F_+ - F_-)(1 - F_+ - F_-)$"),
+    equals(
+        times(1 / s, plus(F_above, F_below, -1)),
+        prose("{factors}", factors=holds(factored, "=", times(F_above - F_below, 1 - F_above - F_below))),
+    ),
     uses=(density,),
-    so=r"It tends to $\frac{1}{s}$ as $m \to -\infty$ and to $-\frac{1}{s}$ as $m \to \infty$: the mean is drawn to the cell "
-    r"with the same force from everywhere beyond.",
+    so=r"Where the mean is far below the cell both distribution functions are near 1, and this near $\frac1s$; far above both "
+    r"are near 0, and this near $-\frac1s$: the mean is drawn to the cell with the same force from everywhere beyond.",
 )
 derivation.chain(
     "... of the lowest cell and of the highest",
     plus(Slope(log(F_above), m), Slope(log(1 - F_below), m)),
     equals(
         plus(times(1 / s, F_above - 1), times(1 / s, F_below)),
-        r"the same with $F_- = 0$ in the lowest and $F_+ = 1$ in the highest",
+        prose(
+            "the same without the edge that is missing: {lowest}",
+            lowest=holds(Slope(log(F_above), m), "=", times(1 / s, F_above - 1)),
+        ),
     ),
     so="Each vanishes on the outer side alone, where the probability is already near one.",
 )
@@ -196,16 +204,20 @@ derivation.bridge(
 )
 
 derivation.say(
-    r"Many levels. By Taylor's formula the even terms of a difference cancel: $\frac{\sigma(t + h) - \sigma(t - h)}{2h} = "
-    r"\sigma'(t) + \frac{h^2}{6} \sigma'''(t) + \dots$ with $h = \frac{\delta}{s}$."
+    r"Many levels. By Taylor's formula the even terms of a difference cancel: $\frac{\sigma(t + h) - \sigma(t - h)}{2h}$ is "
+    r"$\sigma'(t) + \frac{h^2}{6} \sigma'''(t)$ and terms of higher order in $h$, which is $\frac{\delta}{s}$."
 )
 derivation.chain(
     "The first correction of the density",
     times(Rational(1, 6), Slope(rise, t, 3)),
-    equals(times(Rational(1, 6), Slope(bell, t, 2)), r"$\sigma' = f$"),
+    equals(times(Rational(1, 6), Slope(bell, t, 2)), prose("{slope}", slope=holds(Slope(rise, t), "=", bell))),
     equals(
         times(Rational(1, 6), bell, 1 - 6 * bell),
-        r"$f' = f (1 - 2\sigma)$, so $f'' = f (1 - 2\sigma)^2 - 2 f^2$, and $(1 - 2\sigma)^2 = 1 - 4f$",
+        prose(
+            "{slope} once more, and {square}",
+            slope=holds(Slope(bell, t), "=", times(bell, 1 - 2 * rise)),
+            square=holds((1 - 2 * rise) ** 2, "=", 1 - 4 * bell),
+        ),
     ),
     role="lemma",
 )
@@ -213,20 +225,14 @@ derivation.chain(
 
 @derivation.numeric(
     r"\frac{1}{\delta^2} \left(\log \frac{P(x_k)}{2 \delta} - \log \frac{f(t)}{s}\right) = \frac{1 - 6 f(t)}{6 s^2}",
-    because=r"At 4001 levels, $t = \frac{x_k - m}{s}$: the probability is the density times the distance of two levels, and what "
-    r"is left is the correction.",
+    because=r"At 4001 levels, with $\frac{x_k - m}{s}$ for $t$: the probability is the density times the distance of two "
+    "levels, and what is left is the correction.",
     tolerance=1e-4,
     since="rounding is divided by $\\delta^2$, and where $f$ is near $\\frac16$ little is left",
 )
 def fine_levels_have_a_density():
-    place = np.arange(200, 3900, 411)
-    x, mean, log_scale = place / 2000 - 1, np.full(len(place), 0.1), np.full(len(place), -0.5)
-    z = (x - mean) * np.exp(0.5)
-    f = np.exp(-z) / (1 + np.exp(-z)) ** 2
-    log_probs = np.asarray(discretized_logistic_log_prob(x, mean, log_scale, num_levels=4001))
-    found = (log_probs - np.log(2 / 4000) - np.log(f) - 0.5) * 4000**2
-    wanted = (1 - 6 * f) * np.exp(1.0) / 6
-    return Sides(left=found, right=wanted, wrong={"the scale not squared": (1 - 6 * f) * np.exp(0.5) / 6})
+    found, wanted = corrections_of_the_density()
+    return Sides(left=found, right=wanted, wrong={"the scale not squared": wanted * np.exp(-0.5)})
 
 
 derivation.say("Components. What follows holds for every level; its probability under component $j$ is $e^{\\ell_j}$.")
@@ -241,16 +247,20 @@ mixed = derivation.define(
     positive=True,
 )
 gamma = derivation.define(r"\gamma", pi * exp(l) / mixed, "the posterior probability of a component", over=j, law=True)
-derivation.chain(
+of_mixture = derivation.chain(
     "A mean of logarithms is too small",
     plus(log(mixed), -Expectation(pi, l)),
     equals(
         Expectation(pi, log(pi / gamma)),
-        r"$\gamma_j = \pi_j e^{\ell_j} / \bar P$, so $\log \bar P - \ell_j = \log \frac{\pi_j}{\gamma_j}$",
+        prose("{ratio}", ratio=holds(plus(log(mixed), -l), "=", log(pi / gamma))),
         wrong={"averaged under the posterior": Expectation(gamma, log(pi / gamma))},
     ),
     equals(Divergence(pi, gamma), "the definition of the divergence"),
-    at_least(0, "Gibbs; equality if and only if all components agree on the level", dropping=gibbs.at(pi, gamma)),
+    at_least(
+        0,
+        prose("Gibbs; equality if and only if all components agree on the level, {same} for every $j$", same=where(l, l.at(0))),
+        dropping=gibbs.at(pi, gamma),
+    ),
     so="An average of the components' losses is a bound of the likelihood, and not the likelihood.",
 )
 logit = derivation.numbers("c", j, "the logits of the weights", "mixture_logits")
@@ -259,10 +269,16 @@ of_logits = derivation.define(
     r"\tilde P", Total(j, times(soft, exp(l))), "the mixture's probability with these weights", positive=True
 )
 r = derivation.index("r", "a component, next to $i$ and $j$")
-derivation.chain(
+learns = derivation.chain(
     "A component learns from a level as much as it explains it",
     Slope(log(of_logits), l.at(r)),
-    equals(soft.at(r) * exp(l.at(r)) / of_logits, r"$\frac{\partial e^{\ell_r}}{\partial \ell_r} = e^{\ell_r}$"),
+    equals(
+        soft.at(r) * exp(l.at(r)) / of_logits,
+        prose(
+            "one term contains it: {slope}",
+            slope=holds(Slope(Total(j, times(soft, exp(l))), l.at(r)), "=", soft.at(r) * exp(l.at(r))),
+        ),
+    ),
     so=r"So the gradient of its mean is the component's own gradient times $\gamma_r$.",
     states=2,
 )
@@ -271,7 +287,7 @@ derivation.chain(
     Slope(log(of_logits), logit.at(r)),
     equals(
         plus(soft.at(r) * exp(l.at(r)) / of_logits, -soft.at(r)),
-        r"$\frac{\partial \tilde\pi_j}{\partial c_r} = \tilde\pi_j (1_{j=r} - \tilde\pi_r)$",
+        prose("{slope}", slope=holds(Slope(soft, logit.at(r)), "=", times(soft, KroneckerDelta(j, r) - soft.at(r)))),
     ),
     states=2,
 )
@@ -294,16 +310,19 @@ derivation.bridge(
 )
 
 u = derivation.number("u", "a uniform number", "value_uniform", between=(0, 1))
-draw = derivation.define("X", plus(m, times(s, log(u / (1 - u)))), "a logistic draw")
+draw = derivation.define("X", plus(m, times(s, log(u / (1 - u)))), "a logistic sample")
 derivation.say(
     "Sampling. Draw the component by its weight, put a uniform number through the inverse of its distribution function, and take "
     "the nearest level. Beyond the outer levels the nearest is the outermost, which is why the outer cells are open."
 )
-derivation.chain(
+sampling = derivation.chain(
     "The logarithm of the odds inverts the distribution function",
     1 / (1 + exp(-(draw - m) / s)),
-    equals(1 / (1 + (1 - u) / u), r"the mean and the scale cancel, and $e^{-\log \frac{u}{1-u}} = \frac{1-u}{u}$"),
-    equals(u, r"$1 + \frac{1-u}{u} = \frac{1}{u}$"),
+    equals(
+        1 / (1 + (1 - u) / u),
+        prose("the mean and the scale cancel, and {odds}", odds=holds(exp(-log(u / (1 - u))), "=", (1 - u) / u)),
+    ),
+    equals(u, prose("{sum}", sum=holds(plus(1, (1 - u) / u), "=", 1 / u))),
     so=r"$F$ rises, so $X$ is in a cell if and only if $u$ is between the values of $F$ at its edges: with the "
     r"probability of the cell.",
 )
@@ -316,90 +335,82 @@ derivation.chain(
     outcomes=2 * 2 * 9,
 )
 def every_edge_of_every_cell():
-    x, mean, scale = np.linspace(-1, 1, 9), np.array([0.1, -0.4]), np.array([0.3, 0.5])
-    law = lambda edge: 1 / (1 + np.exp(-(edge[:, None] - mean) / scale))  # noqa: E731
-    low, high = law(x - 1 / 8), law(x + 1 / 8)
-    low[0], high[-1] = 0, 1
-    uniforms = np.stack([low + 1e-9, high - 1e-9])
-    component = np.broadcast_to(np.array([0.25, 0.75]), uniforms.shape).reshape(1, -1)
-    tables = (np.broadcast_to(part, (1, component.size, 2)) for part in (np.zeros(2), mean, np.log(scale)))
-    found = discretized_logistic_mixture_sample(component, uniforms.reshape(1, -1), *tables, num_levels=9)
-    wanted = np.broadcast_to(x[:, None], uniforms.shape).reshape(1, -1)
+    found, wanted = levels_at_the_edges()
     return Sides(left=np.asarray(found), right=np.array(wanted))
 
 
 @derivation.numeric(
     r"\log P = \log\left(\sigma(a) - \sigma(b)\right)",
     because="The code against 40 digits, at cells 52 to 700 scales above the mean and as many below it. In float64 the "
-    "difference itself is 0 at $a = 52.1$ and $b = 52$.",
+    "difference itself is 0 for the edges 52.1 and 52.",
     role="appendix",
 )
 def far_cells_have_all_digits():
-    places = [(Rational(521, 10), 52), (701, 700), (-52, -Rational(521, 10)), (-700, -701), (1, Rational(-1, 1000))]
-    found, wanted, cut = [], [], []
-    for high, low in places:  # the middle of three levels has the edges -1/2 and 1/2
-        scale = 1 / (sympy.sympify(high) - low)
-        mean = Rational(1, 2) - high * scale
-        row = (np.zeros(1), np.array([float(mean)]), np.array([float(log(scale))]))
-        found.append(float(discretized_logistic_log_prob(*row, num_levels=3)[0]))
-        product = 1 / (1 + exp(-sympy.sympify(high))) - 1 / (1 + exp(-sympy.sympify(low)))
-        wanted.append(float(log(product).evalf(40, maxn=2000)))
-        cut.append(max(wanted[-1], np.log(1e-12)))
-    return Sides(left=np.array(found), right=np.array(wanted), wrong={"the difference cut off at 1e-12": np.array(cut)})
-
-
-_SCALE = -np.log(2 * np.log(3))  # the example's
+    found, wanted, cut = far_cells()
+    return Sides(left=found, right=wanted, wrong={"the difference cut off at 1e-12": cut})
 
 
 def _three(mean):
     x = np.array([-1.0, 0.0, 1.0])
-    return discretized_logistic_log_prob(x, np.full(3, mean), np.full(3, _SCALE), num_levels=3)
+    return discretized_logistic_log_prob(x, np.full(3, mean), np.full(3, SCALE), num_levels=3)
+
+
+derivation.answer = prose(
+    "The probabilities of all levels sum to one for every mean and scale, {one} for four of them, because neighbors share an "
+    "edge and the outer edges are at infinity. Written as a product, {product}, an inner cell's probability needs no "
+    "difference of nearly equal numbers, and its gradient in the mean does not vanish far from the cell. Rounding a logistic "
+    "sample to the nearest level samples exactly these probabilities.",
+    one=holds(Total(j, times(pi, plus(*cells))), "=", 1),
+    product=holds(mass, "=", times(1 / (1 + exp(-a)), 1 / (1 + exp(a - w)), 1 - exp(-w))),
+)
+
+
+derivation.algorithm(
+    "The loss of a level, and a sample",
+    do("for every component: the edges of the level's cell, less the mean, by the scale"),
+    do(
+        r"$\ell_j \leftarrow \log \sigma(a) + \log \sigma(-b) + \log(1 - e^{-w})$, an outer cell's without what it lacks",
+        discretized_logistic_log_prob,
+        by=product,
+    ),
+    do(r"the loss is $-\log \sum_j \pi_j e^{\ell_j}$", discretized_logistic_mixture_log_prob, by=of_mixture),
+    do(r"backward: each component receives its own gradient, times $\gamma_j$", by=learns),
+    do(
+        r"sampling: draw $j$ by its weight; take the level nearest to $m_j + s_j \log \frac{u}{1 - u}$",
+        discretized_logistic_mixture_sample,
+        by=sampling,
+    ),
+)(a_level_and_three_samples)
 
 
 @derivation.example(
-    r"Three levels, with the edges $-\frac12$ and $\frac12$, and the scale $s = \frac{1}{2 \log 3}$: one unit of $x$ multiplies "
+    r"Three levels, with the edges $-\frac12$ and $\frac12$, and the scale $\frac{1}{2 \log 3}$: one unit of $x$ multiplies "
     r"the odds by nine. The means 0 and $-\frac12$, and both components with equal weights."
 )
 def three_levels():
     yield "P(m = 0)", jnp.exp(_three(0.0)), "(0.25, 0.5, 0.25)"
     yield r"P\left(m = -\tfrac12\right)", jnp.exp(_three(-0.5)), "(0.5, 0.4, 0.1)"
-    tables = np.zeros((3, 1, 2)), np.broadcast_to([0.0, -0.5], (3, 1, 2)), np.full((3, 1, 2), _SCALE)
+    tables = np.zeros((3, 1, 2)), np.broadcast_to([0.0, -0.5], (3, 1, 2)), np.full((3, 1, 2), SCALE)
     mixture = discretized_logistic_mixture_log_prob(np.array([[-1.0], [0.0], [1.0]]), *tables, num_levels=3)
     yield r"\bar P", jnp.exp(mixture), "(0.375, 0.45, 0.175)"
-    tables = np.zeros((1, 3, 2)), np.broadcast_to([0.0, -0.5], (1, 3, 2)), np.full((1, 3, 2), _SCALE)
-    drawn = discretized_logistic_mixture_sample(np.array([[0.4, 0.4, 0.6]]), np.array([[0.2, 0.7, 0.95]]), *tables, num_levels=3)
-    yield r"\text{drawn at } u = (0.2, 0.7) \text{ from the first, } 0.95 \text{ from the second}", drawn, "(-1, 0, 1)"
 
 
-@derivation.figure(
-    "Left: nine levels under a logistic law with mean 0.5 and scale 0.2 (bars), and its density times the distance of two levels "
-    "(curve). The highest level has the whole tail. Right: the log-probability of the middle level, scale $e^{-4}$, against the "
-    "mean. The product falls with the slope $1/s$; the difference of two logistic functions is 0 below $m = -0.65$.",
+derivation.figure(
+    "Left: nine levels under a logistic distribution with mean 0.5 and scale 0.2 (bars), and its density times the distance of "
+    "two levels (curve). The highest level has the whole tail. Right: the log-probability of the middle level, scale $e^{-4}$, "
+    "against the mean. The product falls with the slope $1/s$; the difference of two logistic functions is 0 for means below "
+    "$-0.65$.",
     panels=2,
-)
-def cells_and_tails(cells, tails):
-    x = np.linspace(-1, 1, 9)
-    cells.bar(
-        x, np.exp(discretized_logistic_log_prob(x, np.full(9, 0.5), np.full(9, np.log(0.2)), num_levels=9)), 0.23, alpha=0.6
-    )
-    place = np.linspace(-1.1, 1.6, 120)
-    odds = np.exp(-(place - 0.5) / 0.2)
-    cells.plot(place, 0.25 * odds / (1 + odds) ** 2 / 0.2, color="gray")
-    cells.set(xlabel="level, $x_k$", ylabel="probability")
-    mean = np.linspace(-1.5, 0, 60)
-    log_probs = discretized_logistic_log_prob(np.zeros(60), mean, np.full(60, -4.0), num_levels=257)
-    tails.plot(mean, log_probs, label="product")
-    high, low = (1 / (1 + np.exp(-(side / 256 - mean) * np.exp(4))) for side in (1, -1))
-    seen = high > low
-    tails.plot(mean[seen], np.log(high[seen] - low[seen]), "--", color="gray", linewidth=3, label="difference")
-    tails.set(xlabel="mean, $m$", ylabel=r"$\log P$")
-    tails.legend()
+)(cells_and_tails)
 
 
 @derivation.exercise(
-    r"Two levels, $n = 2$. Which law is it? Take $m = 0.3$ and $s = 0.5$.",
-    r"A Bernoulli law: the highest level has the probability $1 - \sigma\left(-\frac{m}{s}\right) = "
-    r"\sigma\left(\frac{m}{s}\right)$, so its logit is $\frac{m}{s} = 0.6$.",
+    prose("Two levels. Which distribution is it? Take {m} and {s}.", m=where(m, Rational(3, 10)), s=where(s, Rational(1, 2))),
+    prose(
+        "A Bernoulli distribution: the highest level has the probability {high}, so its logit is {logit}, or 0.6.",
+        high=holds(1 - 1 / (1 + exp(m / s)), "=", 1 / (1 + exp(-m / s)), named=True),
+        logit=holds(m / s, "=", Rational(3, 5), named=True),
+    ),
 )
 def two_levels():
     log_probs = discretized_logistic_log_prob(np.array([-1.0, 1.0]), np.full(2, 0.3), np.full(2, np.log(0.5)), num_levels=2)
@@ -408,11 +419,20 @@ def two_levels():
 
 @derivation.exercise(
     "What is the gradient of the lowest level's log-probability by the mean in the example, at the mean 0?",
-    r"$\frac{F_+ - 1}{s} = -\frac34 \cdot 2 \log 3 = -1.648$: a larger mean makes it less likely.",
+    prose(
+        "It is {slope}, or $-1.648$: a larger mean makes it less likely.",
+        slope=holds(
+            Slope(log(F_above), m),
+            "=",
+            -Rational(3, 2) * log(3),
+            when={m: 0, above: -Rational(1, 2), s: 1 / (2 * log(3))},
+            named=True,
+        ),
+    ),
 )
 def gradient_of_the_lowest():
     yield (
-        jax.grad(lambda mean: discretized_logistic_log_prob(np.array([-1.0]), mean[None], np.array([_SCALE]), num_levels=3)[0])(
+        jax.grad(lambda mean: discretized_logistic_log_prob(np.array([-1.0]), mean[None], np.array([SCALE]), num_levels=3)[0])(
             jnp.array(0.0)
         ),
         "-1.648",
@@ -422,7 +442,7 @@ def gradient_of_the_lowest():
 @derivation.exercise(
     r"The mean is at an inner level, and the scale falls to $e^{-7}$. What are the level's probability and its density, "
     r"$\frac{1}{4s}$?",
-    "The probability tends to 1, and no smaller scale makes it larger; the density is 274.16 already and has no bound. So the "
+    "The probability tends to 1, which it cannot exceed; the density is 274.16 already and has no bound. So the "
     "likelihood of integers cannot be inflated by a narrow component, and that of continuous data can.",
 )
 def a_narrow_component():
