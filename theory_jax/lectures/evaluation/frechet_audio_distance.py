@@ -8,12 +8,14 @@ from itertools import permutations
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sympy import Integral, cos, exp, log, pi, sin, sqrt
+from sympy import Rational, cos, log, pi, sin, sqrt
 
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import BoundSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Slope, Total, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.evaluation.frechet_audio_distance import (
     frechet_audio_distance,
     hertz_to_mel,
@@ -22,6 +24,7 @@ from theory_jax.evaluation.frechet_audio_distance import (
     mel_to_hertz,
 )
 from theory_jax.evaluation.frechet_distance import frechet_feature_distance
+from theory_jax.lectures.evaluation._sounds import columns, draw_triangles_and_noise, interpolated_bank, notes, pitch
 
 derivation = Derivation(
     module=__name__,
@@ -33,19 +36,17 @@ derivation = Derivation(
         "O'Shaughnessy 1987, Speech communication: human and machine, section 4.5",
         "Davis & Mermelstein 1980, Comparison of parametric representations for monosyllabic word recognition",
     ),
-    question="A waveform becomes frames, powers, mel energies, logarithms and, with all others of its set, one mean and one "
-    "covariance. Each step forgets something. Which differences of sound can the last number still see?",
+    question="Two recordings that sound alike can differ in every sample, so sounds are not compared sample by sample. A "
+    "waveform becomes frames, powers, mel energies, logarithms and, with all others of its set, one mean and one covariance. "
+    "Each step forgets something. Which differences of sound can the last number still see?",
     setting=(
         "A frame is $T$ samples $x_t$, times a window $w_t$. Its power at the frequency $k$ is $S_k$, the squared modulus of "
-        r"its Fourier transform. Filter $j$ has the weights $h_{jk} \ge 0$ and the energy $E_j = \sum_k h_{jk} S_k$; its cell "
-        r"of the log-mel spectrogram is $\log(E_j + \epsilon)$ with a floor $\epsilon > 0$.",
+        r"its Fourier transform. Filter $j$ has the weights $h_{jk}$, none negative, and its energy $E_j$ is the sum of "
+        r"$h_{jk} S_k$; its cell of the log-mel spectrogram is $\log(E_j + \epsilon)$ with a positive floor $\epsilon$.",
         "An embedding is a vector for each frame; the log-mel column itself, or what a network makes of it. All clips have the "
         "same number of frames. The embeddings of all frames of all clips are pooled, and $d^2$ is the Frechet distance of the "
         "Gaussians that are fitted to the two pools.",
     ),
-    answer=r"A gain $g$ adds $2 \log g$ to every cell above the floor, and polarity adds nothing. Pooling keeps the covariance "
-    "within clips and that of the clips' means, and forgets order: a set cut into frames and shuffled has distance 0. Noise of "
-    r"variance $v$ on the embeddings costs $\sum_i (\sqrt{\lambda_i + v} - \sqrt{\lambda_i})^2$, which increases with $v$.",
     limits=(
         "That the distance agrees with listeners: it depends on the embedding.",
         "Order inside a frame, and inside the several frames that a network sees at once: this does count.",
@@ -54,58 +55,17 @@ derivation = Derivation(
     trained="A measure of samples, not a model. Experiments with sounds report it.",
 )
 
-derivation.say(
-    "Pitch first. A step that is just heard is about as wide everywhere below some hundred hertz, and above in proportion to "
-    "the frequency. The model: pitch rises by $a / (1 + u/f_0)$ a hertz at the frequency $u$, from 0 at 0."
-)
-u = derivation.number("u", "a frequency below $f$", positive=True)
-f = derivation.number("f", "a frequency", "frequency", positive=True)
-f_0 = derivation.number("f_0", "where the step has doubled, 700 Hz in the standard", positive=True)
-a = derivation.number("a", "the rise of pitch per hertz at 0", positive=True)
-derivation.chain(
-    "Pitch is a logarithm",
-    Integral(a / (1 + u / f_0), (u, 0, f)),
-    equals(times(a, f_0, log(1 + f / f_0)), r"the derivative of $\log(1 + u/f_0)$ is $\frac{1}{f_0} \frac{1}{1 + u/f_0}$"),
-    role="lemma",
-    so=r"With $f_0 = 700$ and 1000 mel at 1000 Hz, $a f_0 = \frac{1000}{\log(1 + 10/7)} = 1127.01$. The standard rounds: $2595 "
-    r"\log_{10}(1 + f/700)$ has $2595 / \log 10 = 1126.99$, and 999.99 mel at 1000 Hz.",
-)
-kappa = derivation.define(r"\kappa", 2595 / log(10), "mel per factor of $e$", positive=True)
-pitch = derivation.define("m(f)", times(kappa, log(1 + f / 700)), "pitch in mel", "hertz_to_mel", positive=False)
-derivation.chain(
-    "The inverse",
-    times(700, exp(pitch / kappa) - 1),
-    equals(
-        times(700, plus(1 + f / 700, -1)),
-        "the exponential of a logarithm",
-        wrong={"natural logarithms in the standard": times(700, exp(log(1 + f / 700) / log(10)) - 1)},
-    ),
-    equals(f, "cancel"),
-    role="lemma",
-)
-f_2 = derivation.number("f'", "another frequency", positive=True)
-derivation.chain(
-    "Equal steps of pitch are equal ratios, of 700 Hz and what is above",
-    plus(times(kappa, log(1 + f_2 / 700)), -pitch),
-    equals(
-        times(kappa, log((700 + f_2) / (700 + f))),
-        "a difference of logarithms is the logarithm of the ratio; multiply both by 700",
-    ),
-    so="So far above 700 Hz an octave is a fixed number of mel, near 781; far below, mel are hertz times 1.61.",
-)
-mel = derivation.number("m", "a pitch in mel", "mel", positive=True)
-derivation.bridge("The code computes the pitch", 2595 * log(1 + f / 700) / log(10), hertz_to_mel, frequency=[f])
-derivation.bridge("... and its inverse", 700 * (exp(mel * log(10) / 2595) - 1), mel_to_hertz, mel=[mel])
+f = pitch(derivation)
 
 derivation.say(
-    r"Centers $c_1 < c_2 < \dots$ are equally spaced in mel. Filter $j$ is a triangle of height 1: it rises linearly in hertz "
-    "from 0 at $c_{j-1}$ to 1 at $c_j$, and falls to 0 at $c_{j+1}$. Take $f$ between $c_j$ and $c_{j+1}$."
+    r"Centers $c_1, c_2, \dots$ rise and are equally spaced in mel. Filter $j$ is a triangle of height 1: it rises linearly in "
+    "hertz from 0 at $c_{j-1}$ to 1 at $c_j$, and falls to 0 at $c_{j+1}$. Take $f$ between $c_j$ and $c_{j+1}$."
 )
 j = derivation.index("j", "a filter")
 c = derivation.number("c_j", "the center below $f$", positive=True)
 c_next = derivation.number("c_{j+1}", "the center above", positive=True)
 derivation.symbol("h", "a filter", "mel_filterbank")
-derivation.chain(
+partition = derivation.chain(
     "Neighboring triangles sum to one",
     plus((c_next - f) / (c_next - c), (f - c) / (c_next - c)),
     equals(1, r"the side of $h_j$ that falls and that of $h_{j+1}$ that rises have one denominator; no other filter is there"),
@@ -113,13 +73,6 @@ derivation.chain(
     so="So the energies of all filters sum to the power between the first and the last center, plus two tapered ends: nothing "
     "is counted twice, and wide filters collect more. Triangles of area 1 would report densities instead.",
 )
-
-
-def _bank(filters, length, rate, low, high):
-    """The filterbank by linear interpolation, its points by the standard's decimal logarithm."""
-    mels = np.linspace(*(2595 * np.log10(1 + np.array([low, high]) / 700)), filters + 2)
-    points, frequencies = 700 * (10 ** (mels / 2595) - 1), np.arange(length // 2 + 1) * rate / length
-    return points, frequencies, np.stack([np.interp(frequencies, points, row) for row in np.eye(filters + 2)[1:-1]])
 
 
 @derivation.numeric(
@@ -133,13 +86,16 @@ def triangles():
         mel_filterbank(num_filters=n, fourier_length=size, sample_rate=rate, low=low, high=high)
         for n, size, rate, low, high in banks
     ]
-    wanted = [_bank(*bank)[2] for bank in banks]
+    wanted = [interpolated_bank(*bank)[2] for bank in banks]
     flat = lambda parts: np.concatenate([np.ravel(part) for part in parts])  # noqa: E731
     wrong = {
         "equally spaced in hertz": flat(
             [
                 np.stack(
-                    [np.interp(_bank(*bank)[1], np.linspace(*bank[3:], bank[0] + 2), row) for row in np.eye(bank[0] + 2)[1:-1]]
+                    [
+                        np.interp(interpolated_bank(*bank)[1], np.linspace(*bank[3:], bank[0] + 2), row)
+                        for row in np.eye(bank[0] + 2)[1:-1]
+                    ]
                 )
                 for bank in banks
             ]
@@ -169,13 +125,16 @@ derivation.chain(
     _power(g),
     equals(times(g**2, power), "a Fourier transform is linear; its real and its imaginary part are squared"),
     role="lemma",
-    so=r"For $-g$ it is the same: polarity is lost here, and so is every other common phase of a frame.",
+    so=prose(
+        "For $-g$ it is the same, {polarity}: polarity is lost here, and so is every other common phase of a frame.",
+        polarity=holds(_power(-g), "=", times(g**2, power), named=True),
+    ),
 )
 filters = derivation.numbers("h", (j, k), "the filters", "filterbank", positive=True)
 energy = derivation.number("E", "the energy of a cell", positive=True)
 epsilon = derivation.number(r"\epsilon", "the floor", "epsilon", positive=True)
-derivation.chain(
-    "A gain is a shift of all cells that are above the floor",
+shift = derivation.chain(
+    "A gain is a shift of all cells that are far above the floor",
     log(plus(g**2 * energy, epsilon)),
     equals(
         plus(log(g**2 * (energy + epsilon)), -log(g**2 * (energy + epsilon) / plus(g**2 * energy, epsilon))),
@@ -183,10 +142,17 @@ derivation.chain(
     ),
     equals(
         plus(log(plus(energy, epsilon)), 2 * log(g), -log(1 + epsilon * (g**2 - 1) / plus(g**2 * energy, epsilon))),
-        r"the first is a product; in the second, $g^2 \epsilon = \epsilon + \epsilon (g^2 - 1)$",
+        prose(
+            "the first is a product; in the second, {floor}",
+            floor=holds(g**2 * epsilon, "=", plus(epsilon, epsilon * (g**2 - 1))),
+        ),
     ),
-    so=r"The last logarithm is what the floor withholds. It goes to 0 with $\epsilon / E$, and in silence, $E = 0$, it is all of "
-    r"$2 \log g$.",
+    so=prose(
+        "The last logarithm is what the floor withholds. It goes to 0 with $\\epsilon / E$, and in silence, {silence}, it is "
+        "{all}: no gain is heard.",
+        silence=where(energy, 0),
+        all=holds(log(1 + epsilon * (g**2 - 1) / plus(g**2 * energy, epsilon)), "=", 2 * log(g), named=True),
+    ),
 )
 derivation.bridge(
     "The code computes the cells of a frame",
@@ -223,7 +189,7 @@ all_y, all_z = (
 )
 within = times(1 / C, Total(q, times(1 / F, Total(n, times(y - clip_y, z - clip_z)))))
 between = times(1 / C, Total(q, times(clip_y - all_y, clip_z - all_z)))
-derivation.chain(
+pooled = derivation.chain(
     "The pooled covariance is that within clips and that of their means",
     times(1 / (C * F), Total(q, Total(n, times(y - all_y, z - all_z)))),
     equals(
@@ -231,7 +197,11 @@ derivation.chain(
         "add and subtract the clips' means",
     ),
     equals(
-        plus(within, between), "multiply out; deviations from a clip's mean sum to 0 over the clip, and both mixed terms vanish"
+        plus(within, between),
+        prose(
+            "multiply out; deviations from a clip's mean sum to 0 over the clip, {zero}, and both mixed terms vanish",
+            zero=holds(Total(n, y - clip_y), "=", 0),
+        ),
     ),
     central=True,
     so="All four sums are symmetric in the frames, and so is the mean: neither order nor the end of a clip is kept. The mean of "
@@ -278,9 +248,9 @@ def every_order():
 
 derivation.say(
     "Now two sets that differ in one respect. If all clips of one are louder by $g$, and far above the floor, covariances "
-    r"agree, and each of $M$ cells has its mean moved by $2 \log g$: $d^2 = M (2 \log g)^2$. If independent noise of variance "
-    r"$v$ and mean 0 is added to each feature of the embeddings, means agree. The covariance $A$ has the eigenvalues $\lambda_i "
-    "> 0$; that of the noisy set is $A + v I$, with the same eigenvectors."
+    r"agree, and each of $M$ cells has its mean moved by $2 \log g$: $d^2$ is $M$ times the square of that. If independent "
+    "noise of variance $v$ and mean 0 is added to each feature of the embeddings, means agree. The covariance $A$ has "
+    r"positive eigenvalues $\lambda_i$; that of the noisy set is $A + v I$, with the same eigenvectors."
 )
 i = derivation.index("i", "an eigenvector")
 eigenvalue = derivation.numbers(r"\lambda", i, "the eigenvalues of the embeddings' covariance", positive=True)
@@ -308,34 +278,37 @@ derivation.chain(
     Slope(cost, v),
     equals(
         Total(i, 1 - sqrt(eigenvalue / (eigenvalue + v))),
-        r"the derivative of $2\sqrt{\lambda(\lambda + v)}$ in $v$ is $\sqrt{\lambda/(\lambda + v)}$",
+        prose("{slope}", slope=holds(Slope(2 * root, v), "=", sqrt(eigenvalue / (eigenvalue + v)))),
         wrong={"the order turned over": Total(i, 1 - sqrt((eigenvalue + v) / eigenvalue))},
     ),
     equals(
         Total(i, (v / (eigenvalue + v)) / (1 + sqrt(eigenvalue / (eigenvalue + v)))),
-        r"$1 - r = \frac{1 - r^2}{1 + r}$ with $r^2 = \lambda/(\lambda + v)$",
+        prose(
+            "multiply and divide by one plus the root: {square}",
+            square=holds(1 - eigenvalue / (eigenvalue + v), "=", v / (eigenvalue + v)),
+        ),
     ),
     at_least(
         0,
-        r"all factors are positive, so the inequality is strict",
+        prose("all factors are positive, so the inequality is strict; equality only at {none}", none=where(v, 0)),
         dropping=Total(i, (v / (eigenvalue + v)) / (1 + sqrt(eigenvalue / (eigenvalue + v)))),
     ),
-    so=r"For small $v$ the slope is about $\sum_i \frac{v}{2\lambda_i}$ and the distance $\sum_i \frac{v^2}{4\lambda_i}$: of the "
-    "second order in the variance, and largest where the embeddings vary least.",
+    so=prose(
+        r"For small $v$ the slope is about $\sum_i \frac{v}{2\lambda_i}$ and the distance $\sum_i \frac{v^2}{4\lambda_i}$, "
+        "since {curve} at {start}: of the second order in the variance, and largest where the embeddings vary least.",
+        curve=holds(Slope(plus(eigenvalue, eigenvalue + v, -2 * root), v, 2), "=", 1 / (2 * eigenvalue)),
+        start=where(v, 0),
+    ),
 )
-
-
-def _notes():
-    """Clips [4, 800] of decaying harmonics, at 8 kHz."""
-    time = np.arange(800) / 8000
-    pitches = np.array([220.0, 277.2, 329.6, 440.0])[:, None]
-    return sum(np.exp(-3 * k * time) / k * np.sin(2 * np.pi * k * pitches * time) for k in range(1, 5))
-
-
-def _columns(waves):
-    bank = _bank(5, 200, 8000, 0.0, 4000.0)[2]
-    return log_mel_spectrogram(waves, np.hanning(201)[:-1], bank, hop=100)
-
+derivation.answer = prose(
+    "A gain $g$ adds {shift} to every cell that is far above the floor, and polarity adds nothing. Pooling keeps the "
+    "covariance within clips and that of the clips' means, and forgets order: a set cut into frames and shuffled has the "
+    "distance 0 to itself. Independent noise of variance $v$ on the embeddings costs {cost}, which increases with $v$.",
+    shift=2 * log(g),
+    cost=holds(
+        cost, "=", Total(i, (sqrt(eigenvalue + v) - sqrt(eigenvalue)) ** 2), named=True, wrong={"variances": Total(i, v**2)}
+    ),
+)
 
 derivation.say(
     "Noise on a waveform passes through powers and logarithms, and this argument no longer applies. It is measured: four notes "
@@ -347,12 +320,12 @@ derivation.symbol("r, r'", "two levels of noise")
 
 @derivation.bound(
     r"d^2(X, X + r\,\eta) \le d^2(X, X + r'\,\eta), \qquad r \le r'",
-    because="At the levels 0.001, 0.01, 0.1 and 1, for one draw of the noise; equality for equal levels.",
+    because="At the levels 0.001, 0.01, 0.1 and 1, for one sample of the noise; equality for equal levels.",
 )
 def noise_on_the_waveform():
-    waves, drawn = _notes(), np.random.default_rng(0).standard_normal((4, 800))
-    clean = _columns(waves)
-    far = {level: frechet_audio_distance(clean, _columns(waves + level * drawn)) for level in (0.001, 0.01, 0.1, 1.0)}
+    waves, drawn = notes(), np.random.default_rng(0).standard_normal((4, 800))
+    clean = columns(waves)
+    far = {level: frechet_audio_distance(clean, columns(waves + level * drawn)) for level in (0.001, 0.01, 0.1, 1.0)}
     each = lambda levels: jnp.stack([far[level] for level in levels])  # noqa: E731
 
     def sides(lower, higher):
@@ -380,6 +353,37 @@ def two_clips():
     yield r"\text{the clips' own covariances, averaged}", (np.sqrt(2.0) - np.sqrt(2.0)) ** 2, "0"
 
 
+@derivation.algorithm(
+    "The Frechet audio distance of two sets of clips",
+    do(
+        r"filters: triangles between centers that are equally spaced in mel",
+        hertz_to_mel,
+        mel_to_hertz,
+        mel_filterbank,
+        by=partition,
+    ),
+    do(
+        r"frames: $S_k$ of $w_t x_t$, $E_j \leftarrow \sum_k h_{jk} S_k$, and $\log(E_j + \epsilon)$",
+        log_mel_spectrogram,
+        by=shift,
+    ),
+    do("embed every frame, by a network or as it is"),
+    do(
+        r"pool the frames of all clips of each set; $d^2 \leftarrow$ the Frechet distance of the pools",
+        frechet_audio_distance,
+        by=pooled,
+    ),
+)
+def a_filter_a_frame_and_two_sets():
+    center = mel_to_hertz(hertz_to_mel(np.array([4000.0])) / 2)
+    yield r"\text{one filter to 4000 Hz: its center}", center, "1113.8"
+    weights = mel_filterbank(num_filters=1, fourier_length=8, sample_rate=8000)
+    yield r"\text{its weights at } 0, 1000, \dots, 4000", weights.ravel(), "(0, 0.8978, 0.6930, 0.3465, 0)"
+    cells = log_mel_spectrogram(np.array([[1.0, 0.0, -1.0, 0.0]]), np.ones(4), np.array([[0.5, 1.0, 0.0]]), hop=4)
+    yield r"\text{the frame } (1, 0, -1, 0), S = (0, 4, 0), h = (\tfrac12, 1, 0): \text{ its cell}", cells.ravel(), "1.3863"
+    yield r"d^2 \text{ of the example's sets}", frechet_audio_distance(_APART, _EQUAL), "22.4026"
+
+
 @derivation.figure(
     "Left: six triangles from 0 to 4000 Hz, equally spaced in mel, and their sum (dashed). Right: the distance that noise of "
     r"variance $v$ on an embedding adds in one dimension, $(\sqrt{\lambda + v} - \sqrt\lambda)^2$, by the code from 2000 frames "
@@ -387,25 +391,12 @@ def two_clips():
     panels=2,
 )
 def the_triangles_and_the_noise(triangles, distances):
-    frequency = np.arange(257) * 8000 / 512
-    bank = np.asarray(mel_filterbank(num_filters=6, fourier_length=512, sample_rate=8000))
-    triangles.plot(frequency, bank.T)
-    triangles.plot(frequency, bank.sum(0), "--", color="gray")
-    triangles.set(xlabel="frequency (Hz)", ylabel="weight")
-    variances, fine = np.array([0.5, 1.0, 2.0, 3.0, 4.0]), np.linspace(0, 4, 100)
-    drawn = np.random.default_rng(0).standard_normal((3, 1, 1, 2000))
-    for size in (0.25, 1.0):
-        clean, fresh, added = drawn * np.sqrt([size, size, 1.0])[:, None, None, None]
-        found = [frechet_audio_distance(clean, fresh + np.sqrt(extra) * added) for extra in variances]
-        (line,) = distances.plot(fine, (np.sqrt(size + fine) - np.sqrt(size)) ** 2, label=rf"$\lambda = {size:g}$")
-        distances.plot(variances, found, "o", color=line.get_color())
-    distances.set(xlabel="variance of the noise, $v$", ylabel="$d^2$")
-    distances.legend()
+    draw_triangles_and_noise(triangles, distances)
 
 
 @derivation.exercise(
     "How many mel are 8000 Hz, and how many would they be with a natural logarithm by mistake?",
-    r"$2595 \log_{10}(1 + 80/7) = 2840.02$. By mistake they would be 6539.39.",
+    r"$2595 \log_{10}(1 + 80/7)$, 2840.02. By mistake they would be 6539.39.",
 )
 def eight_thousand_hertz():
     (found,) = hertz_to_mel(np.array([8000.0]))
@@ -424,9 +415,13 @@ def three_filters():
 
 
 @derivation.exercise(
-    r"One feature of variance $\lambda = 1$ gets noise of variance 3; then of 0.1. What are the distances, and what does the "
+    r"One feature of variance 1 gets noise of variance 3; then of 0.1. What are the distances, and what does the "
     "formula for small noise say of the second?",
-    r"$(\sqrt4 - 1)^2 = 1$. For 0.1 it is 0.00238, and $\frac{v^2}{4\lambda}$ is 0.0025.",
+    prose(
+        "It is {three}. For 0.1 it is 0.00238, and the formula for small noise gives {small}, 0.0025.",
+        three=holds((sqrt(1 + v) - 1) ** 2, "=", 1, when={v: 3}),
+        small=holds(v**2 / 4, "=", Rational(1, 400), when={v: Rational(1, 10)}),
+    ),
 )
 def noise_of_two_sizes():
     added = lambda extra: (np.sqrt(1 + extra) - 1) ** 2  # noqa: E731
