@@ -296,7 +296,7 @@ derivation.chain(
 
 derivation.say(
     r"For language models two laws were fitted: with $d$ for the root of the divergence, the gold reward above that of the "
-    r"reference is $d\, (\alpha - \beta d)$ for best-of-n and $d\, (\alpha - \beta \log d)$ for reinforcement. Where do they turn?"
+    r"reference is $d\, (\alpha - \beta d)$ for best-of-n and $d\, (\alpha - \beta \log d)$ for reinforcement. Where is the turn?"
 )
 d = derivation.number("d", "the root of the divergence", "sqrt(kl)", positive=True)
 alpha = derivation.number(r"\alpha", "the gain at the beginning", "gain", positive=True)
