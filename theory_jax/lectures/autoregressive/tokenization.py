@@ -88,7 +88,7 @@ derivation.say(
     r"\text{merges in rank order} = \text{repeatedly, an adjacent pair of the lowest rank}",
     because="Merge $r$ makes the token $256 + r$, which only later merges use: it never creates an occurrence of an earlier "
     "pair. So once all pairs of rank $r$ are replaced no lower rank can come back, and both procedures do all of rank 0, then "
-    "all of rank 1, from the left. Forty random strings agree; longest match first, another plausible rule, does not.",
+    "all of rank 1, from the left. Forty random strings agree; the highest rank first, another plausible rule, does not.",
     role="lemma",
 )
 def both_definitions_of_encoding_agree():
@@ -313,8 +313,8 @@ _two_ways = {p.at(0): Rational(1, 25), p.at(1): Rational(3, 500), p.at(2): 0}
     "A model without memory writes a, b, ab or the end with probabilities 0.3, 0.2, 0.4 and 0.1. What is the probability of "
     "the text ab, and by how many nats does the loss of its canonical tokens exceed the loss of the text?",
     prose(
-        "The canonical token ab and the end have 0.04, the tokens a, b and the end 0.006. The text has {whole}, or 0.046, and the "
-        "excess is {excess}, or 0.1398.",
+        "The canonical token ab and the end have 0.04, the tokens a, b and the end 0.006. The text has {whole}, or 0.046, and "
+        "the excess is {excess}, or 0.1398.",
         whole=holds(p_text, "=", Rational(23, 500), when=_two_ways, named=True),
         excess=holds(plus(-log(p.at(0)), log(p_text)), "=", log(Rational(23, 20)), when=_two_ways, named=True),
     ),

@@ -36,13 +36,13 @@ derivation = Derivation(
         "van den Oord et al. 2016, WaveNet: A Generative Model for Raw Audio",
         "Paine et al. 2016, Fast Wavenet Generation Algorithm",
     ),
-    question="A second of sound has many thousand samples. Rounded to 256 even levels, its quiet passages drown in noise; and "
-    "a stack of ordinary convolutions that hears a second back has thousands of layers. How are few codes enough, and how does "
-    "a stack see a long past cheaply, without seeing the sample that it predicts?",
+    question="A second of sound has many thousand samples. Rounded to 256 evenly spaced levels, its quiet passages drown in "
+    "noise; and a stack of ordinary convolutions that hears a second back has thousands of layers. How are few codes enough, "
+    "and how does a stack see a long past cheaply, without seeing the sample that it predicts?",
     setting=(
         "A sample $x$ between $-1$ and 1 is compressed by an increasing odd function $f$ that maps 1 to 1. Its code is the "
-        r"nearest to $f(x)$ of $\mu + 1$ even points from $-1$ to 1; it is decoded by $f^{-1}$. The chains treat samples that "
-        "are not negative; negative samples mirror them.",
+        r"nearest to $f(x)$ of $\mu + 1$ evenly spaced points from $-1$ to 1; it is decoded by $f^{-1}$. The chains treat "
+        "samples that are not negative; negative samples mirror them.",
         r"A causal convolution with $k$ taps and dilation $d$ adds to a bias $b$ the products $w_j\, x_{t - (k - 1 - j) d}$ of "
         "all taps $j$ from 0 on, with zeros before the beginning. The last tap sees the present, the others the past.",
         r"A block multiplies $\tanh(W_f * x)$ and $\sigma(W_g * x)$ of two such convolutions. It passes $x$ and $W_r$ times the "
