@@ -14,13 +14,26 @@ from sympy import Abs, KroneckerDelta, Max, Rational, exp, log, sqrt
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Expectation, Slope, SquaredNorm, Total, Variance, plus, times
+from theory_jax.derivation.notation import Expectation, Slope, SquaredNorm, Total, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.evaluation.human_evaluation import (
     Z_95,
     bradley_terry_negative_log_likelihood,
     fleiss_kappa,
     mean_opinion_score,
     wilson_interval,
+)
+from theory_jax.lectures.evaluation._verdicts import (
+    CHANCES,
+    OF_20,
+    binomial,
+    coverage,
+    draw_coverage_and_parabola,
+    mean_of_the_code,
+    mean_opinions,
+    total_variation,
+    walds_interval,
 )
 
 derivation = Derivation(
@@ -34,19 +47,16 @@ derivation = Derivation(
         "ITU-T 1996, Recommendation P.800: Methods for subjective determination of transmission quality",
         "Zhou et al. 2019, HYPE: a benchmark for human eye perceptual evaluation of generative models",
     ),
-    question="Twenty people judge samples of a generator. How certain is a percentage from twenty verdicts, how do comparisons "
-    "become scores, how far do the raters agree beyond chance, and what can the best of them find out?",
+    question="Eighteen of twenty people prefer a model, and its page says 90%; the next twenty may say 70%. Twenty people "
+    "judge samples of a generator. How certain is a percentage from twenty verdicts, how do comparisons become scores, how "
+    "far do the raters agree beyond chance, and what can the best of them find out?",
     setting=(
-        r"Verdicts are independent. Of $n$ trials with the success probability $p$, $k$ are successes, and $\hat p = k / n$.",
-        r"In a comparison, $i$ beats $j$ with the probability $\sigma(s_i - s_j) = 1 / (1 + e^{s_j - s_i})$.",
-        r"Each of the items has ratings from $R \ge 2$ raters, each in one of the categories, and at least two categories are "
-        r"used. All probabilities and counts of the chains are positive; at the boundary the same holds by continuity.",
+        r"Verdicts are independent. Of $n$ trials with the success probability $p$, $k$ are successes, in the share $\hat p$.",
+        r"In a comparison, $i$ beats $j$ with the probability $\sigma(s_i - s_j)$, with the logistic function $\sigma$.",
+        "Each of the items has ratings from $R$ raters, two or more, each in one of the categories, and at least two "
+        "categories are used. All probabilities and counts of the chains are positive; at the boundary the same holds by "
+        "continuity.",
     ),
-    answer=r"An interval for a share has to use the standard error at the probability that it tests, not at the share that was "
-    r"seen: Wilson's interval stays in $[0, 1]$ and keeps its coverage on average, also where the usual one collapses to a "
-    r"point. The best score difference of two items is the logit of the win rate. Kappa compares agreement with that of the "
-    r"pooled shares; it is between $-1/(R-1)$ and 1. No observer tells real from generated with an accuracy above "
-    r"$\frac12 (1 + \mathrm{TV})$.",
     limits=(
         "Coverage of the normal interval for the mean of ordinal ratings.",
         "Raters of different skill, and verdicts of one person that depend on each other.",
@@ -72,36 +82,53 @@ derivation.say(
     r"The standard error of $\hat p$ is $\sqrt{p (1 - p) / n}$. Wald's interval puts $\hat p$ in the place of the unknown $p$. "
     r"Wilson's interval holds every $p$ from which $\hat p$ is at most $z$ standard errors away, each at the $p$ that is tested."
 )
-derivation.chain(
+central = derivation.chain(
     "Wilson's interval is between the roots of a parabola",
     plus((seen - p) ** 2, -(z**2) * p * (1 - p) / n),
     equals(
         plus((1 + z**2 / n) * p**2, -(2 * seen + z**2 / n) * p, seen**2),
-        "collect the powers of $p$",
+        prose(
+            "collect the powers of $p$: {odd}", odd=holds(plus(-2 * seen * p, -(z**2) * p / n), "=", -(2 * seen + z**2 / n) * p)
+        ),
         wrong={"the standard error at the share": plus(p**2, -2 * seen * p, seen**2 - z**2 * seen * (1 - seen) / n)},
     ),
     equals(
         times(1 + z**2 / n, p - low, p - high),
-        "a parabola is its leading coefficient times the distances from its roots; quadratic formula",
+        prose(
+            "a parabola is its leading coefficient times the distances from its roots, {lower} and the same for the other",
+            lower=holds((seen - low) ** 2, "=", z**2 * low * (1 - low) / n),
+        ),
         wrong={"Wald's ends": times(1 + z**2 / n, p - seen + z * wald, p - seen - z * wald)},
     ),
     central=True,
-    so=r"The leading coefficient is positive, so $(\hat p - p)^2 \le z^2 p (1 - p) / n$ exactly for $p_- \le p \le p_+$.",
+    so="The leading coefficient is positive, so the squared distance of $p$ from the share is at most $z^2$ squared standard "
+    "errors exactly for $p$ from $p_-$ to $p_+$.",
 )
 derivation.chain(
     "Its center is the share after as many successes as failures were added",
     (low + high) / 2,
-    equals((k + z**2 / 2) / plus(k + z**2 / 2, m + z**2 / 2), "the square roots cancel"),
-    so=r"At 95%, $z^2/2 = 1.92$: about two successes and two failures that were not observed.",
+    equals(
+        (k + z**2 / 2) / plus(k + z**2 / 2, m + z**2 / 2),
+        prose("the square roots cancel: {sum}", sum=holds(plus(low, high), "=", (2 * k + z**2) / (n + z**2))),
+    ),
+    so=r"At 95%, $z^2/2$ is 1.92: about two successes and two failures that were not observed.",
 )
 derivation.chain(
     "The lower end is never below 0",
     low,
     equals(
         seen * k / plus(k, z**2 / 2, z * q),
-        r"multiply and divide by $k + z^2/2 + z q$; $(k + z^2/2)^2 - z^2 q^2 = k^2 (1 + z^2/n)$",
+        prose(
+            "multiply and divide by {sum}; {difference}",
+            sum=plus(k, z**2 / 2, z * q),
+            difference=holds(plus((k + z**2 / 2) ** 2, -(z**2) * q**2), "=", k**2 * (1 + z**2 / n)),
+        ),
     ),
-    at_least(0, "a product of positive numbers; 0 without a success", dropping=seen * k / plus(k, z**2 / 2, z * q)),
+    at_least(
+        0,
+        prose("a product of positive numbers; 0 without a success, {none}", none=where(k, 0)),
+        dropping=seen * k / plus(k, z**2 / 2, z * q),
+    ),
     role="lemma",
 )
 derivation.chain(
@@ -111,85 +138,73 @@ derivation.chain(
         times(m**2 / n, 1 / plus(m, z**2 / 2, z * q)),
         "the same with failures for successes: the interval of the failures is the mirror image",
     ),
-    at_least(0, "a product of positive numbers", dropping=times(m**2 / n, 1 / plus(m, z**2 / 2, z * q))),
+    at_least(
+        0,
+        prose("a product of positive numbers; 0 without a failure, {none}", none=where(m, 0)),
+        dropping=times(m**2 / n, 1 / plus(m, z**2 / 2, z * q)),
+    ),
     role="lemma",
     so="Wald's ends have no such bounds: 18 of 20 gives an upper end of 1.03. The code computes both ends in these forms.",
 )
 derivation.say(
-    r"Without a success Wald's interval is the point 0. So it covers $p$ only if there is a success, which has the probability "
-    r"$1 - (1 - p)^n \to 0$ as $p \to 0$. Wilson's is then $[0, \frac{z^2}{n + z^2}]$: without a success, which has the "
-    r"probability $(1 - p)^n \to 1$, it covers every $p$ up to this end."
+    prose(
+        "Without a success Wald's interval is the point 0. So it covers a positive $p$ only if there is a success, which has "
+        "the probability $1 - (1 - p)^n$ and so hardly any for small $p$. The upper end of Wilson's is then {end}: without a "
+        "success it covers every $p$ up to this end.",
+        end=holds(high, "=", z**2 / (m + z**2), when={k: 0}, named=True),
+    )
 )
 derivation.symbol("C", "the coverage: the probability that the interval holds $p$")
 
 
-def _interval_of_share(successes, trials, z):
-    """Wald's interval."""
-    share = successes / trials
-    half = z * np.sqrt(share * (1 - share) / trials)
-    return share - half, share + half
-
-
-def _binomial(trials, chances):
-    """The probability of every number of successes, [chances, trials + 1]."""
-    successes = np.arange(trials + 1)
-    ways = np.array([math.comb(trials, int(count)) for count in successes], dtype=float)
-    return ways * chances[:, None] ** successes * (1 - chances[:, None]) ** (trials - successes)
-
-
-def _coverage(ends, trials, chances):
-    """How often an interval, of every number of successes, holds each of the chances."""
-    low, high = (np.asarray(end) for end in ends)
-    inside = (low <= chances[:, None]) & (chances[:, None] <= high)
-    return np.sum(_binomial(trials, chances) * inside, axis=1)
-
-
-_CHANCES = np.linspace(0.05, 0.95, 91)
-_OF_20 = np.arange(21)
-
-
 @derivation.exact(
     r"C = \sum_{k} \binom{n}{k} p^k (1 - p)^{n-k}, \quad (k - n p)^2 \le z^2 n p (1 - p),",
-    because=r"$n = 20$, 91 values of $p$ from 0.05 to 0.95: the ends of the code for every $k$, and the inequality itself.",
+    because=r"Twenty trials, 91 values of $p$ from 0.05 to 0.95: the ends of the code for every $k$, and the inequality itself.",
     outcomes=21 * 91,
 )
 def coverage_of_twenty_trials():
     trials = np.full(21, 20)
-    found = _coverage(wilson_interval(_OF_20, trials), 20, _CHANCES)
-    near = (_OF_20 - 20 * _CHANCES[:, None]) ** 2 <= Z_95**2 * 20 * _CHANCES[:, None] * (1 - _CHANCES[:, None])
-    wrong = {"Wald's": _coverage(_interval_of_share(_OF_20, trials, Z_95), 20, _CHANCES)}
-    return Sides(left=found, right=np.sum(_binomial(20, _CHANCES) * near, axis=1), wrong=wrong)
+    found = coverage(wilson_interval(OF_20, trials), 20, CHANCES)
+    near = (OF_20 - 20 * CHANCES[:, None]) ** 2 <= Z_95**2 * 20 * CHANCES[:, None] * (1 - CHANCES[:, None])
+    wrong = {"Wald's": coverage(walds_interval(OF_20, trials, Z_95), 20, CHANCES)}
+    return Sides(left=found, right=np.sum(binomial(20, CHANCES) * near, axis=1), wrong=wrong)
 
 
 derivation.say("Comparisons: one person sees two samples and decides which is better. First two items that met many times.")
 w = derivation.number("n_w", "wins of the first item over the second", positive=True)
 l = derivation.number("n_l", "... and its losses", positive=True)  # noqa: E741
-d = derivation.number("d", "the difference of their scores, $s_1 - s_2$", "scores[winner] - scores[loser]")
+d = derivation.number("d", "the difference of their scores", "scores[winner] - scores[loser]")
 nll = derivation.define(
     r"\ell",
     w * log(1 + exp(-d)) + l * log(1 + exp(d)),
     "minus the log-likelihood of all their comparisons",
     "sum(bradley_terry_negative_log_likelihood)",
 )
-derivation.chain(
+two_items = derivation.chain(
     "Two items: the best difference is the logit of the win rate",
     Slope(nll, d),
     equals(
         plus((w + l) / (1 + exp(-d)), -w),
-        r"the slope of $\log(1 + e^d)$ is $\sigma(d)$, and $\sigma(-d) = 1 - \sigma(d)$: expected wins minus wins",
+        prose(
+            "{slope}, the probability of a win: expected wins minus wins",
+            slope=holds(Slope(log(1 + exp(d)), d), "=", 1 / (1 + exp(-d))),
+        ),
         wrong={"winner and loser swapped": plus((w + l) / (1 + exp(d)), -w)},
     ),
     equals((l - w * exp(-d)) / (1 + exp(-d)), "common denominator"),
-    so=r"It is zero at $e^d = n_w / n_l$, negative before and positive after: $d = \log \frac{n_w}{n_l}$ is the only minimum. "
-    r"Without a loss $\ell$ falls for ever, and no finite score is the best. Of several items only differences of scores occur, "
-    r"too: a constant that is added to all of them changes nothing. Their best fit is the subject of the lecture on the "
-    r"Bradley-Terry model.",
+    so=prose(
+        "At {best} it is {zero}; it is negative before and positive after, so this is the only minimum. Without a loss "
+        "$\\ell$ falls for ever, and no finite score is the best. Of several items only differences of scores occur, too: a "
+        "constant that is added to all of them changes nothing. Their best fit is the subject of the lecture on the "
+        "Bradley-Terry model.",
+        best=where(d, log(w / l)),
+        zero=holds(Slope(nll, d), "=", 0, named=True),
+    ),
 )
 i = derivation.index("i", "an item")
-
 derivation.say("Agreement: the raters of an item put it into categories. How often would they agree by chance?")
 c = derivation.index("c", "a category")
-others = derivation.number("R'", "the raters of an item but one, $R - 1$", positive=True)
+others = derivation.number("R'", "the raters of an item but one", positive=True)
 R = derivation.define("R", others + 1, "the raters of an item", "counts.sum(axis=1)", positive=True)
 u = derivation.law("u({}|{})", (c, i), "the share of item $i$'s ratings that are in category $c$", "counts / R")
 I = derivation.count(i, "I", "the number of items")  # noqa: E741
@@ -206,69 +221,52 @@ least = (R * by_chance - 1) / others
 derivation.chain(
     "Agreement is what chance gives, and the scatter of the counts",
     agreement,
-    equals(plus(Total(i, SquaredNorm(c, count)) / (I * R * others), -1 / others), "an item's counts sum to $R$"),
+    equals(
+        plus(Total(i, SquaredNorm(c, count)) / (I * R * others), -1 / others),
+        prose("an item's counts sum to $R$: {sum}", sum=holds(Total(c, count), "=", R)),
+    ),
     equals(
         plus(least, scatter / (R * others)),
-        r"a mean of squares is the square of the mean, $R^2 \bar u_c^2$, plus the variance",
+        prose(
+            "a mean of squares is the square of the mean plus the variance: {squares}",
+            squares=holds(Total(i, SquaredNorm(c, count)) / I, "=", plus(SquaredNorm(c, R * pooled), scatter)),
+        ),
         wrong={"chance without the correction for pairs": plus(by_chance, scatter / (R * others))},
     ),
-    at_least(least, "leave out the scatter; equality if all items have the same counts", dropping=scatter / (R * others)),
+    at_least(
+        least,
+        prose(
+            "leave out the scatter; equality if all items have the same shares, {same} for every item", same=where(u, u.at(c, 0))
+        ),
+        dropping=scatter / (R * others),
+    ),
 )
 kappa = derivation.define(r"\kappa", (agreement - by_chance) / (1 - by_chance), "agreement beyond chance", "fleiss_kappa")
-derivation.chain(
+kappa_bound = derivation.chain(
     "Kappa is above -1/(R-1)",
     kappa,
     equals(
         plus(scatter / (R * others * (1 - by_chance)), -1 / others),
-        r"insert the line above; $\frac{R P_e - 1}{R - 1} - P_e = -\frac{1 - P_e}{R - 1}$",
+        prose("insert the line above; {rest}", rest=holds(plus(least, -by_chance), "=", -(1 - by_chance) / others)),
     ),
     at_least(
         -1 / others,
-        r"leave out the scatter; $1 - P_e > 0$ because two categories are used",
+        prose("leave out the scatter; {positive} because two categories are used", positive=holds(1 - by_chance, ">", 0)),
         dropping=scatter / (R * others * (1 - by_chance)),
     ),
-    so=r"It is 1 if every item has all of its ratings in one category, for then $P = 1$. Only two raters can reach $-1$.",
+    so="It is 1 if every item has all of its ratings in one category, for then all pairs agree. Only two raters can reach $-1$.",
 )
 t = derivation.law("t", c, "the probability with which a rater chooses a category, whatever the item is")
 c1, c2, c3 = (derivation.index(f"c_{draw}", f"the category that rater {draw} chooses") for draw in (1, 2, 3))
 derivation.chain(
     "Raters who do not look agree at the rate of chance",
     Expectation(t.at(c1), Expectation(t.at(c2), KroneckerDelta(c1, c2))),
-    equals(Total(c, t**2), r"both choose $c$ with the probability $t_c^2$"),
+    equals(Total(c, t**2), prose("both choose $c$ with the probability {both}", both=t**2)),
     role="lemma",
     so=r"Every pair of different raters has this expectation, so $P$ has, too: a mean over pairs. For a fair coin it is "
     r"$\frac12$. Pairs of a rater with itself would always agree, and are left out.",
 )
-y = derivation.numbers("y", c, "the rating of a category: 1 to 5, say", "ratings")
-mean_of_three = (y.at(c1) + y.at(c2) + y.at(c3)) / 3
-
-
-def _three(body):
-    """Its expectation over three independent raters."""
-    return Expectation(t.at(c1), Expectation(t.at(c2), Expectation(t.at(c3), body)))
-
-
-squares = derivation.define(
-    "S({},{},{})",
-    plus(*((y.at(of) - mean_of_three) ** 2 for of in (c1, c2, c3))),
-    "squared distances of three ratings from their mean",
-    over=(c1, c2, c3),
-)
-derivation.chain(
-    "Mean opinions: the variance is estimated with N - 1",
-    _three(squares / 2),
-    equals(
-        _three(plus((y.at(c1) - y.at(c2)) ** 2, (y.at(c1) - y.at(c3)) ** 2, (y.at(c2) - y.at(c3)) ** 2) / 6),
-        "squared distances from the mean are those of all pairs, divided by the number",
-    ),
-    equals(
-        Expectation(t.at(c1), Expectation(t.at(c2), (y.at(c1) - y.at(c2)) ** 2)) / 2, "the three pairs have the same distribution"
-    ),
-    equals(Variance(t, y), "expand the square; the two are independent", wrong={"divided by N": 2 * Variance(t, y) / 3}),
-    states=2,
-    so=r"So $s^2$, the squares over $N - 1$, estimates the variance of one rating without bias, and $s^2 / N$ that of the mean: "
-    r"the interval is $\bar y \pm z s / \sqrt N$. Divided by $N$ instead, it would be too short, by 13% for four raters.",
-)
+opinions, y = mean_opinions(derivation, t, c, (c1, c2, c3))
 
 derivation.say(
     "Last, the test that has no scale: a person sees one sample, real or generated with equal odds, and decides which. "
@@ -276,30 +274,52 @@ derivation.say(
 )
 x = derivation.index("x", "what the person sees")
 a = derivation.index("a", "the answer: 1 for real, 0 for generated", states=2)
-f = derivation.law("f", x, "the law of real samples")
-g = derivation.law("g", x, "the law of generated samples")
+f = derivation.law("f", x, "the distribution of real samples")
+g = derivation.law("g", x, "that of generated samples")
 rule = derivation.law("r({}|{})", (a, x), "the observer's rule: the probability of an answer")
 says_real, says_fake = rule.at(1, x), rule.at(0, x)
-distance = derivation.define(r"\mathrm{TV}", Total(x, Abs(f - g)) / 2, "the total variation distance of both laws")
+distance = derivation.define(r"\mathrm{TV}", Total(x, Abs(f - g)) / 2, "the total variation distance of both")
 derivation.chain(
-    "The best observer's accuracy measures a distance of laws",
+    "The best observer's accuracy measures a distance of distributions",
     times(Rational(1, 2), Total(x, plus(f * says_real, g * says_fake))),
     equals(
-        plus(Rational(1, 2), times(Rational(1, 2), Total(x, says_real * (f - g)))), r"$r(0|x) = 1 - r(1|x)$, and $g$ sums to one"
+        plus(Rational(1, 2), times(Rational(1, 2), Total(x, says_real * (f - g)))),
+        prose("{other}, and $g$ sums to one", other=holds(says_fake, "=", 1 - says_real)),
     ),
     at_most(
         plus(Rational(1, 2), times(Rational(1, 2), Total(x, Max(f - g, 0)))),
-        r"a rule gains most if it decides for real exactly where $f > g$",
+        prose(
+            "a rule gains most if it decides for real where $f$ is larger; add what it misses, {missed} at each $x$",
+            missed=holds(
+                plus(Max(f - g, 0), -says_real * (f - g)),
+                "=",
+                plus(says_fake * Max(f - g, 0), says_real * Max(g - f, 0)),
+                named=True,
+            ),
+        ),
         adding=times(Rational(1, 2), Total(x, plus(says_fake * Max(f - g, 0), says_real * Max(g - f, 0)))),
     ),
-    equals(plus(Rational(1, 2), distance / 2), r"$f - g$ sums to zero, so the positive parts are half of $\sum_x |f - g|$"),
-    so=r"Accuracy $\frac12$ of the best rule means $f = g$. Accuracy $\frac12$ of a person means only that this person saw no "
-    r"difference.",
+    equals(
+        plus(Rational(1, 2), distance / 2),
+        prose("{zero}, so the positive parts are half of the sum of all sizes", zero=holds(Total(x, f - g), "=", 0)),
+    ),
+    so=r"Accuracy $\frac12$ of the best rule means that both distributions are one. Accuracy $\frac12$ of a person means only "
+    "that this person saw no difference.",
 )
 
 
-def _total_variation(real, fake):
-    return 0.5 * np.abs(real - fake).sum()
+derivation.answer = prose(
+    "An interval for a share has to use the standard error at the probability that it tests, not at the share that was seen: "
+    "Wilson's interval stays in $[0, 1]$, and its coverage, averaged over the probabilities, is near what it claims, also "
+    "where the usual one collapses to a point. The best score difference of two items is {logit}, the logit of the win rate. "
+    "Kappa compares agreement with that of the pooled shares; it is at least {least} with $R' + 1$ raters, and at most 1. At "
+    "equal odds no observer tells real from generated with an accuracy above {best}.",
+    logit=log(w / l),
+    least=-1 / others,
+    best=holds(
+        plus(Rational(1, 2), times(Rational(1, 2), Total(x, Max(f - g, 0)))), "=", plus(Rational(1, 2), distance / 2), named=True
+    ),
+)
 
 
 @derivation.exact(
@@ -310,8 +330,7 @@ def _total_variation(real, fake):
 def all_rules():
     real, fake = np.array([0.4, 0.25, 0.2, 0.1, 0.05]), np.array([0.1, 0.3, 0.2, 0.05, 0.35])
     rules = np.array(list(product((0.0, 1.0), repeat=5)))
-    accuracies = (rules @ real + (1 - rules) @ fake) / 2
-    return Sides(left=accuracies.max(), right=(1 + _total_variation(real, fake)) / 2)
+    return Sides(left=((rules @ real + (1 - rules) @ fake) / 2).max(), right=(1 + total_variation(real, fake)) / 2)
 
 
 derivation.bridge(
@@ -332,18 +351,7 @@ derivation.bridge(
     scores=[0 * d, d],
     wrong={"winner and loser swapped": log(1 + exp(d))},
 )
-N = derivation.count(c, "N", "the number of ratings")
-average = Total(c, y) / N
-c4 = derivation.index("c'", "another rating")
-spread = Total(c4, (y.at(c4) - average) ** 2)
-derivation.bridge(
-    "... and a mean opinion with the half-width of its interval",
-    (average, z * sqrt(spread / (N * (N - 1)))),
-    mean_opinion_score,
-    ratings=y,
-    z=z,
-    wrong={"the deviation of one rating": (average, z * sqrt(spread / (N - 1)))},
-)
+mean_of_the_code(derivation, c, y, z)
 
 
 @derivation.exact(
@@ -367,25 +375,41 @@ _TABLE = np.array([[3, 0], [2, 1], [0, 3], [1, 2]])
 
 
 @derivation.example(
-    r"18 successes of 20, with Wilson's interval and Wald's; their coverage at the 91 probabilities above. Seven wins of ten. "
-    r"Four items with three raters each, counts $(3,0), (2,1), (0,3), (1,2)$. The ratings $5, 4, 4, 3$. Two laws $(0.5, 0.3, "
-    r"0.2)$ and $(0.2, 0.3, 0.5)$."
+    "18 successes of 20, with Wilson's interval and Wald's; their coverage at the 91 probabilities above. Seven wins of ten. "
+    "Four items with three raters each, counts $(3,0), (2,1), (0,3), (1,2)$. The ratings $5, 4, 4, 3$. Two distributions "
+    "$(0.5, 0.3, 0.2)$ and $(0.2, 0.3, 0.5)$."
 )
 def twenty_verdicts():
     yield r"[p_-, p_+]", jnp.concatenate(wilson_interval(np.array([18]), np.array([20]))), "(0.6990, 0.9721)"
-    yield r"\text{Wald's}", _interval_of_share(18, 20, Z_95), "(0.7685, 1.0315)"
-    trials = np.full(21, 20)
-    for words, ends, said in (
-        ("Wilson's", wilson_interval(_OF_20, trials), "(0.9528, 0.9245)"),
-        ("Wald's", _interval_of_share(_OF_20, trials, Z_95), "(0.8949, 0.6389)"),
-    ):
-        covered = _coverage(ends, 20, _CHANCES)
+    yield r"\text{Wald's}", walds_interval(18, 20, Z_95), "(0.7685, 1.0315)"
+    of_wilson, of_wald = (ends(OF_20, np.full(21, 20), z=Z_95) for ends in (wilson_interval, walds_interval))
+    for words, ends, said in (("Wilson's", of_wilson, "(0.9528, 0.9245)"), ("Wald's", of_wald, "(0.8949, 0.6389)")):
+        covered = coverage(ends, 20, CHANCES)
         yield rf"C \text{{ of {words}: mean, least}}", (covered.mean(), covered.min()), said
     yield r"d = \log \frac{7}{3}", math.log(7 / 3), "0.8473"
     yield r"\kappa = \frac{2/3 - 1/2}{1 - 1/2}", fleiss_kappa(_TABLE), "1/3"
     yield r"\bar y \text{ and half-width}", mean_opinion_score(np.array([5.0, 4.0, 4.0, 3.0])), "(4, 0.8002)"
-    far = _total_variation(np.array([0.5, 0.3, 0.2]), np.array([0.2, 0.3, 0.5]))
-    yield r"\frac{1 + \mathrm{TV}}{2}", (1 + far) / 2, "0.65"
+    yield r"\frac{1 + \mathrm{TV}}{2}", (1 + total_variation(np.array([0.5, 0.3, 0.2]), np.array([0.2, 0.3, 0.5]))) / 2, "0.65"
+
+
+@derivation.algorithm(
+    "From verdicts to numbers",
+    do(r"shares: report $[p_-, p_+]$ with $\hat p$", wilson_interval, by=central),
+    do(
+        r"comparisons: minimize the sum of $\log(1 + e^{-d})$ over the scores",
+        bradley_terry_negative_log_likelihood,
+        by=two_items,
+    ),
+    do(r"ratings: report $\bar y \pm z s / \sqrt N$", mean_opinion_score, by=opinions),
+    do(r"with several raters an item: $\kappa$, which is near 0 for raters who do not look", fleiss_kappa, by=kappa_bound),
+)
+def four_kinds_of_verdicts():
+    yield r"\text{18 of 20: } [p_-, p_+]", jnp.concatenate(wilson_interval(np.array([18]), np.array([20]))), "(0.6990, 0.9721)"
+    scores, first = np.array([math.log(7 / 3), 0.0]), np.array([0] * 7 + [1] * 3)
+    losses = bradley_terry_negative_log_likelihood(first, 1 - first, scores)
+    yield r"\text{7 wins of 10, } d = \log \tfrac73: \text{ the sum of the losses}", jnp.sum(losses), "6.1086"
+    yield r"\text{ratings } (5, 4, 4, 3)", mean_opinion_score(np.array([5.0, 4.0, 4.0, 3.0])), "(4, 0.8002)"
+    yield r"\kappa \text{ of the four items}", fleiss_kappa(_TABLE), "1/3"
 
 
 @derivation.figure(
@@ -395,34 +419,22 @@ def twenty_verdicts():
     panels=2,
 )
 def coverage_and_parabola(covered, parabola):
-    chances, trials = np.linspace(0.005, 0.995, 400), np.full(21, 20)
-    covered.plot(chances, _coverage(wilson_interval(_OF_20, trials), 20, chances), label="Wilson")
-    covered.plot(chances, _coverage(_interval_of_share(_OF_20, trials, Z_95), 20, chances), label="Wald")
-    covered.axhline(0.95, color="black", linewidth=1)
-    covered.set(xlabel="$p$", ylabel="coverage", ylim=(0, 1.03))
-    covered.legend(loc="lower center")
-    tested = np.linspace(0.6, 1.05, 100)
-    parabola.plot(tested, (0.9 - tested) ** 2 - Z_95**2 * tested * (1 - tested) / 20)
-    ends = np.concatenate(wilson_interval(np.array([18]), np.array([20])))
-    parabola.plot(ends, 0 * ends, "o")
-    parabola.plot(_interval_of_share(18, 20, Z_95), (-0.004, -0.004), color="gray", linewidth=4)
-    parabola.axhline(0, color="black", linewidth=1)
-    parabola.set(xlabel="$p$", ylabel=r"$(\hat p - p)^2 - z^2 p (1 - p) / n$")
+    draw_coverage_and_parabola(covered, parabola)
 
 
 @derivation.exercise(
     "No one of twenty people finds a fault. How large can the share of people who would still be, by Wilson's interval at 95%?",
-    r"$\frac{z^2}{n + z^2} = \frac{3.8415}{23.8415} = 0.1611$; Wald's interval gives 0.",
+    r"$\frac{z^2}{n + z^2}$, that is $\frac{3.8415}{23.8415}$ or 0.1611; Wald's interval gives 0.",
 )
 def no_success():
     yield wilson_interval(np.array([0]), np.array([20]))[1], "0.1611"
-    yield _interval_of_share(0, 20, Z_95)[1], "0"
+    yield walds_interval(0, 20, Z_95)[1], "0"
 
 
 @derivation.exercise(
     "Two raters always disagree. What is kappa with two categories, and with three that are used equally often?",
-    r"With two, $P = 0$ and $P_e = \frac12$ give $-1$. With three, $P_e = \frac13$ gives -0.5. So the bound $-\frac{1}{R - 1}$ "
-    "is reached only if all items have the same counts.",
+    r"With two, no pair agrees and chance gives $\frac12$: kappa is $-1$. With three, chance gives $\frac13$, and kappa is "
+    r"-0.5. So the bound $-\frac{1}{R - 1}$ is reached only if all items have the same counts.",
 )
 def always_disagree():
     yield fleiss_kappa(np.array([[1, 1], [1, 1]])), "-1"
@@ -431,7 +443,8 @@ def always_disagree():
 
 @derivation.exercise(
     r"Four raters are split two to two on every item. What is kappa, and is it the smallest for four raters?",
-    r"$P = \frac13$ and $P_e = \frac12$ give -1/3, which is $-\frac{1}{R-1}$: no table of four raters has less.",
+    r"A third of the pairs agree, by chance a half would: kappa is -1/3, which is $-\frac{1}{R-1}$: no table of four raters "
+    "has less.",
 )
 def two_to_two():
     yield fleiss_kappa(np.full((5, 2), 2)), "-1/3"
