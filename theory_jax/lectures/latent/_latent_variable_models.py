@@ -18,7 +18,7 @@ LIKELIHOOD, PRIOR = np.array([0.8, 0.4, 0.2]), np.array([0.5, 0.25, 0.25])  # th
 
 
 def over_samples(estimate_of, size):
-    """The mean of what is computed from the likelihoods of `size` draws of the example's prior, over all outcomes."""
+    """The mean of what is computed from the likelihoods of `size` samples of the example's prior, over all outcomes."""
     states = np.stack(np.meshgrid(*[np.arange(3)] * size, indexing="ij"), axis=-1).reshape(-1, size)
     return float(PRIOR[states].prod(1) @ np.asarray(estimate_of(jnp.log(LIKELIHOOD)[states])))
 
@@ -72,5 +72,5 @@ def draw_line_and_bias(left, right):
     sizes = range(1, 7)
     right.plot(sizes, [over_samples(monte_carlo_log_marginal, size) for size in sizes], "o-", label=r"$\mathbb{E} \log \hat p_S$")
     right.axhline(math.log(0.55), linestyle="--", color="gray", label=r"$\log p(x)$")
-    right.set(xlabel="$S$ draws from the prior", ylabel="nats")
+    right.set(xlabel="$S$ samples of the prior", ylabel="nats")
     right.legend()

@@ -25,9 +25,9 @@ def variances_of_cosine(frequency):
 
 
 def mean_square(odds, temperature):
-    """E y_1^2 of a relaxed draw of two, over 4000 evenly spaced quantiles of the noise."""
+    """E y_1^2 of a relaxed sample of two, over 4000 evenly spaced quantiles of the noise."""
     quantiles = (np.arange(4000) + 0.5) / 4000
-    # The draw sees only the difference of the two Gumbel variables, which is logistic: half of it goes to either side.
+    # The sample sees only the difference of the two Gumbel variables, which is logistic: half of it goes to either side.
     half = np.log(quantiles / (1 - quantiles)) / 2
     uniforms = jnp.array(np.exp(-np.exp(np.stack([-half, half], axis=1))))
     logits = jnp.tile(jnp.array([math.log(odds), 0.0]), (4000, 1))

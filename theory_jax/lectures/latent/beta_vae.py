@@ -46,7 +46,7 @@ derivation = Derivation(
         r"An observation $x$ is fixed in the first part. Its latent variable $z$ has finitely many states with a prior $p(z)$, a "
         r"likelihood $e^{\ell(z)}$ of the observation, and an encoder $q(z|x)$, all positive.",
         r"In the second part there are $N$ data of weight $\frac1N$, and a code has coordinates. The prior is the product of its "
-        "coordinates' laws, and the encoder is diagonal: given the datum, its coordinates are independent.",
+        "coordinates' distributions, and the encoder is diagonal: given the datum, its coordinates are independent.",
         r"In the last part data, decoder, encoder and prior are linear and Gaussian, as in the lecture on training a VAE.",
     ),
     limits=(
@@ -159,7 +159,7 @@ code_1 = derivation.law("q_1({}|{})", (a, k), "the encoder of the first coordina
 code_2 = derivation.law("q_2({}|{})", (b, k), "the encoder of the second coordinate")
 prior_1 = derivation.law("p_1({})", a, "the prior of the first coordinate")
 prior_2 = derivation.law("p_2({})", b, "the prior of the second coordinate")
-every = derivation.define("q({},{})", Total(k, code_1 * code_2) / N, "the law of all codes", over=(a, b), positive=True)
+every = derivation.define("q({},{})", Total(k, code_1 * code_2) / N, "the distribution of all codes", over=(a, b), positive=True)
 every_1 = derivation.define("q_1({})", Total(k, code_1) / N, "the first coordinate's", over=a, law=True)
 every_2 = derivation.define("q_2({})", Total(k, code_2) / N, "the second coordinate's", over=b, law=True)
 given_1 = derivation.define("q({}|{})", every / every_1, "the second, given the first", over=(b, a), law=True)

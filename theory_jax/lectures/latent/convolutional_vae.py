@@ -395,7 +395,7 @@ def nine_to_four():
 @derivation.exercise(
     "An input of 6 with a kernel of 3 and the stride 2, without padding: what comes back from the transposed convolution, and "
     "how can the size be repaired?",
-    "The output has 2 entries, and 5 come back: the last input was in no window. A place more at the end, which libraries call "
+    "The output has 2 entries, and 5 come back: the last input was in no window. One entry more at the end, which libraries call "
     "output padding, repairs the size; nothing is added there but the bias.",
 )
 def a_pixel_is_lost():

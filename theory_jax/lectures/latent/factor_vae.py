@@ -86,7 +86,8 @@ def _rows_as_laws(rows):
 
 @derivation.exact(
     r"\Pr\left[\text{a row is}\ (a, b)\right] = \hat q_1(a)\, \hat q_2(b)",
-    because="The code's shuffling of the batch $(0,0), (1,1), (1,2)$ by all pairs of orders: this is the law of every row.",
+    because="The code's shuffling of the batch $(0,0), (1,1), (1,2)$ by all pairs of orders: this is the distribution of every "
+    "row.",
     outcomes=36,
 )
 def every_pair_of_orders():

@@ -72,7 +72,10 @@ def _mean(body):
 levels = derivation.chain(
     "The rate has one term for each level",
     _mean(log(q_2 * q_1 / (p_2 * p_1))),
-    equals(_mean(plus(log(q_2 / p_2), log(q_1 / p_1))), "the logarithm of a product; both laws have one factor for each level"),
+    equals(
+        _mean(plus(log(q_2 / p_2), log(q_1 / p_1))),
+        "the logarithm of a product; above and below there is one factor for each level",
+    ),
     equals(
         plus(Divergence(q_2, p_2), Expectation(q_2, Divergence(q_1, p_1))),
         "the first term does not contain $z_1$; in the second, sum over $z_1$ first",

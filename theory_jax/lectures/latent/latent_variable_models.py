@@ -74,7 +74,7 @@ evidence = derivation.define("p(x)", Total(z, joint), "the marginal likelihood",
 posterior = derivation.define("p({}|x)", joint / evidence, "the posterior: Bayes' rule", over=z, law=True)
 
 derivation.chain(
-    "Summing over the states gives a law of the observation",
+    "Summing over the states gives a distribution of the observation",
     Total(other, Total(z, times(prior, emission))),
     equals(Total(z, times(prior, Total(other, emission))), "exchange the sums"),
     equals(1, "each likelihood sums to one over the values, and the prior over the states"),

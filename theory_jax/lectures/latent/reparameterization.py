@@ -270,7 +270,7 @@ def leaving_one_out_forgets_the_offset():
     return Sides(left=enumerated, right=[plain, left_out], wrong={"the variance squared for the fourth moment": [plain, squared]})
 
 
-u = derivation.number("u", "a uniform draw", "uniforms", between=(0, 1))
+u = derivation.number("u", "a uniform number", "uniforms", between=(0, 1))
 gumbel = derivation.define("g", -log(-log(u)), "Gumbel noise", "gumbel_from_uniform")
 derivation.bridge("The code's noise", gumbel, gumbel_from_uniform, uniforms=[[u]], wrong={"the noise of a minimum": log(-log(u))})
 derivation.say(
@@ -288,19 +288,19 @@ derivation.chain(
     ),
     role="remark",
 )
-w = derivation.numbers("w", k, "arbitrary numbers behind the uniform draws")
-uniform = derivation.define("u", 1 / (1 + exp(-w)), "uniform draws", "uniforms", over=k)
+w = derivation.numbers("w", k, "arbitrary numbers behind the uniform numbers")
+uniform = derivation.define("u", 1 / (1 + exp(-w)), "uniform numbers", "uniforms", over=k)
 relaxed = exp((l - log(-log(uniform))) / tau)
 shares = relaxed / Total(j, relaxed.xreplace({k: j}))
 derivation.bridge("The code's relaxed sample", shares, gumbel_softmax, uniforms=[uniform], logits=[l], temperature=tau)
 
-y = derivation.number("y", "the first entry of a relaxed draw of two", between=(0, 1))
+y = derivation.number("y", "the first entry of a relaxed sample of two", between=(0, 1))
 l1, l2 = (derivation.number(rf"\lambda_{i}", f"the {word} of two logits") for i, word in ((1, "first"), (2, "second")))
 below_y = derivation.define(
     "G", 1 / (1 + exp(l1 - l2 - tau * log(y) + tau * log(1 - y))), "the probability that the first entry is at most $y$"
 )
 derivation.chain(
-    "The density of a relaxed draw of two",
+    "The density of a relaxed sample of two",
     Slope(below_y, y),
     equals(
         times(tau, exp(l1 + l2), exp(times(-1, plus(tau, 1), log(y))), exp(times(-1, plus(tau, 1), log(1 - y))))
@@ -315,7 +315,7 @@ derivation.chain(
     so=r"Its mass is one, since $G$ rises from 0 to 1. The general formula, for $K$ entries, is $\Gamma(K)\, \tau^{K-1} "
     r"\prod_k e^{l_k} y_k^{-\tau-1} \big/ \left(\sum_k e^{l_k} y_k^{-\tau}\right)^K$.",
 )
-simplex = derivation.law("y", k, "a relaxed draw", "exp(log_y)")
+simplex = derivation.law("y", k, "a relaxed sample", "exp(log_y)")
 concrete = plus(
     log(gamma(K)), (K - 1) * log(tau), Total(k, l - (tau + 1) * log(simplex)), -K * log(Total(k, exp(l - tau * log(simplex))))
 )
@@ -343,7 +343,7 @@ derivation.chain(
             parts=holds((rise * u / (1 + rise * u)) ** 2, "=", plus(1, -2 / (1 + rise * u), (1 + rise * u) ** -2)),
             odds=o,
         ),
-        wrong={"the mean of the one-hot draw": o / (1 + o)},
+        wrong={"the mean of the one-hot sample": o / (1 + o)},
     ),
     so=prose(
         "At temperature 1 the first entry is the root of the integrand with a uniform $u$, since the difference of two Gumbel "

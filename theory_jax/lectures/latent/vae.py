@@ -130,7 +130,11 @@ complete_the_square = derivation.chain(
         wrong={"the marginal variance without the square": LogDensity(x, 0, w + s) + log_exact},
     ),
     role="lemma",
-    so="Integrate over $z$: the last density, the posterior's, integrates to one, and the evidence remains, a Gaussian density.",
+    so=prose(
+        "Integrate over $z$: the last density, the posterior's, integrates to one, and the evidence remains. It is Gaussian with "
+        "mean 0 and variance {variance}.",
+        variance=plus(w**2, s),
+    ),
 )
 reconstruction = plus(LogDensity(x, times(w, m), s), -(w**2) * t / (2 * s))
 rate = times(half, plus(m**2, t, -1, -log(t)))
@@ -150,7 +154,9 @@ exact_case = derivation.chain(
             r"{blur}: the noise of $z$ blurs the reconstruction. The rate is the divergence from $\mathcal{N}(0, 1)$",
             blur=holds(Expectation(encoder, (x - w * zeta) ** 2), "=", plus((x - w * m) ** 2, times(w**2, t))),
         ),
-        wrong={"e^log_var squared": reconstruction - (m**2 + t**2 - 1 - 2 * log(t)) / 2 + Divergence(encoder, exact)},
+        wrong={
+            "log-variance for log-deviation": reconstruction - (m**2 + t**2 - 1 - 2 * log(t)) / 2 + Divergence(encoder, exact)
+        },
     ),
     at_least(
         plus(reconstruction, -rate),
@@ -194,7 +200,8 @@ derivation.chain(
     ),
     so=prose(
         r"The posterior here is a Gaussian with means 0, variances 1 and correlation $\rho$. No diagonal Gaussian comes closer "
-        r"than {floor}: an approximation gap that no training closes. The best variance is $\kappa$, not the marginal one, 1.",
+        r"than {floor}: an approximation gap that no training of the encoder closes. The best variance is $\kappa$, the "
+        "posterior's variance of one latent when the other is known, not its marginal variance 1.",
         floor=-log(1 - rho**2) / 2,
     ),
     role="remark",
@@ -222,13 +229,24 @@ price = derivation.chain(
         m**2 / 2, prose(r"leave out half of $t - 1 - \log t$, zero only at {one}", one=where(t, 1)), dropping=tangent.at(t) / 2
     ),
     at_least(0, prose("leave out a square, zero only at {none}", none=where(m, 0)), dropping=m**2 / 2),
-    so=r"A latent costs nothing if and only if its encoder is the prior for this $x$. If it is for every $x$, the latent says "
-    r"nothing about $x$; the converse is false, since an encoder that is $\mathcal{N}(1, \frac12)$ for every $x$ costs 0.5966 "
-    "(exercise 1). The dimensions of a diagonal Gaussian are independent, so their rates add.",
+    so=prose(
+        "A latent costs nothing if and only if its encoder is the prior for this $x$. If it is for every $x$, the latent says "
+        "nothing about $x$; the converse is false, since an encoder with {m} and {t} for every $x$ costs {cost}. The dimensions "
+        "of a diagonal Gaussian are independent, so their rates add.",
+        **{"m": where(m, 1), "t": where(t, half)},
+        cost=holds(rate, "=", (half + log(2)) / 2, named=True),
+    ),
 )
 of_encoder = {"mean": [mean], "log_var": [log(variance)]}
 derivation.bridge(
-    "The code adds the rates of all dimensions", rates, kl_to_standard_normal, **of_encoder, wrong={"their mean": rates / 4}
+    "The code adds the rates of all dimensions",
+    rates,
+    kl_to_standard_normal,
+    **of_encoder,
+    wrong={
+        "the log-variance read as log-deviation": Total(l, (mean**2 + variance**2 - 1 - 2 * log(variance)) / 2),
+        "the mean over dimensions in place of the sum": rates / 4,
+    },
 )
 
 a = derivation.number("a", "the logit of a pixel", "logits")

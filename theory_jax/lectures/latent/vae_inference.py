@@ -95,7 +95,7 @@ unbiased = derivation.chain(
     Expectation(q, weight),
     equals(
         Total(z, prior * likelihood),
-        r"the $q$ that draws cancels the $q$ that divides",
+        "the encoder that is sampled cancels the one that divides",
         wrong={"drawn from the prior": Expectation(prior, weight)},
     ),
     equals(evidence, r"the sum over everything that $z$ can be"),
@@ -171,6 +171,12 @@ derivation.bridge(
     importance_weighted_log_likelihood,
     **{"log_likelihood": [log(found)], "log_prior": [log(before)], "log_posterior": [log(drawn)]},
     wrong={"the mean of the logarithms": Total(s, log(found * before / drawn)) / S},
+)
+derivation.bridge(
+    "... is the log-likelihood itself if every state is visited once, and the proposal is uniform",
+    log(evidence),
+    importance_weighted_log_likelihood,
+    **{"log_likelihood": [log(likelihood)], "log_prior": [log(prior)], "log_posterior": jnp.full((1, 4), -math.log(4))},
 )
 
 y = derivation.number("y", "one coordinate of a standard normal latent")
