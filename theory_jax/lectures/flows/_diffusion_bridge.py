@@ -11,6 +11,7 @@ from theory_jax.flows.probability_paths import cosine_coefficients, variance_pre
 
 
 def normal_cdf(z):
+    """The share of a standard normal number below z."""
     return np.array([(1 + math.erf(one / math.sqrt(2))) / 2 for one in np.ravel(z)]).reshape(np.shape(z))
 
 
