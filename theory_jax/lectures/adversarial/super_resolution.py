@@ -3,8 +3,7 @@
 The lecture on the functions of theory_jax/adversarial/super_resolution.py.
 """
 
-import itertools
-
+import jax
 import jax.numpy as jnp
 import numpy as np
 from sympy import KroneckerDelta, Mod, Rational, exp, floor, log, sqrt
@@ -20,7 +19,14 @@ from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Normal, Total, Variance, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
+from theory_jax.lectures.adversarial._restorations import (
+    draw_price_and_contrast,
+    in_decibels,
+    shuffled_entries,
+    similarity_factors,
+)
 
 derivation = Derivation(
     module=__name__,
@@ -31,21 +37,17 @@ derivation = Derivation(
         "Wang, Bovik, Sheikh & Simoncelli 2004, Image Quality Assessment: From Error Visibility to Structural Similarity",
         "Shi et al. 2016, Real-Time Single Image and Video Super-Resolution Using a Sub-Pixel Convolutional Network",
     ),
-    question="Many sharp images have the same small version. Why does the best score give blur, exactly how much does it cost in "
-    "squared error to look real, and what do PSNR and SSIM reward?",
+    question="The network with the best PSNR makes blurred images, and the one whose images look real has a clearly worse one. "
+    "Many sharp images have the same small version. Why does the best score give blur, exactly how much does it cost in squared "
+    "error to look real, and what do PSNR and SSIM reward?",
     setting=(
         r"A sharp image $x$ has the small version $y$. A restoration $\hat x$ is computed from $y$, possibly with noise that is "
         r"independent of $x$ given $y$. Its distortion is $\mathbb{E} \|x - \hat x\|^2$.",
-        r"$W_2(p, q)^2$ is the least $\mathbb{E} \|u - v\|^2$ of all couplings of $u \sim p$ and $v \sim q$. The perception "
-        r"index of restorations is $\Pi = W_2(p_{\hat x}, p_x)$: 0 if they have the law of sharp images, whichever image each of "
-        "them belongs to.",
+        r"$W_2(p, q)^2$ is the least $\mathbb{E} \|u - v\|^2$ of all couplings of a $u$ from $p$ and a $v$ from $q$. The "
+        r"perception index $\Pi$ of restorations is $W_2(p_{\hat x}, p_x)$: 0 if they have the distribution of sharp images, "
+        "whichever image each of them belongs to.",
         r"SSIM compares two images in a window with positive weights of sum 1, by the means, variances and the covariance in it.",
     ),
-    answer=r"The least distortion has the conditional mean, the average of all sharp images that fit: blur. A sample of them "
-    r"looks real, at exactly twice this distortion. Every restoration pays $\max(0, W - \Pi)^2$ on top of the least distortion, "
-    r"$W$ being the distance of the blurred images from the sharp ones; so realism costs at least $W^2$ and at most as much as "
-    "the blur's own error. PSNR is a logarithm of the squared error. SSIM judges the same error, relative to the brightness and "
-    "the contrast of a window, and prefers an answer that has contrast.",
     limits=(
         "That the least price of realism is attained, except for Gaussians and in the example (Freirich et al. 2021).",
         r"That an adversarial loss makes $\Pi$ small, and other perception indices: for every divergence that is convex in its "
@@ -53,8 +55,6 @@ derivation = Derivation(
         "Features of a trained network: the squared error in them splits as that of pixels does, around their own mean.",
     ),
 )
-
-# ---------------------------------------------------------------------------------------------------- distortion
 
 derivation.say("One pixel, and one small image $y$; an average over pixels and small images changes nothing in the argument.")
 k, j = derivation.index("k", "a sharp image that fits $y$"), derivation.index("j", "a restoration of $y$")
@@ -69,24 +69,33 @@ split = derivation.chain(
     Expectation(p, Expectation(q, (x - z) ** 2)),
     equals(
         plus(least, times(2, Expectation(p, x - m), Expectation(q, m - z)), away),
-        r"$x - \hat x = (x - m) + (m - \hat x)$, squared; $y$ given, $x$ and $\hat x$ are independent",
+        prose(
+            r"{parts}, squared; $y$ given, $x$ and $\hat x$ are independent", parts=holds(plus(x, -z), "=", plus(x - m, m - z))
+        ),
         wrong={"the cross term once": plus(least, Expectation(p, (x - m) * x), away)},
     ),
-    equals(plus(least, away), "$x - m$ has mean 0", wrong={"half the distance": plus(least, away / 2)}),
-    at_least(least, r"leave out the square; equality if and only if $\hat x = m$", dropping=away),
+    equals(
+        plus(least, away),
+        prose("{zero}", zero=holds(Expectation(p, x - m), "=", 0)),
+        wrong={"half the distance": plus(least, away / 2)},
+    ),
+    at_least(least, prose("leave out the square; equality if and only if {mean}", mean=where(z, m)), dropping=away),
     so="The best score belongs to the average of all sharp images that fit. Where they differ it is not one of them: it is blur.",
 )
 derivation.chain(
     "A sample of the sharp images that fit costs twice the least distortion",
     Expectation(p, Expectation(p.at(j), (x - x.at(j)) ** 2)),
-    equals(plus(least, Expectation(p.at(j), (x.at(j) - m) ** 2)), r"the split, for $\hat x$ with the law of $x$ given $y$"),
+    equals(
+        plus(least, Expectation(p.at(j), (x.at(j) - m) ** 2)), r"the split, for $\hat x$ with the distribution of $x$ given $y$"
+    ),
     equals(2 * least, "both terms are the same", wrong={"the root of 2": sqrt(2) * least}),
     uses=(split,),
-    so=r"Restorations then have the law of sharp images, $\Pi = 0$, and lose $10 \log_{10} 2 = 3.01$ decibels.",
+    so=r"Restorations then have the distribution of sharp images and the perception index 0, and lose $10 \log_{10} 2$ decibels, "
+    "3.01.",
 )
 derivation.say(
-    r"Is that the least price of realism? Now over all $y$: the distortion is $\mathrm{MMSE} + S$ with "
-    r"$S = \mathbb{E} \|\hat x - m\|^2$, and the laws of $m$, $\hat x$ and $x$ have distances from one another."
+    r"Is that the least price of realism? Now over all $y$: the distortion is $M + S$, where $S$ is the mean of $\|\hat x - "
+    r"m\|^2$, and the distributions of $m$, $\hat x$ and $x$ have distances from one another."
 )
 total = derivation.number("M", r"the least distortion, $\mathrm{MMSE}$ averaged over $y$", positive=True)
 S = derivation.number("S", r"$\mathbb{E} \|\hat x - m\|^2$", positive=True)
@@ -96,20 +105,23 @@ W = derivation.define("W", index + gap, r"$W_2(p_m, p_x)$: what the means lack t
 moved = derivation.number("V", r"$W_2(p_{\hat x}, p_m)$: how far restorations are from the means", positive=True)
 coupling = derivation.assume("The least cost of a coupling is at most that of the pair of restoration and mean", S - moved**2)
 triangle = derivation.assume("The Wasserstein distance satisfies the triangle inequality", moved + index - W)
-derivation.chain(
+central = derivation.chain(
     "The least price of realism",
     plus(total, S),
-    at_least(plus(total, moved**2), r"$(\hat x, m)$ is one coupling of their laws", dropping=coupling.at()),
+    at_least(plus(total, moved**2), r"$(\hat x, m)$ is one coupling of their distributions", dropping=coupling.at()),
     at_least(
         plus(total, (W - index) ** 2),
-        r"$V \ge W - \Pi > 0$; $V^2 - (W - \Pi)^2$ is the sum times the difference",
+        prose(
+            r"$V$ is at least $W - \Pi$, which is positive; {difference}",
+            difference=holds(plus(moved**2, -((W - index) ** 2)), "=", times(moved + W - index, moved - W + index)),
+        ),
         dropping=times(triangle.at(), plus(moved, W, -index)),
         wrong={"not squared": plus(total, W - index), "no price": total},
     ),
     uses=(split,),
     central=True,
-    so=r"For $\Pi \ge W$ there is nothing to pay. Perfect realism costs at least $W^2$ on top of the least distortion $M$, and "
-    r"$W^2 \le M$, since $(x, m)$ is a coupling as well: never more than a sample costs.",
+    so=r"If $\Pi$ is at least $W$ there is nothing to pay. Perfect realism costs at least $W^2$ on top of the least distortion "
+    "$M$. That is $M$ at most, since $(x, m)$ is a coupling as well: no more than a sample costs.",
 )
 rho = derivation.number(r"\rho", "the correlation of the sharp and the small image", between=(0, 1))
 tau = derivation.number(r"\tau", "the gain of a restoration", between=(0, 1))
@@ -121,11 +133,15 @@ derivation.chain(
     plus(tau**2, 1, -2 * tau * c),
     at_least((1 - tau) ** 2, "no correlation exceeds 1", dropping=2 * tau * (1 - c), wrong={"the variances": (1 - tau**2) ** 2}),
     role="lemma",
-    so=r"The left side is the cost of a coupling of $\mathcal{N}(0, \tau^2)$ and $\mathcal{N}(0, 1)$ with the correlation $c$; "
-    r"at $c = 1$ the bound is attained. So $W_2 = 1 - \tau$.",
+    so=prose(
+        r"The first line is the cost of a coupling of $\mathcal{N}(0, \tau^2)$ and $\mathcal{N}(0, 1)$ with the correlation $c$; "
+        r"with {full} it is {attained}. So the distance $W_2$ is $1 - \tau$.",
+        full=where(c, 1),
+        attained=holds(plus(tau**2, 1, -2 * tau * c), "=", (1 - tau) ** 2, named=True),
+    ),
 )
 of_mean = derivation.define("W_0", 1 - rho, r"$W$ of the Gaussian pair, whose mean is $\rho y$ (the lemma)")
-of_gain = derivation.define(r"\Pi_\tau", 1 - tau, r"$\Pi$ of $\hat x = \tau y$ (the lemma)")
+of_gain = derivation.define(r"\Pi_\tau", 1 - tau, r"$\Pi$ of the restoration $\tau y$ (the lemma)")
 sharp = rho * y + sqrt(1 - rho**2) * xi
 _Y, _E, _F = (Normal(number, 0, 1) for number in (y, xi, f))
 derivation.chain(
@@ -137,13 +153,22 @@ derivation.chain(
         "the least distortion, and the distances of the lemma",
         wrong={"not squared": plus(1 - rho**2, of_mean - of_gain)},
     ),
-    so=r"With $\tau = \rho$ it is the mean; with $\tau = 1$ it has the law of sharp images, at the cost $2(1 - \rho)$.",
+    so=prose(
+        r"With the gain $\rho$ it is the mean, at the cost {mean}; with the gain 1 it has the distribution of sharp images, at "
+        "the cost {real}.",
+        mean=holds(plus(1 - rho**2, (tau - rho) ** 2), "=", 1 - rho**2, when={tau: rho}, named=True),
+        real=holds(plus(1 - rho**2, (tau - rho) ** 2), "=", 2 * (1 - rho), when={tau: 1}, named=True),
+    ),
 )
 derivation.chain(
     "... while a sample pays up to twice as much for the same realism",
     Expectation(_Y, Expectation(_E, Expectation(_F, (sharp - plus(rho * y, sqrt(1 - rho**2) * f)) ** 2))),
     equals(2 * (1 - rho**2), "two independent noises of one variance", wrong={"one noise": 1 - rho**2}),
-    equals(times(1 + rho, 2 * (1 - rho)), r"$1 - \rho^2 = (1 + \rho)(1 - \rho)$", wrong={"twice": 4 * (1 - rho)}),
+    equals(
+        times(1 + rho, 2 * (1 - rho)),
+        prose("{factors}", factors=holds(1 - rho**2, "=", times(1 + rho, 1 - rho))),
+        wrong={"twice": 4 * (1 - rho)},
+    ),
     so=r"$1 + \rho$ times the least price. Only where $y$ tells nothing or everything is sampling as cheap.",
 )
 logit = derivation.number("l", "the discriminator's logit of the restoration", "logits_fake")
@@ -163,59 +188,41 @@ derivation.bridge(
     wrong={"the weight on the distortion": weight * error + log(1 + exp(-logit))},
 )
 
-# ---------------------------------------------------------------------------------------------------- the usual scores
-
 mse, other = (derivation.number(name, "a mean squared error", positive=True) for name in (r"\varepsilon", r"\eta"))
 R = derivation.number("R", "the range of pixels", "data_range", positive=True)
-
-
-def _decibels(squares):
-    return 10 * log(R**2 / squares) / log(10)
-
-
-derivation.chain(
+decibels = derivation.chain(
     "PSNR: twice the squared error costs three decibels",
-    plus(_decibels(mse), -_decibels(2 * mse)),
+    plus(in_decibels(R, mse), -in_decibels(R, 2 * mse)),
     equals(10 * log(2) / log(10), "the logarithm of a quotient", wrong={"six decibels": 20 * log(2) / log(10)}),
     so="That is 3.01; twice the error itself costs 6.02.",
 )
 spread = log(1 + (mse - other) ** 2 / (4 * mse * other))
 derivation.chain(
     "The mean PSNR of two images is at least the PSNR of their mean error",
-    plus(_decibels(mse), _decibels(other)) / 2,
+    plus(in_decibels(R, mse), in_decibels(R, other)) / 2,
     equals(
-        plus(_decibels((mse + other) / 2), 5 * spread / log(10)),
-        r"$\frac{(\varepsilon + \eta)^2}{4 \varepsilon \eta} = 1 + \frac{(\varepsilon - \eta)^2}{4 \varepsilon \eta}$",
-        wrong={"twice": plus(_decibels((mse + other) / 2), 10 * spread / log(10))},
+        plus(in_decibels(R, (mse + other) / 2), 5 * spread / log(10)),
+        prose("{ratio}", ratio=holds((mse + other) ** 2 / (4 * mse * other), "=", 1 + (mse - other) ** 2 / (4 * mse * other))),
+        wrong={"twice": plus(in_decibels(R, (mse + other) / 2), 10 * spread / log(10))},
     ),
-    at_least(_decibels((mse + other) / 2), "leave out the logarithm of a number from 1 on", dropping=5 * spread / log(10)),
+    at_least(in_decibels(R, (mse + other) / 2), "leave out the logarithm of a number from 1 on", dropping=5 * spread / log(10)),
     so="So the two have different best answers. For two equally likely sharp images, one of them has an infinite mean PSNR, and "
     "their average a finite one. That the mean is the best for PSNR is true of the pooled squared error.",
 )
 derivation.bridge(
     "The code's PSNR, of an image of 2 x 2 pixels",
-    _decibels(error),
+    in_decibels(R, error),
     peak_signal_to_noise_ratio,
     x=[[[[a.at(0), a.at(1)], [a.at(2), a.at(3)]]]],
     y=[[[[b.at(0), b.at(1)], [b.at(2), b.at(3)]]]],
     data_range=R,
-    wrong={"20 log10 of the squares": 2 * _decibels(error), "natural logarithm": log(10) * _decibels(error)},
+    wrong={"20 log10 of the squares": 2 * in_decibels(R, error), "natural logarithm": log(10) * in_decibels(R, error)},
 )
 
 w = derivation.law("w", i, "the weights of a window")
 c1 = derivation.number("c_1", r"what keeps the luminance from 0/0, $(0.01 R)^2$ in the code", positive=True)
 c2 = derivation.number("c_2", r"what keeps the contrast from 0/0, $(0.03 R)^2$ in the code", positive=True)
-
-
-def _factors(law, first, second):
-    """The luminance and the contrast and structure of a window."""
-    mean_a, mean_b = Expectation(law, a), Expectation(law, b)
-    both = Expectation(law, a * b) - mean_a * mean_b
-    light = (2 * mean_a * mean_b + first) / (mean_a**2 + mean_b**2 + first)
-    return light, (2 * both + second) / (Variance(law, a) + Variance(law, b) + second)
-
-
-light_form, structure_form = _factors(w, c1, c2)
+light_form, structure_form = similarity_factors(w, a, b, c1, c2)
 light = derivation.define(r"\ell", light_form, "the luminance factor of SSIM")
 structure = derivation.define(r"\kappa", structure_form, "its factor of contrast and structure")
 powers = plus(Expectation(w, a) ** 2, Expectation(w, b) ** 2, c1)
@@ -233,7 +240,14 @@ derivation.chain(
     1 - structure,
     equals(
         off_structure,
-        r"$\mathrm{Var}[a - b] = \mathrm{Var}[a] + \mathrm{Var}[b] - 2\,\mathrm{Cov}[a, b]$",
+        prose(
+            "{difference}",
+            difference=holds(
+                Variance(w, a - b),
+                "=",
+                plus(Variance(w, a), Variance(w, b), -2 * (Expectation(w, a * b) - Expectation(w, a) * Expectation(w, b))),
+            ),
+        ),
         wrong={"the variance of the sum": Variance(w, a + b) / spreads},
     ),
     role="lemma",
@@ -251,9 +265,19 @@ derivation.chain(
     ),
     at_most(1, r"no factor is negative, by the lemmas for $1 - \ell$ and $1 - \kappa$; the others have sums", adding=lost),
     so=r"$1 + \ell$ and $1 + \kappa$ are even positive, so equality needs equal means and a difference without variance: equal "
-    r"windows. In the same way $1 + \ell\kappa > 0$: SSIM is above $-1$.",
+    r"windows. In the same way $1 + \ell\kappa$ is positive: SSIM is above $-1$.",
 )
-derivation.chain(
+derivation.answer = prose(
+    "The least distortion has the conditional mean, the average of all sharp images that fit: blur. A sample of them looks real, "
+    "at exactly {twice}, twice this distortion. Every restoration pays at least {price} on top of the least distortion if its "
+    r"perception index $\Pi$ is below $W$, the distance of the blurred images from the sharp ones; so realism costs at least "
+    "$W^2$, and need not cost more than the blur's own error. PSNR is a logarithm of the squared error. SSIM judges the same "
+    "error, relative to the brightness and the contrast of a window, and for Gaussians prefers the answer that has the contrast "
+    "of sharp images.",
+    twice=holds(Expectation(p, Expectation(p.at(j), (x - x.at(j)) ** 2)), "=", 2 * least, named=True),
+    price=(W - index) ** 2,
+)
+similar = derivation.chain(
     "SSIM judges the squared error, in two parts, each relative to what there is",
     Expectation(w, (a - b) ** 2),
     equals(
@@ -270,14 +294,18 @@ derivation.chain(
     "SSIM wants contrast back",
     plus(2 * rho / (1 + 1), -2 * rho * tau / (1 + tau**2)),
     equals(rho * (1 - tau) ** 2 / (1 + tau**2), "subtract", wrong={"not squared": rho * (1 - tau) / (1 + tau**2)}),
-    at_least(0, r"leave out a square; equality at $\tau = 1$ only", dropping=rho * (1 - tau) ** 2 / (1 + tau**2)),
-    so=r"For the Gaussian pair and $\hat x = \tau y$ the covariance is $\rho\tau$ and $\kappa = \frac{2\rho\tau}{1 + \tau^2}$, "
-    r"with $c_2 = 0$. It is largest at $\tau = 1$: not at the mean, but at the cheapest realistic answer.",
+    at_least(0, "leave out a square; equality for the gain 1 only", dropping=rho * (1 - tau) ** 2 / (1 + tau**2)),
+    so=prose(
+        r"For the Gaussian pair and the restoration $\tau y$ the covariance is $\rho\tau$ and $\kappa$, without its constant, "
+        "{kappa}. It is largest, {top}, for the gain 1: not at the mean, but at the cheapest realistic answer.",
+        kappa=2 * rho * tau / (1 + tau**2),
+        top=holds(2 * rho * tau / (1 + tau**2), "=", rho, when={tau: 1}, named=True),
+    ),
 )
 sigma = derivation.number(r"\sigma", "the deviation of the window", "sigma", positive=True)
 bell = exp(-((floor(i / 3) - 1) ** 2 + (Mod(i, 3) - 1) ** 2) / (2 * sigma**2))
 gauss = derivation.define("g", bell / Total(i, bell), "the code's weights of a window of 3 x 3, row by row", over=i, law=True)
-_code = _factors(gauss, R**2 / 10000, 9 * R**2 / 10000)
+_code = similarity_factors(gauss, a, b, R**2 / 10000, 9 * R**2 / 10000)
 derivation.bridge(
     "The code's similarity of two images of one window",
     times(*_code),
@@ -291,11 +319,9 @@ derivation.bridge(
     wrong={"contrast and structure alone": _code[1], "the luminance alone": _code[0]},
 )
 
-# ---------------------------------------------------------------------------------------------------- pixels from channels
-
 derivation.say(
     "How a network makes the pixels. It works at the small size and ends in $r^2$ channels for each of the large image, which "
-    "become blocks of $r \\times r$ pixels."
+    r"become blocks of $r \times r$ pixels."
 )
 n = derivation.index("n", "a channel of four")
 u = derivation.numbers("u", n, "four channels at one pixel", "x")
@@ -319,16 +345,12 @@ derivation.symbol(r"r, \gamma, h, v, \alpha, \beta", "factor, channel, pixel of 
     outcomes=72,
 )
 def every_entry_is_used_once():
-    numbers = np.arange(72.0)
-    large = np.asarray(pixel_shuffle(jnp.array(numbers.reshape(1, 12, 2, 3)), factor=2))[0]
-    places = itertools.product(range(3), range(2), range(2), range(2), range(3))
-    found = np.array([large[o, 2 * h + row, 2 * v + column] for o, row, column, h, v in places])
-    turned = numbers.reshape(3, 2, 2, 2, 3).swapaxes(1, 2).ravel()
+    found, numbers, turned = shuffled_entries()
     return Sides(left=found, right=numbers, wrong={"rows and columns exchanged": turned})
 
 
 o, t = derivation.index("o", "a pixel of a row of the small image", states=4), derivation.index("t", "a tap", states=4)
-d = derivation.index("d", "a place in the row", states=2)
+d = derivation.index("d", "a position in the row", states=2)
 kernel = derivation.numbers("K", t, "the taps of a kernel of length 4")
 K0, K1, K2, K3 = map(kernel.at, range(4))
 row = derivation.numbers("X", o, "a row of the small image")
@@ -341,45 +363,63 @@ def _doubled(place):
 
 derivation.say(
     "The older way to enlarge is a transposed convolution: every pixel of a row is multiplied by the whole kernel and added, two "
-    "places further for the next pixel. A padding of 1 cuts one place off either end."
+    "positions further for the next pixel. A padding of 1 cuts one position off either end."
 )
 derivation.chain(
-    "At even places it applies one kernel of two taps to the small row",
-    _doubled(2 * d + 2),
-    equals(
-        plus(K3 * row.at(d), K1 * row.at(d + 1)),
-        "two taps reach it",
-        wrong={"not turned": plus(K1 * row.at(d), K3 * row.at(d + 1))},
-    ),
-    role="lemma",
-)
-derivation.chain(
-    "... and at odd places the other",
+    "At odd positions it applies one kernel of two taps to the small row",
     _doubled(2 * d + 3),
     equals(
         plus(K2 * row.at(d + 1), K0 * row.at(d + 2)),
         "two taps reach it",
         wrong={"moved": plus(K2 * row.at(d), K0 * row.at(d + 1))},
     ),
-    so=r"So it is a shuffle of two convolutions, with the kernels $(K_3, K_1, 0)$ and $(0, K_2, K_0)$ around a pixel. In two "
-    r"dimensions there are four kernels of $3 \times 3$ with four taps each: every such transposed convolution is a sub-pixel "
-    "convolution, with 16 of its 36 numbers free, and not conversely. Of a constant row the even places have $K_1 + K_3$ and the "
-    "odd ones $K_0 + K_2$: there is no checkerboard if and only if the two agree, in either layer. That the stride divides the "
-    "kernel is not enough.",
+    so=prose(
+        "At even positions it applies the other: {even}. So it is a shuffle of two convolutions, with the kernels $(K_3, K_1, "
+        r"0)$ and $(0, K_2, K_0)$ around a pixel. In two dimensions there are four kernels of $3 \times 3$ with four taps each: "
+        "every such transposed convolution is a sub-pixel convolution, with 16 of its 36 numbers free, and not conversely. Of a "
+        "constant row the even positions have $K_1 + K_3$ and the odd ones $K_0 + K_2$: there is no checkerboard if and only if "
+        "the two agree, in either layer. That the stride divides the kernel is not enough.",
+        even=holds(_doubled(2 * d + 2), "=", plus(K3 * row.at(d), K1 * row.at(d + 1)), named=True),
+    ),
 )
-
-# ---------------------------------------------------------------------------------------------------- example, figure, exercises
-
 _COIN = {p: (0.5, 0.5), x: (-1, 1)}
-_WINDOW = {w: (Rational(1, 3),) * 3, a: (0, 1, 2), c2: 0}
+WINDOW = {w: (Rational(1, 3),) * 3, a: (0, 1, 2), c2: 0}
+
+
+@derivation.algorithm(
+    "A training step of SRGAN, and the usual scores",
+    do(r"make a small image $y$ of a sharp one $x$; restore it: $\hat x$ from the network's channels", pixel_shuffle),
+    do(r"step the discriminator to tell $x$ from $\hat x$; it gives $\hat x$ the logit $l$"),
+    do(
+        r"step the network down the squared difference (of features of $x$ and $\hat x$) $- \lambda \log \sigma(l)$",
+        perceptual_generator_loss,
+        by=central,
+    ),
+    do("report PSNR and SSIM on held-out images", peak_signal_to_noise_ratio, structural_similarity, by=decibels),
+)
+def two_steps():
+    def loss(pixel):
+        return perceptual_generator_loss(pixel[None], jnp.ones((1, 1)), pixel, adversarial_weight=1.0)[0]
+
+    pixel = jnp.zeros(1)
+    start = r"x = 1, l = \hat x \text{ from } 0, \lambda = 1, \text{ steps of } \tfrac14: \quad "
+    for moved in ("0.625", "0.8997"):
+        pixel = pixel - jax.grad(loss)(pixel) / 4
+        yield start + r"\hat x", pixel, moved
+        start = ""
+    channels = jnp.reshape(jnp.concatenate([pixel, pixel, pixel, jnp.ones(1)]), (1, 4, 1, 1))
+    image = pixel_shuffle(channels, factor=2)
+    yield r"\text{a block of it}", image.ravel(), "0.8997, 0.8997, 0.8997, 1"
+    yield r"\text{PSNR}", peak_signal_to_noise_ratio(jnp.ones((1, 1, 2, 2)), image, data_range=1.0), "21.22"
+    yield r"\text{SSIM}", structural_similarity(jnp.ones((1, 1, 2, 2)), image, data_range=1.0, window_size=1), "0.9958"
 
 
 @derivation.example(
-    r"A pixel of $\pm 1$ with equal chances, of which $y$ tells nothing: the blur 0, and a guess of either; here $W = 1$, so no "
-    r"realistic answer is better than the guess. Their PSNR at the range 2. Then Gaussians with $\rho = 0.8$: the mean, the "
-    r"cheapest realistic answer, a sample; and SSIM's $\kappa$ of the first two. Last, two answers to the window $(0, 1, 2)$ of "
-    r"equal error: too little contrast, $(\frac12, 1, \frac32)$, and too much, $(-\frac12, 1, \frac52)$, with $c_2 = 0$; and the "
-    "kernel $(1, 2, 3, 4)$ on a row of ones."
+    r"A pixel of $\pm 1$ with equal chances, of which $y$ tells nothing: the blur 0, and a guess of either; here the distance is "
+    "1, so no realistic answer is better than the guess. Their PSNR at the range 2. Then Gaussians with the correlation 0.8: the "
+    r"mean, the cheapest realistic answer, a sample; and SSIM's $\kappa$ of the first two. Last, two answers to the window $(0, "
+    r"1, 2)$ of equal error: too little contrast, $(\frac12, 1, \frac32)$, and too much, $(-\frac12, 1, \frac52)$, without the "
+    "constant; and the kernel $(1, 2, 3, 4)$ on a row of ones."
 )
 def numbers_by_hand():
     yield least, value(least, _COIN), "1"
@@ -391,59 +431,18 @@ def numbers_by_hand():
     forms = plus(1 - rho**2, (tau - rho) ** 2), 2 * (1 - rho), 2 * (1 - rho**2), 2 * rho * tau / (1 + tau**2)
     for expression, said in zip(forms, ("0.36", "0.40", "0.72", "0.7805"), strict=True):
         yield expression, value(expression, {rho: 0.8, tau: 0.8}), said
-    yield structure, value(structure, _WINDOW | {b: (0.5, 1, 1.5)}), "0.8"
-    yield structure, value(structure, _WINDOW | {b: (-0.5, 1, 2.5)}), "0.9231"
+    yield structure, value(structure, WINDOW | {b: (0.5, 1, 1.5)}), "0.8"
+    yield structure, value(structure, WINDOW | {b: (-0.5, 1, 2.5)}), "0.9231"
     inner = [float(np.dot([1.0, 2.0, 3.0, 4.0], np.arange(4) % 2 == side)) for side in (1, 0)]
     yield r"K_1 + K_3,\ K_0 + K_2", inner, "6, 4"
 
 
 @derivation.figure(
-    r"Left: distortion against the perception index for Gaussians with $\rho = 0.5$ and $0.8$. On the line are the restorations "
-    r"$\tau y$, from the realistic one (left end) to the mean (right end); the cross is a sample. Right: SSIM of the true window "
-    "and of the same window with its deviations from the mean multiplied by a gain; the PSNR is symmetric about 1.",
+    "Left: distortion against the perception index for Gaussians with the correlations 0.5 and 0.8. On the line are the "
+    r"restorations $\tau y$, from the realistic one (left end) to the mean (right end); the cross is a sample. Right: SSIM of "
+    "the true window and of the same window with its deviations from the mean multiplied by a gain; the PSNR is symmetric about "
+    "1.",
     panels=2,
 )
 def price_and_contrast(left, right):
-    for correlation in (0.5, 0.8):
-        gains = np.linspace(correlation, 1, 40)
-        (line,) = left.plot(1 - gains, 1 - correlation**2 + (gains - correlation) ** 2, label=rf"$\rho = {correlation:g}$")
-        left.plot(0, 2 * (1 - correlation**2), "x", color=line.get_color())
-    left.set(xlabel=r"perception index $\Pi$", ylabel="distortion")
-    left.legend()
-    true = jnp.array(np.random.default_rng(6).uniform(size=(1, 1, 11, 11)))
-    gains = jnp.linspace(0.0, 2.0, 41)[:, None, None, None]
-    answers = true.mean() + gains * (true - true.mean())
-    images = jnp.broadcast_to(true, answers.shape)
-    right.plot(gains.ravel(), structural_similarity(images, answers, data_range=1.0))
-    right.set(xlabel="gain of the deviation", ylabel="SSIM")
-
-
-@derivation.exercise(
-    r"For $\rho = \frac12$, what is the distortion of the mean, of the cheapest realistic answer, and of a sample?",
-    r"$1 - \rho^2 = 3/4$, $2(1 - \rho) = 1$ and $2 (1 - \rho^2) = 3/2$.",
-)
-def three_distortions():
-    yield value(1 - rho**2, {rho: 0.5}), "3/4"
-    yield value(2 * (1 - rho), {rho: 0.5}), "1"
-    yield value(2 * (1 - rho**2), {rho: 0.5}), "3/2"
-
-
-@derivation.exercise(
-    r"What is $\kappa$ of a window and its negative, and of a window and a flat one, with $c_2 = 0$?",
-    r"The covariance is minus the variance, so it is $-1$; and it is 0 where nothing varies together.",
-)
-def extreme_windows():
-    yield value(structure, _WINDOW | {b: (0, -1, -2)}), "-1"
-    yield value(structure, _WINDOW | {b: (5, 5, 5)}), "0"
-
-
-@derivation.exercise(
-    "Every pixel is wrong by 0.1, on the range from 0 to 1. What is the PSNR? What with the natural logarithm, and what with "
-    "20 in place of 10 before the logarithm of the squared error?",
-    "20 decibels; 46.05 and 40.",
-)
-def twenty_decibels():
-    ratio = peak_signal_to_noise_ratio(jnp.zeros((1, 1, 2, 2)), jnp.full((1, 1, 2, 2), 0.1), data_range=1.0)
-    yield ratio, "20"
-    yield ratio * np.log(10), "46.05"
-    yield 2 * ratio, "40"
+    draw_price_and_contrast(left, right)
