@@ -3,20 +3,19 @@
 The lecture on the functions of theory_jax/energy/langevin.py.
 """
 
-import math
 from itertools import combinations
 
 import jax.numpy as jnp
 import numpy as np
-from sympy import Max, Min, exp, sqrt
+from sympy import Max, Min, exp, log, sqrt
 
 from theory_jax.derivation.bridges import function_of
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import SampleSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Normal, Slope, Total, plus, times
-from theory_jax.derivation.parts import value
-from theory_jax.energy.energy_models import gaussian_mixture_energy
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.energy.langevin import (
     clipped_langevin_step,
     gaussian_stationary_variance,
@@ -24,6 +23,7 @@ from theory_jax.energy.langevin import (
     langevin_step,
     stochastic_gradient_step,
 )
+from theory_jax.lectures.energy._langevin_chains import draw_bias, draw_wells
 
 derivation = Derivation(
     module=__name__,
@@ -35,18 +35,15 @@ derivation = Derivation(
         "Wibisono 2018, Sampling as optimization in the space of measures",
         "Du & Mordatch 2019, Implicit generation and modeling with energy-based models",
     ),
-    question="Samples of a law are needed, of which only the slope of the energy is known, and not the normalizer. Which random "
-    "walk has this law in the long run, and what does its step of finite length cost?",
+    question="Gradient descent on an energy ends at the bottom of a well, and every sample is the same. What is needed are "
+    "samples of the whole distribution, of which only the slope of the energy is known, and not the normalizer. Which random "
+    "walk has this distribution in the long run, and what does its step of finite length cost?",
     setting=(
-        "$E$ has two continuous derivatives, $T > 0$, and $e^{-E/T}$ has a finite integral $Z$.",
+        "$E$ has two continuous derivatives, $T$ is positive, and $e^{-E/T}$ has a finite integral $Z$.",
         "Most of it is written in one dimension. In several, products of slopes are inner products, second derivatives are "
         "Laplace operators, and every coordinate has its own noise.",
         "Test functions are smooth and vanish outside of a bounded interval.",
     ),
-    answer=r"$x \leftarrow x - h E'(x) + \sqrt{2hT}\, \xi$ with standard normal $\xi$. To first order in $h$ the law "
-    r"$e^{-E/T}/Z$ is stationary. At finite $h$ the chain settles on a wrong law: on a parabola of variance $v$ on the "
-    r"variance $T v / (1 - \frac{h}{2v})$, and on none for $h \ge 2v$. A slope estimated from a minibatch adds its own noise; "
-    r"its share vanishes with $h$.",
     limits=(
         "Whether the chain with finite $h$ has a stationary law for energies that are no parabolas, and how far it is off. For "
         "energies that grow faster than a parabola it need not have one: far out every step overshoots.",
@@ -64,14 +61,18 @@ E = derivation.function("E", "the energy", "energy_fn")
 phi = derivation.function(r"\varphi", "a test function")
 sigma = derivation.define(r"\sigma", sqrt(2 * h * T), "the deviation of the noise of a step", positive=True)
 _SHAKE = Normal(xi, 0, 1)
+_ONE = holds(Expectation(_SHAKE, xi**2), "=", 1)
 _MOVE = plus(-h * Slope(E(x), x), sigma * xi)
 _RATE = plus(-times(Slope(E(x), x), Slope(phi(x), x)), T * Slope(phi(x), x, 2))
 
 derivation.say(
-    r"The law of a random state is known by the means of test functions $\varphi$ of it. So watch what one step $x' = x - h "
-    r"E'(x) + \sigma \xi$ does to such a mean, and first for a single state. By Taylor's formula $\varphi(x') - \varphi(x)$ is "
-    r"the body of the first line, up to third and higher powers of the move; their mean is of the order of $h^2$, since "
-    r"$\mathbb{E}[\xi^3] = 0$."
+    prose(
+        r"The distribution of a random state is known by the means of test functions $\varphi$ of it. So watch what one step "
+        "does to such a mean, and first for a single state. The step adds {move} to it; by Taylor's formula the test function "
+        "changes by the body of the first line, up to higher powers of the move; their mean is of the order $h^2$, since {odd}.",
+        move=_MOVE,
+        odd=holds(Expectation(_SHAKE, xi**3), "=", 0),
+    )
 )
 derivation.symbol("x'", "the state after a step")
 rate = derivation.chain(
@@ -82,7 +83,7 @@ rate = derivation.chain(
             -times(h, Slope(E(x), x), Slope(phi(x), x)),
             times(plus(sigma**2, h**2 * Slope(E(x), x) ** 2), Slope(phi(x), x, 2)) / 2,
         ),
-        r"$\mathbb{E}[\xi] = 0$ and $\mathbb{E}[\xi^2] = 1$",
+        prose("{mean} and {square}", mean=holds(Expectation(_SHAKE, xi), "=", 0), square=_ONE),
         wrong={
             "noise of variance hT": plus(
                 -times(h, Slope(E(x), x), Slope(phi(x), x)),
@@ -92,21 +93,21 @@ rate = derivation.chain(
     ),
     equals(
         plus(times(h, _RATE), times(h**2, Slope(E(x), x) ** 2, Slope(phi(x), x, 2)) / 2),
-        r"$\sigma^2 = 2hT$; sort by powers of $h$",
+        prose("{variance}; sort by powers of $h$", variance=holds(sigma**2, "=", 2 * h * T)),
     ),
     role="lemma",
     so=r"For small $h$ the mean moves at the rate $-E' \varphi' + T \varphi''$: downhill, and toward where $\varphi$ bends "
     r"upward.",
 )
 Z = derivation.number("Z", "the normalizer", positive=True)
-p = derivation.define("p(x)", exp(-E(x) / T) / Z, "the law to be sampled")
-derivation.say(r"Average this rate over states that have the law $p$ already.")
+p = derivation.define("p(x)", exp(-E(x) / T) / Z, "the density to be sampled")
+derivation.say(r"Average this rate over states that have the distribution $p$ already.")
 stationary = derivation.chain(
-    "The Boltzmann law is stationary",
+    "The Boltzmann distribution is stationary",
     times(p, _RATE),
     equals(
         plus(times(T, Slope(p, x), Slope(phi(x), x)), times(T, p, Slope(phi(x), x, 2))),
-        r"$T p' = -E' p$, the slope of the exponential",
+        prose("{slope}, the slope of the exponential", slope=holds(times(T, Slope(p, x)), "=", -times(Slope(E(x), x), p))),
     ),
     equals(
         T * Slope(times(p, Slope(phi(x), x)), x),
@@ -124,7 +125,7 @@ derivation.chain(
     "The same without test functions: the stationary Fokker-Planck equation",
     plus(Slope(times(Slope(E(x), x), p), x), T * Slope(p, x, 2)),
     equals(Slope(plus(times(Slope(E(x), x), p), T * Slope(p, x)), x), "the derivative of a sum"),
-    equals(0, r"$T p' = -E' p$ once more"),
+    equals(0, "the slope of the exponential once more"),
     role="remark",
     so=r"The flux $-E' p - T p'$ is zero everywhere: what drifts downhill comes back by the noise.",
 )
@@ -141,32 +142,46 @@ derivation.chain(
     "equilibrium looks alike, as the step goes to zero.",
 )
 
-m = derivation.number("m", "the mean of the law that the walk has now")
+m = derivation.number("m", "the mean of the distribution that the walk has now")
 S = derivation.number("S", "its variance", positive=True)
-v = derivation.number("v", r"the variance of the target, for the energy $x^2 / (2v)$ at $T = 1$", "variance", positive=True)
+v = derivation.number(
+    "v", r"the variance of the target, for the energy $x^2 / (2v)$ at the temperature 1", "variance", positive=True
+)
 _NOW, _TARGET = Normal(x, m, S), Normal(x, 0, v)
 derivation.say(
-    r"So $p$ is stationary; that other laws move toward it is a second claim. For Gaussians the rate of $x$ and of $x^2$ gives "
-    r"$\dot{m} = -\frac{m}{v}$ and $\dot{S} = 2 - \frac{2S}{v}$ where a step takes the time $h$."
+    r"So $p$ is stationary; that other distributions move toward it is a second claim. For Gaussians the rates of $x$ and of "
+    r"$x^2$ give $-\frac{m}{v}$ for the mean and $2 - \frac{2S}{v}$ for the variance, where a step takes the time $h$."
 )
-derivation.symbol(r"\dot{m}, \dot{S}", "the rates at which mean and variance change")
 derivation.chain(
     "The divergence from the target falls",
     plus(times(Slope(Divergence(_NOW, _TARGET), m), -m / v), times(Slope(Divergence(_NOW, _TARGET), S), plus(2, -2 * S / v))),
     equals(
         plus(times(m / v, -m / v), times(plus(1 / v, -1 / S) / 2, plus(2, -2 * S / v))),
-        r"$\mathrm{KL} = \frac12 \left(\frac{S + m^2}{v} - 1 - \log\frac{S}{v}\right)$",
+        prose("{kl}", kl=holds(Divergence(_NOW, _TARGET), "=", plus((S + m**2) / v, -1, -log(S / v)) / 2)),
     ),
-    equals(plus(-((m / v) ** 2), -S * plus(1 / v, -1 / S) ** 2), r"$2 - \frac{2S}{v} = -2S \left(\frac1v - \frac1S\right)$"),
+    equals(
+        plus(-((m / v) ** 2), -S * plus(1 / v, -1 / S) ** 2),
+        prose("{rate}", rate=holds(plus(2, -2 * S / v), "=", times(-2 * S, plus(1 / v, -1 / S)))),
+    ),
     equals(
         -Expectation(_NOW, plus(x / v, -(x - m) / S) ** 2),
         "the difference of the two scores has this mean square: its mean, squared, and its variance",
     ),
     at_most(0, "add a mean of squares", adding=Expectation(_NOW, plus(x / v, -(x - m) / S) ** 2)),
-    so="The rate is minus the mean squared difference of the scores, twice the Fisher divergence; it is zero only if both laws "
-    "are equal.",
+    so="The rate is minus the mean squared difference of the scores, twice the Fisher divergence; it is zero only if both "
+    "distributions are equal.",
 )
 
+derivation.answer = prose(
+    "The walk that adds {step} to its state, with {variance} and standard normal noise. To first order in $h$ the distribution "
+    "$e^{-E/T}/Z$ is stationary. At finite $h$ the chain settles, if at all, on another: on a parabola of variance $v$ on the "
+    "variance {settled}, which a step leaves as it is, {fixed}, and on none if $h$ is $2v$ or more. A slope estimated from a "
+    "minibatch adds its own noise; its share vanishes with $h$.",
+    step=_MOVE,
+    variance=holds(sigma**2, "=", 2 * h * T, wrong={"half of it": h * T}),
+    settled=where(S, T * v / (1 - h / (2 * v))),
+    fixed=holds(plus(times((1 - h / v) ** 2, S), 2 * h * T), "=", S, wrong={"without the bias": T * v}),
+)
 derivation.say(
     "All of this was to first order in $h$. The price of a finite step is known in closed form where the energy is a parabola; "
     "now at any temperature."
@@ -177,36 +192,39 @@ derivation.chain(
     Expectation(Normal(x, 0, S), Expectation(_SHAKE, _STEP**2)),
     equals(
         Expectation(Normal(x, 0, S), plus(times((1 - h / v) ** 2, x**2), sigma**2)),
-        r"$\mathbb{E}[\xi] = 0$ and $\mathbb{E}[\xi^2] = 1$",
+        "the moments of the noise, as above",
         wrong={"noise of variance hT": Expectation(Normal(x, 0, S), plus(times((1 - h / v) ** 2, x**2), sigma**2 / 2))},
     ),
-    equals(plus(times((1 - h / v) ** 2, S), 2 * h * T), r"$\mathbb{E}[x^2] = S$ and $\sigma^2 = 2hT$"),
+    equals(
+        plus(times((1 - h / v) ** 2, S), 2 * h * T),
+        prose("{square}, and the variance of the noise", square=holds(Expectation(Normal(x, 0, S), x**2), "=", S)),
+    ),
 )
-u = derivation.number("u", r"the step as a share of the largest stable one, $h = 2vu$", between=(0, 1))
+u = derivation.number("u", "the step as a share of the largest stable one, $2v$", between=(0, 1))
 settled = derivation.define(
-    "S^*", T * v / (1 - h / (2 * v)), r"where the variance settles, for $h < 2v$", "gaussian_stationary_variance"
+    "S^*", T * v / (1 - h / (2 * v)), "where the variance settles, for steps shorter than $2v$", "gaussian_stationary_variance"
 )
 contraction = derivation.chain(
     "It approaches one value by the same factor at every step",
     plus(times((1 - h / v) ** 2, S), 2 * h * T, -settled),
     equals(
         times((1 - h / v) ** 2, plus(S, -settled)),
-        r"$S^* = (1 - \frac{h}{v})^2 S^* + 2hT$: with the common denominator $2v - h$",
+        prose("{fixed}", fixed=holds(settled, "=", plus(times((1 - h / v) ** 2, settled), 2 * h * T))),
         wrong={
             "toward the true variance": times((1 - h / v) ** 2, plus(S, -T * v)),
             "the factor of the mean": times(1 - h / v, plus(S, -settled)),
         },
     ),
-    so=r"After $k$ steps $S_k - S^* = (1 - \frac{h}{v})^{2k} (S_0 - S^*)$. In several dimensions $v$ is each eigenvalue of the "
-    r"covariance: the smallest limits the step, and along the largest the mean shrinks by $1 - \frac{h}{v}$ a step only.",
+    so=r"After $k$ steps the distance from $S^*$ is $(1 - \frac{h}{v})^{2k}$ times what it was. In several dimensions $v$ is "
+    r"each eigenvalue of the covariance: the smallest limits the step, and the mean shrinks slowest along the largest.",
 )
-derivation.symbol("S_k, S_0", "the variance after $k$ steps, and at the start")
+derivation.symbol("S_k", "the variance after $k$ steps")
 derivation.chain(
     "The variance is too large by half a step times the temperature, to first order",
     plus(settled, -T * v),
     equals(
         times(T * h / 2, 1 / (1 - h / (2 * v))),
-        r"$\frac{1}{1 - u} - 1 = \frac{u}{1 - u}$ with $u = \frac{h}{2v}$",
+        prose("{share}, with $u$ for $h$ over $2v$", share=holds(plus(1 / (1 - u), -1), "=", u / (1 - u))),
         wrong={"too narrow": -times(T * h / 2, 1 / (1 - h / (2 * v)))},
     ),
     so=r"The bias goes to $\frac{Th}{2}$ for small steps: it halves with $h$, and is of the first order. A temperature "
@@ -216,11 +234,19 @@ excess = derivation.number("s", "by how much a step is longer than $2v$", positi
 derivation.chain(
     "Longer steps diverge",
     (1 - (2 * v + excess) / v) ** 2,
-    equals(plus(1, 2 * excess / v, (excess / v) ** 2), r"$1 - \frac{2v + s}{v} = -(1 + \frac{s}{v})$"),
+    equals(
+        plus(1, 2 * excess / v, (excess / v) ** 2),
+        prose("{factor}", factor=holds(plus(1, -(2 * v + excess) / v), "=", -plus(1, excess / v))),
+    ),
     at_least(1, "leave out positive terms", dropping=plus(2 * excess / v, (excess / v) ** 2)),
     uses=(contraction,),
-    so=r"At $h = 2v$ the factor of the variance is 1 and every step adds $4vT$; beyond, it is above 1. So the chain converges "
-    r"for $h < 2v$ alone.",
+    so=prose(
+        "At {limit} the factor of the variance is {one} and every step adds {more}; beyond, it is above 1. So the chain "
+        "converges for shorter steps alone.",
+        limit=where(h, 2 * v),
+        one=holds((1 - h / v) ** 2, "=", 1, named=True),
+        more=holds(2 * h * T, "=", 4 * v * T, named=True),
+    ),
 )
 a = derivation.number("a", "a step of the slope", "step_size", positive=True)
 g = derivation.number("g", "the limit of the slope's entries", "gradient_limit", positive=True)
@@ -235,10 +261,10 @@ derivation.chain(
         wrong={"the variance": c**2, "without the two": sqrt(2) * c},
     ),
     role="remark",
-    so=r"Recipes for images often take $a = 10$ and $c = 0.005$: $\tau = 1.25 \cdot 10^{-6}$. Such a chain is gradient descent "
-    r"with a little jitter, and the model is trained for the samples that this gives. In one dimension a slope that is clipped "
-    r"to $\pm g$ is the slope of another energy, which grows linearly where $|E'| > g$; clipped entry by entry in several "
-    "dimensions it need not be the slope of any.",
+    so=r"Recipes for images often take 10 for $a$ and 0.005 for $c$, a temperature of $1.25 \cdot 10^{-6}$. Such a chain is "
+    r"gradient descent with a little jitter, and the model is trained for the samples that this gives. In one dimension a slope "
+    r"that is clipped to $\pm g$ is the slope of another energy, which grows linearly where it is steeper than $g$; clipped "
+    "entry by entry in several dimensions it need not be the slope of any.",
 )
 
 i = derivation.index("i", "a datum of a minibatch")
@@ -337,7 +363,7 @@ derivation.bridge(
     wrong={"the noises exchanged": plus(times(1 - h / v, plus(x, -h * x / v, sigma * second)), sigma * xi), "one step": _STEP},
 )
 derivation.bridge(
-    r"... the variance on which it settles, at $T = 1$ and $h = 2vu$",
+    "... the variance on which it settles, at the temperature 1 and for steps of $2vu$",
     v / (1 - u),
     gaussian_stationary_variance,
     variance=v,
@@ -363,7 +389,7 @@ derivation.bridge(
 
 @derivation.monte_carlo(
     r"S_k = S^* - (1 - h)^{2k} S^* \quad\text{at } k = 12,\; h = 0.8",
-    because=r"4000 chains on the energy $x^2/2$ that start at zero: $S_0 = 0$ and $v = T = 1$. $S^* = \frac53$.",
+    because=r"4000 chains on the energy $x^2/2$ at the temperature 1, all of which start at zero; they settle on $\frac53$.",
 )
 def simulated_variance():
     noises = np.random.default_rng(0).standard_normal((12, 4000))
@@ -375,71 +401,48 @@ def simulated_variance():
 derivation.symbol("k", "how many steps the chain has taken")
 
 
+@derivation.algorithm(
+    "Langevin sampling",
+    do("start with any state $x$"),
+    do(r"repeat: draw $\xi \sim \mathcal{N}(0, 1)$"),
+    do(r"$x \leftarrow x - h E'(x) + \sqrt{2 h T}\, \xi$", langevin_step, by=stationary, indent=1),
+    do(
+        r"on a parabola the variance settles on $T v / (1 - h / 2v)$: take smaller steps where that is too large",
+        gaussian_stationary_variance,
+        by=contraction,
+    ),
+)
+def two_steps():
+    state = jnp.array([2.0])
+    for text, noise, said in (
+        (r"E = x^2/2, T = 1, h = \tfrac12, x = 2, \xi = \tfrac12: \quad x", 0.5, "1.5"),
+        (r"\xi = -1: \quad x", -1.0, "-0.25"),
+    ):
+        state = langevin_step(state, jnp.array([noise]), lambda x: x**2 / 2, step_size=0.5)
+        yield text, state[0], said
+    yield r"\text{the variance in the long run}", gaussian_stationary_variance(jnp.ones(()), step_size=0.5), "4/3"
+
+
 @derivation.example(
-    r"The energy $x^2/2$ at $T = 1$: a standard normal law. Half the step has half the bias, but only to first order; at $h = 1$ "
-    r"the state is forgotten at every step, and $x' = \sqrt2\, \xi$. Last, the temperature of an image recipe, and a minibatch."
+    r"The energy $x^2/2$ at the temperature 1: a standard normal distribution. Half the step has half the bias, but only to "
+    r"first order; with the step 1 the state is forgotten every time, and $\sqrt2\, \xi$ comes after it. Last, the temperature "
+    "of an image recipe, and a minibatch."
 )
 def standard_normal():
     for step, said in (("0.1", "1.0526"), ("0.05", "1.0256"), ("0.8", "1.6667"), ("1", "2")):
         yield rf"S^* \text{{ at }} h = {step}", value(settled, {T: 1, v: 1, h: float(step)}), said
-    state = langevin_step(jnp.array([2.0]), jnp.array([0.5]), lambda x: x**2 / 2, step_size=0.5)[0]
-    yield r"x' \text{ from } x = 2 \text{ at } h = \tfrac12,\; \xi = \tfrac12", state, "1.5"
     yield tau, value(tau, {a: 10, c: 0.005}), "1.25e-6"
     zero, seen = np.zeros(1), np.array([[1.0], [6.0]])
     moved = stochastic_gradient_step(zero, zero, zero, seen, step_size=0.5, dataset_size=4)[0]
     yield r"\tfrac{h}{2} \hat{\ell} \text{ of the slopes 1 and 6, two of 4 data, at } h = \tfrac12", moved, "3.5"
 
 
-_WELLS = (jnp.array([[-1.0], [1.0]]), jnp.log(jnp.full(2, 0.1)), jnp.log(jnp.full(2, 0.5)))
-
-
 @derivation.figure(
     r"Left: the variance on which the chain settles, as a multiple of the true one, against the step; dashed, its first order. "
-    r"At $h = 2v$ it has a pole. Right: histograms of 4000 chains after 60 steps on an energy with two wells, over its density "
+    r"At $2v$ it has a pole. Right: histograms of 4000 chains after 60 steps on an energy with two wells, over its density "
     r"(gray). Long steps flatten the wells.",
     panels=2,
 )
 def bias_and_two_wells(bias, wells):
-    lengths = np.linspace(0.05, 1.7, 34)
-    bias.plot(lengths, [float(gaussian_stationary_variance(jnp.ones(()), step_size=float(s))) for s in lengths])
-    bias.plot(lengths, 1 + lengths / 2, linestyle="--", color="gray", linewidth=0.8)
-    bias.axvline(2, color="gray", linewidth=0.8)
-    bias.set(xlabel="step $h$, in units of $v$", ylabel="variance, in units of $v$", ylim=(0.8, 6))
-    rng = np.random.default_rng(1)
-    start = rng.choice([-1.0, 1.0], 4000) + math.sqrt(0.1) * rng.standard_normal(4000)
-    noises = rng.standard_normal((60, 4000, 1))
-    line = np.linspace(-3, 3, 121)
-    wells.fill_between(line, np.exp(-gaussian_mixture_energy(jnp.asarray(line[:, None]), *_WELLS)), color="0.85")
-    for step in (0.01, 0.12):
-        ends = langevin_sample(start[:, None], noises, lambda x: gaussian_mixture_energy(x, *_WELLS), step_size=step)
-        wells.hist(np.asarray(ends)[:, 0], bins=line[::3], density=True, histtype="step", label=f"$h = {step}$")
-    wells.set(xlabel="state", ylabel="density")
-    wells.legend()
-
-
-@derivation.exercise(
-    r"What is the step at $T = 0$, and where does it go on the energy $x^2/(2v)$? Evaluate one step from $x = 1$ at $h = 3v$.",
-    r"Gradient descent. Each step multiplies the state by $1 - h/v$: to 0 for $h < 2v$, and away from it for $h > 2v$. At "
-    r"$h = 3v$ it goes from 1 to $-2$.",
-)
-def without_temperature():
-    cold = langevin_step(jnp.ones(1), jnp.ones(1), lambda x: x**2 / 4, step_size=6.0, temperature=0.0)
-    yield cold[0], "-2"
-
-
-@derivation.exercise(
-    "How long may a step be, if the variance may be 1% too large?",
-    r"$\frac{u}{1 - u} = 0.01$ with $u = \frac{h}{2v}$: $u = \frac{1}{101}$, so $h = \frac{2v}{101} = 0.0198 v$.",
-)
-def one_percent():
-    yield gaussian_stationary_variance(jnp.ones(()), step_size=2 / 101) - 1, "0.01"
-    yield 2 / 101, "0.0198"
-
-
-@derivation.exercise(
-    "A law in the plane has the variances 1 and 100, and the step is 1. After how many steps has the mean of the slow coordinate "
-    "fallen by the factor $e$?",
-    r"Each multiplies it by $1 - \frac{1}{100}$, so after $-1 / \log 0.99 = 99.5$.",
-)
-def slow_coordinate():
-    yield -1 / math.log(1 - 1 / 100), "99.5"
+    draw_bias(bias)
+    draw_wells(wells)
