@@ -16,7 +16,7 @@ from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Slope, plus, times
-from theory_jax.derivation.typeset import latex
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.derivation.unspecified import function
 from theory_jax.foundations._generators import GENERATORS, row_of
 from theory_jax.foundations.f_divergence import f_generator, f_generator_derivative
@@ -29,6 +29,7 @@ from theory_jax.foundations.fenchel_conjugate import (
 )
 from theory_jax.lectures.foundations._conjugates import CONJUGATES, T
 from theory_jax.lectures.foundations._formulas import ALPHA, FORMULAS, SMOOTH, U, of_each
+from theory_jax.lectures.foundations._tangents import draw_conjugates, draw_tangent
 from theory_jax.lectures.foundations.f_divergence import convex
 
 derivation = Derivation(
@@ -40,22 +41,22 @@ derivation = Derivation(
         "Nowozin, Cseke & Tomioka 2016, f-GAN, tables 2 and 5",
         "Corless, Gonnet, Hare, Jeffrey & Knuth 1996, On the Lambert W function",
     ),
-    question="An f-divergence is the mean of a convex function of the density ratio, and no one knows the ratio. How can a "
-    "convex function of an unknown number be written as a maximum of expressions that are linear in it?",
+    question="A GAN trained with a formula of the wrong conjugate, or a critic that leaves its domain, optimizes nothing: the "
+    "bound is loose, or its loss is NaN. An f-divergence is the mean of a convex function of the density ratio, and no one "
+    "knows the ratio. How can a convex function of an unknown number be written as a maximum of expressions that are linear in "
+    "it?",
     setting=(
-        r"$f$ is a generator of the lecture on f-divergences: convex on $u > 0$, continued to $u = 0$ by its limit $f(0)$, "
-        r"which may be infinite. $B_f(u, a) \ge 0$ is its height above the tangent at $a$. $f'(0)$ and $f'(\infty)$ are the "
-        r"limits of $f'$.",
-        r"Its conjugate is $f^*(t) = \sup_{u \ge 0} (u t - f(u))$. Its domain $\mathrm{dom} f^*$ is where this is finite. Its "
-        r"upper end is $f'(\infty)$: for $t > f'(\infty)$ the expression $u t - f(u) = u\,(t - f(u)/u)$ grows without limit.",
-        r"If $f$ is differentiable and strictly convex, $f'(u) = t$ has one solution for every $t$ between $f'(0)$ and "
-        r"$f'(\infty)$. This holds for all generators of the table but total variation's, which is treated by itself.",
+        "$f$ is a generator of the lecture on f-divergences: convex for positive $u$, continued to 0 by its limit $f(0)$, which "
+        r"may be infinite. $B_f(u, a)$ is its height above the tangent at $a$, never negative. $f'(0)$ and $f'(\infty)$ are the "
+        "limits of $f'$.",
+        "Its conjugate $f^*(t)$ is the supremum of $u t - f(u)$ over all $u$ from 0 on. Its domain is where this is finite. The "
+        r"upper end is $f'(\infty)$: for a larger $t$ the expression, $u$ times $t - f(u)/u$, grows without limit.",
+        r"If $f$ is differentiable and strictly convex, $f'$ takes every value between $f'(0)$ and $f'(\infty)$ once. This "
+        "holds for all generators of the table but total variation's, which is treated by itself.",
     ),
-    answer=r"At $t = f'(w)$ the conjugate is $w f'(w) - f(w)$, and the slope of the conjugate is $w$ itself. So $f(u) = \sup_t "
-    r"(u t - f^*(t))$: the best $t$ is $f'(u)$, and from it the ratio is read off as $(f^*)'(t)$.",
     limits=(
         "Several dimensions, where the same return to $f$ needs separating hyperplanes.",
-        "Generators that are not closed: a jump at $u = 0$ would be lost in $f^{**}$.",
+        "Generators that are not closed: a jump at 0 would be lost in $f^{**}$.",
     ),
     trained="A conjugate is computed, not learned. `foundations/variational_divergence` trains the bounds that follow from it.",
 )
@@ -69,7 +70,7 @@ derivation.symbol("f^*", "the conjugate of $f$", "fenchel_conjugate")
 derivation.symbol("B_f", "the height of $f$ above a tangent")
 
 central = derivation.chain(
-    "No line of a given slope is higher than the tangent of that slope",
+    "For a given slope, the point where the tangent has that slope is best",
     plus(times(u, slope(w)), -f(u)),
     equals(
         plus(times(u, slope(w)), times(-1, plus(f(w), times(slope(w), u - w), convex.at(u, w)))),
@@ -78,25 +79,27 @@ central = derivation.chain(
     ),
     equals(plus(times(w, slope(w)), -f(w), -convex.at(u, w)), r"the terms with $u\, f'(w)$ cancel"),
     at_most(
-        plus(times(w, slope(w)), -f(w)), r"leave out the height that is subtracted; it is zero at $u = w$", adding=convex.at(u, w)
+        plus(times(w, slope(w)), -f(w)),
+        prose("leave out the height that is subtracted; equality where {touch}", touch=where(u, w)),
+        adding=convex.at(u, w),
     ),
     central=True,
-    so=r"The right side is reached at $u = w$, so it is the supremum: $f^*(t) = w t - f(w)$ where $t = f'(w)$.",
+    so=r"The right side is reached at $w$, so it is the supremum: where $f'$ has the value $t$ at $w$, $f^*(t)$ is $w t - f(w)$.",
 )
 fenchel_young = derivation.chain(
     "Fenchel and Young's inequality: the price of a wrong slope is a height above a tangent",
     plus(f(u), plus(times(w, slope(w)), -f(w)), -times(u, slope(w))),
     equals(
         convex.at(u, w),
-        r"the definition of $B_f(u, w)$; the second term is $f^*(t)$ at $t = f'(w)$",
+        r"the definition of $B_f(u, w)$; the second term is $f^*(t)$ at the slope $f'(w)$",
         wrong={"the arguments exchanged": convex.at(w, u)},
     ),
     at_least(0, r"heights are never negative", dropping=convex.at(u, w)),
     uses=(central,),
-    so=r"In words: $f(u) + f^*(t) \ge u t$ for all $u$ and $t$, with equality at $t = f'(u)$. So $f(u)$ is the largest of $u t "
-    r"- f^*(t)$ over $t$: taking the conjugate twice returns to $f$. For a strictly convex differentiable $f$ equality holds "
-    r"only there. In general it holds if and only if $t$ is a subgradient of $f$ at $u$: for total variation at $u = 1$ these "
-    r"are all $t$ from $-\frac12$ to $\frac12$.",
+    so="In words: $f(u) + f^*(t)$ is at least $u t$ for all $u$ and $t$, with equality where $t$ is $f'(u)$. So $f(u)$ is the "
+    "largest of $u t - f^*(t)$ over $t$: taking the conjugate twice returns to $f$. For a strictly convex differentiable $f$ "
+    "equality holds only there. In general it holds if and only if $t$ is a subgradient of $f$ at $u$: for total variation at 1 "
+    r"these are all $t$ from $-\frac12$ to $\frac12$.",
 )
 derivation.chain(
     "The slope of the conjugate is the ratio",
@@ -105,28 +108,35 @@ derivation.chain(
         times(plus(slope(w), times(w, bend(w)), -slope(w)), 1 / bend(w)),
         r"the product rule; the numerator is the change of $f^*(t)$ with $w$, the denominator that of $t$",
     ),
-    equals(w, r"$f'' > 0$ cancels", wrong={"the slope of $f$": slope(w), "one over the ratio": 1 / w}),
-    so=r"So $(f^*)'(f'(w)) = w$: the slope of the conjugate is the inverse function of the slope of $f$.",
+    equals(w, "$f''$, which is positive, cancels", wrong={"the slope of $f$": slope(w), "one over the ratio": 1 / w}),
+    so=r"So the slope of the conjugate at $f'(w)$ is $w$: it is the inverse function of the slope of $f$.",
 )
 derivation.chain(
     "... and its curvature is one over that of the generator",
     Slope(w, w) / Slope(slope(w), w),
     equals(
         1 / bend(w),
-        r"differentiate $(f^*)'(f'(w)) = w$ once more by $w$, and divide by the change of $t$",
+        "differentiate the slope of the conjugate once more by $w$, and divide by the change of $t$",
         wrong={"the curvature itself": bend(w)},
     ),
     role="lemma",
 )
 
-# ---------------------------------------------------------------------------------------------------- the table
+derivation.answer = prose(
+    "For a differentiable, strictly convex $f$ the conjugate at the slope $f'(w)$ is {conjugate}, and the slope of the "
+    "conjugate there is {ratio} itself. So $f(u)$ is the largest of $u t - f^*(t)$ over $t$: the best $t$ is $f'(u)$, and from "
+    "it the ratio is read off as the slope of $f^*$ at $t$.",
+    conjugate=holds(plus(times(u, slope(w)), -f(u)), "=", plus(times(w, slope(w)), -f(w)), when={u: w}, named=True),
+    ratio=holds(Slope(plus(times(w, slope(w)), -f(w)), w) / Slope(slope(w), w), "=", w, named=True, wrong={"one over it": 1 / w}),
+)
 
+r = derivation.number("r", "a slope that is in every domain", "t", between=(-2, 0))
 alpha = derivation.number(r"\alpha", "the parameter of the alpha family, neither 0 nor 1", "alpha")
 _ROWS = {name: row.written_in({U: w, T: t, ALPHA: alpha}) for name, row in CONJUGATES.items()}
 _FORMULAS = {name: formula.subs({U: u, ALPHA: alpha}) for name, formula in FORMULAS.items()}
 derivation.say(
-    r"The table. In every row $w f'(w) - f(w)$ is collected; then $f'(w) = t$ is solved for $w$. The domain belongs to the "
-    r"row: a critic must not leave it."
+    "The table. In every row $w f'(w) - f(w)$ is collected; then $w$ is found at which $f'$ is $t$. The domain belongs to the "
+    "row: a critic must not leave it."
 )
 for _name, _row in _ROWS.items():
     derivation.chain(
@@ -134,18 +144,23 @@ for _name, _row in _ROWS.items():
         plus(times(w, _row.slope), -_FORMULAS[_name].subs(u, w)),
         equals(
             _row.at_slope,
-            rf"$w f'(w) - f(w)$ with $f = {latex(_FORMULAS[_name])}$: collect",
+            prose("collect; the generator is {generator}", generator=_FORMULAS[_name]),
             wrong={"the generator added": plus(times(w, _row.slope), _FORMULAS[_name].subs(u, w))},
         ),
         role="definition",
-        so=rf"$f'(w) = t$ at $w = {latex(_row.maximizer)}$, so $f^*(t) = {latex(_row.conjugate)}$. Domain: {_row.domain}.",
+        so=prose(
+            f"The slope is $r$ where $w$ is {{best}}, and there $f^*(r)$ is {{conjugate}}. Domain: {_row.domain}.",
+            best=_row.maximizer.subs(t, r),
+            conjugate=holds(_row.at_slope, "=", _row.conjugate.subs(t, r), when={w: _row.maximizer.subs(t, r)}, named=True),
+        ),
     )
 
 
 @derivation.numeric(
     r"f'(w) = t,\qquad (f^*)'(t) = w,\qquad f^*(t) = w f'(w) - f(w)",
-    because=r"Each row's solution for $w$ and its $f^*(t)$ are put in and compared, in symbols, and then computed at $t = "
-    r"-0.9, -0.4, -0.1$ (the alpha family at $\alpha = -1$). The slopes of $f$ and $f^*$ are inverse functions of each other.",
+    because="Each row's solution for $w$ and its $f^*(t)$ are put in and compared, in symbols, and then computed at three "
+    "slopes, $-0.9$, $-0.4$ and $-0.1$ (the alpha family at $-1$). The slopes of $f$ and $f^*$ are inverse functions of each "
+    "other.",
     role="lemma",
 )
 def the_solutions_solve():
@@ -160,7 +175,6 @@ def the_solutions_solve():
     return Sides(left=np.array(left), right=np.array(right), wrong={"the sign of t": -np.array(right)})
 
 
-r = derivation.number("r", "a value of a critic that is in every domain", "t", between=(-2, 0))
 _AT = [(name, -1.0 if name == "alpha" else None) for name in _ROWS]
 
 
@@ -186,8 +200,8 @@ derivation.bridge(
 )
 
 derivation.say(
-    r"Two rows show what a supremum can do: Pearson's, by completing a square, with a flat part where the best ratio would be "
-    r"negative; and Jeffreys', where the equation has no elementary solution."
+    "Two rows show what a supremum can do: Pearson's, by completing a square, with a flat part where the best ratio would be "
+    "negative; and Jeffreys', where the equation has no elementary solution."
 )
 derivation.chain(
     "Pearson: a square is completed",
@@ -198,17 +212,23 @@ derivation.chain(
         wrong={"the half lost": plus(t**2 / 4 + t, -((u - 1 - t) ** 2))},
     ),
     at_most(
-        t**2 / 4 + t, r"leave out the square; it is zero at $u = 1 + t/2$, if that is not negative", adding=(u - 1 - t / 2) ** 2
+        t**2 / 4 + t,
+        prose("leave out the square; equality where {best}, if that is not negative", best=where(u, 1 + t / 2)),
+        adding=(u - 1 - t / 2) ** 2,
     ),
 )
 tau = derivation.number(r"\tau", "how far $t$ is below $f'(0)$", positive=True)
 derivation.chain(
     "... and below -2 the best ratio is zero",
     plus(times(u, -2 - tau), -((u - 1) ** 2)),
-    equals(plus(-1, -(u**2), -times(u, tau)), r"expand at $t = -2 - \tau$"),
-    at_most(-1, r"leave out two terms that are subtracted; both are zero at $u = 0$", adding=plus(u**2, times(u, tau))),
-    so=r"In general $f^*(t) = -f(0)$ for all $t \le f'(0)$: the conjugate is flat there. Tables that drop the constraint $u "
-    r"\ge 0$ let Pearson's parabola rise again.",
+    equals(plus(-1, -(u**2), -times(u, tau)), "expand"),
+    at_most(
+        -1,
+        prose("leave out two terms that are subtracted; equality at {zero}", zero=where(u, 0)),
+        adding=plus(u**2, times(u, tau)),
+    ),
+    so="In general $f^*(t)$ is $-f(0)$ for all $t$ up to $f'(0)$: the conjugate is flat there. Tables that forget that $u$ is "
+    "not negative let Pearson's parabola rise again.",
 )
 derivation.bridge(
     "The code is flat below -2",
@@ -225,23 +245,24 @@ derivation.chain(
     plus(1, -jeffreys[1]),
     equals(
         plus(omega, log(omega)),
-        r"$f'(u) = \log u + 1 - 1/u$ at $u = 1/\omega$",
+        prose(
+            r"the second term is $f'$ at $1/\omega$: {slope}",
+            slope=holds(Slope((u - 1) * log(u), u), "=", jeffreys[1], when={u: 1 / omega}),
+        ),
         wrong={"the ratio itself": plus(1 / omega, -log(omega))},
     ),
-    so=r"$\omega + \log \omega$ rises from $-\infty$ to $\infty$, so $\omega + \log \omega = 1 - t$ has one solution for every "
-    r"$t$: the domain is the whole line.",
+    so=r"$\omega + \log \omega$ takes every value once as $\omega$ rises, so it is $1 - t$ for one $\omega$, whatever $t$ is: "
+    "the domain is the whole line.",
 )
 derivation.chain(
     "... which gives the conjugate",
     plus(jeffreys[1] / omega, -jeffreys[0]),
-    equals(plus(omega, 1 / omega, jeffreys[1], -2), r"$t u - f(u)$ at $u = 1/\omega$, with $\log \omega = 1 - t - \omega$"),
-    so=r"That is $f^*(t) = \omega + 1/\omega + t - 2$.",
-)
-derivation.chain(
-    "... and the slope of omega",
-    1 / Slope(omega + log(omega), omega),
-    equals(omega / (1 + omega), "the derivative of the inverse function"),
-    role="lemma",
+    equals(plus(omega, 1 / omega, jeffreys[1], -2), r"the first line is $t u - f(u)$ at $1/\omega$, with $t$ as above; collect"),
+    so=prose(
+        r"That is $f^*(t)$: $\omega + 1/\omega + t - 2$. The slope of $\omega$ in $1 - t$ is {slope}, by the derivative of the "
+        "inverse function.",
+        slope=holds(1 / Slope(omega + log(omega), omega), "=", omega / (1 + omega)),
+    ),
 )
 derivation.bridge(
     "The code solves the equation",
@@ -261,10 +282,10 @@ derivation.bridge(
 
 @derivation.exact(
     r"f^*(t) = \max\left(t, -\tfrac12\right) \quad\text{for}\quad t \le \tfrac12",
-    because=r"Total variation: $u t - \frac12 |u - 1|$ consists of two straight lines in $u$, of slopes $t + \frac12$ up to $u "
-    r"= 1$ and $t - \frac12$ after it. If the second slope is positive the supremum is infinite; otherwise it is reached at $u "
-    r"= 0$ or $u = 1$, where the values are $-\frac12$ and $t$. Both are compared with the code, and with the largest value at "
-    r"$u = 0, \frac12, \dots, 3$.",
+    because=r"Total variation: $u t - \frac12 |u - 1|$ consists of two straight lines in $u$, of slopes $t + \frac12$ up to 1 "
+    r"and $t - \frac12$ after it. If the second slope is positive the supremum is infinite; otherwise it is reached at 0 or 1, "
+    r"where the values are $-\frac12$ and $t$. Both are compared with the code, and with the largest value at seven ratios from "
+    "0 to 3.",
     role="lemma",
     outcomes=14,
 )
@@ -273,11 +294,8 @@ def total_variation():
     found = discrete_legendre_transform(slopes, ratios, jnp.abs(ratios - 1) / 2)
     code = fenchel_conjugate(slopes, divergence="total_variation")
     wanted = jnp.maximum(slopes, -0.5)
-    return Sides(
-        left=jnp.stack([found, code]),
-        right=jnp.stack([wanted, wanted]),
-        wrong={"without the flat part": jnp.stack([slopes, slopes])},
-    )
+    wrong = {"without the flat part": jnp.stack([slopes, slopes])}
+    return Sides(left=jnp.stack([found, code]), right=jnp.stack([wanted, wanted]), wrong=wrong)
 
 
 _log_u = np.array([-2.8, -1.2, -0.3, 0.2, 0.7, 1.9])
@@ -290,9 +308,9 @@ def _slopes():
 
 @derivation.numeric(
     r"f^{**} = f",
-    because=r"The largest of $u t - f^*(t)$ over the slopes of the tangents at six ratios, in every smooth row, by the "
-    r"discrete transform applied twice. For a function that is not convex the result is the envelope of its tangents from "
-    r"below, its convex hull: $(x^2 - 1)^2$ loses its hump between -1 and 1.",
+    because="The largest of $u t - f^*(t)$ over the slopes of the tangents at six ratios, in every smooth row, by the discrete "
+    "transform applied twice. For a function that is not convex the result is the envelope of its tangents from below, its "
+    "convex hull: $(x^2 - 1)^2$ loses its hump between -1 and 1.",
     role="remark",
     scale=1.0,
 )
@@ -305,16 +323,11 @@ def transforming_twice():
     slopes = jnp.where(outside, 4 * x * (x**2 - 1), 0.0)
     hull = discrete_legendre_transform(x, slopes, discrete_legendre_transform(slopes, x, hump))
     wanted = jnp.concatenate([values.ravel(), jnp.where(outside, hump, 0.0)])
-    return Sides(
-        left=jnp.concatenate([jnp.ravel(jnp.stack(twice)), hull]),
-        right=wanted,
-        wrong={"the hump kept": jnp.concatenate([values.ravel(), hump])},
-    )
+    left, wrong = jnp.concatenate([jnp.ravel(jnp.stack(twice)), hull]), jnp.concatenate([values.ravel(), hump])
+    return Sides(left=left, right=wanted, wrong={"the hump kept": wrong})
 
 
 derivation.symbol("x", "a number on the line")
-
-# ---------------------------------------------------------------------------------------------------- output maps
 
 v = derivation.number("v", "the output of a network", "v")
 derivation.symbol("g_f", r"a map of the line into $\mathrm{dom} f^*$", "output_activation")
@@ -332,8 +345,8 @@ _MAPS = {
     "total_variation": tanh(v) / 2,
 }
 derivation.say(
-    r"A network's output is any real number, and a critic's values must stay in the domain. The last layer is therefore a "
-    r"non-decreasing map $g_f$ into it: the identity where the domain is the line, $-e^{-v}$ for the reverse divergence, $1 - "
+    "A network's output is any real number, and a critic's values must stay in the domain. The last layer is therefore a "
+    "non-decreasing map $g_f$ into it: the identity where the domain is the line, $-e^{-v}$ for the reverse divergence, $1 - "
     r"e^{-v}$ for Neyman and Hellinger, $-\log(1 + e^{-v})$ for the GAN, where it is the logarithm of a sigmoid."
 )
 derivation.chain(
@@ -357,8 +370,8 @@ derivation.bridge(
 @derivation.exact(
     r"\lim_{v \to \infty} g_f(v) = f'(\infty),\qquad \lim_{v \to -\infty} g_f(v) = -\infty",
     because=r"In symbols, for the rows with an upper end of the domain. Total variation is the exception: $\frac12 \tanh v$ "
-    r"stays between $-\frac12$ and $\frac12$. Nothing is lost: for $t < -\frac12$ the conjugate is flat, so $t = -\frac12$ is "
-    r"at least as good in $u t - f^*(t)$; but the two ends, which are a best critic's values, are only approached.",
+    r"stays between $-\frac12$ and $\frac12$. Nothing is lost: below $-\frac12$ the conjugate is flat, so $-\frac12$ is at "
+    "least as good in $u t - f^*(t)$; but the two ends, which are a best critic's values, are only approached.",
     role="lemma",
     outcomes=14,
     scale=1.0,
@@ -371,9 +384,6 @@ def the_maps_reach_the_ends():
     return Sides(
         left=np.array(ends, dtype=np.float64), right=wanted, wrong={"ends at 1": np.where(np.isfinite(wanted), 1.0, wanted)}
     )
-
-
-# ---------------------------------------------------------------------------------------------------- example, figure, exercises
 
 
 @derivation.example("Kullback-Leibler at the ratio 2: a wrong slope, 1, and the right one, $1 + \\log 2$. Then three other rows.")
@@ -393,32 +403,20 @@ def _both(t, name):
 
 
 @derivation.figure(
-    r"Left: Kullback-Leibler's generator and the tangent of slope $t = 1.4$; it meets the vertical axis at $-f^*(t)$. Right: "
-    r"three conjugates. Pearson's is flat below -2, total variation's below $-\frac12$; total variation's ends at $\frac12$, "
-    r"and Hellinger's grows without limit at 1.",
+    "Left: Kullback-Leibler's generator and the tangent of slope 1.4; it meets the vertical axis at $-f^*(t)$. Right: three "
+    r"conjugates. Pearson's is flat below -2, total variation's below $-\frac12$; total variation's ends at $\frac12$, and "
+    "Hellinger's grows without limit at 1.",
     panels=2,
 )
 def a_tangent_and_three_conjugates(left, right):
-    ratios, touching = np.linspace(0.01, 3, 120), 1.4
-    left.plot(ratios, f_generator(np.log(ratios), divergence="kl"), label="$f(u) = u \\log u$")
-    intercept = -float(fenchel_conjugate(touching, divergence="kl"))
-    line = np.linspace(0, 3, 2)
-    left.plot(line, touching * line + intercept, "--", color="gray", label="tangent of slope 1.4")
-    left.plot(0, intercept, "o", color="gray")
-    left.annotate("$-f^*(t)$", (0, intercept), xytext=(0.2, intercept - 0.15))
-    left.set(xlabel="$u$", ylabel="$f(u)$")
-    left.legend()
-    for name, end in (("pearson_chi_squared", 2.0), ("total_variation", 0.5), ("squared_hellinger", 0.75)):
-        places = np.linspace(-4, end, 120)
-        right.plot(places, fenchel_conjugate(places, divergence=name), label=name.replace("_", " "))
-    right.set(xlabel="$t$", ylabel="$f^*(t)$")
-    right.legend()
+    draw_tangent(left, f_generator, fenchel_conjugate)
+    draw_conjugates(right, fenchel_conjugate)
 
 
 @derivation.exercise(
-    r"What is the conjugate of the alpha family's generator at $\alpha = 3$, for $t \ge -\frac12$? What is it at $t = 1$, and "
-    r"below $-\frac12$?",
-    r"$\frac13 \left((1 + 2t)^{3/2} - 1\right)$; 1.3987 at $t = 1$; and $-\frac13$, that is -0.3333, below.",
+    r"What is the conjugate of the alpha family's generator with 3 for $\alpha$, for $t$ from $-\frac12$ on? What is it at 1, "
+    r"and below $-\frac12$?",
+    r"$\frac13 \left((1 + 2t)^{3/2} - 1\right)$; 1.3987 at 1; and $-\frac13$, that is -0.3333, below.",
 )
 def alpha_three():
     yield _ROWS["alpha"].conjugate.subs(alpha, 3), ((1 + 2 * t) ** Rational(3, 2) - 1) / 3
@@ -428,8 +426,11 @@ def alpha_three():
 
 @derivation.exercise(
     r"What is $f^*(f'(1))$ for any generator, and what is it for the GAN's?",
-    r"$f'(1) - f(1)$, by the result at $w = 1$. For the GAN's, $f'(1) = -\log 2$ and $f(1) = -2 \log 2$, so it is $\log 2$, "
-    r"0.6931.",
+    prose(
+        r"$f'(1) - f(1)$, by the result at 1. For the GAN's, $f'(1)$ is $-\log 2$ and $f(1)$ is $-2 \log 2$, so it is {it}, "
+        "0.6931.",
+        it=holds(_ROWS["gan"].at_slope, "=", log(2), when={w: 1}, named=True),
+    ),
 )
 def at_equality():
     yield fenchel_conjugate(-math.log(2), divergence="gan"), "0.6931"
@@ -438,8 +439,11 @@ def at_equality():
 
 @derivation.exercise(
     r"A friend uses $e^t$ as the conjugate of $u \log u$. Which part of the theory still holds, and what fails?",
-    r"$e^t$ is larger than $e^{t-1}$, so the inequality $u t \le f(u) + f^*(t)$ still holds, but it is never an equality: at "
-    r"$t = f'(u)$ the two sides differ by $u (e - 1)$, at $u = 2$ by 3.4366. Every bound built on it is too low.",
+    prose(
+        "{larger}, so that $f(u) + f^*(t)$ is at least $u t$ still holds, but it is never an equality: at the best slope "
+        "$f'(u)$ the two sides differ by $u (e - 1)$, at 2 by 3.4366. Every bound built on it is too low.",
+        larger=holds(exp(t), ">", exp(t - 1)),
+    ),
 )
 def without_the_one():
     right = 1 + math.log(2)
