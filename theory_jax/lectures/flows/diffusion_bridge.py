@@ -125,7 +125,7 @@ place = derivation.define("x_t", plus(a * data, s * noise), "the position that t
 slope = derivation.define("v", plus(da * data, ds * noise), "the velocity that they make up", "velocity")
 for name, combination, found in (("data", (s * slope - ds * place) / w, data), ("noise", (da * place - a * slope) / w, noise)):
     derivation.chain(
-        f"The {name} in place and velocity",
+        f"The {name} in position and velocity",
         combination,
         equals(found, "the terms with the other one cancel, and what is left of the bracket is $w$ times this one"),
         so=""
@@ -163,9 +163,8 @@ derivation.chain(
     equals(
         rate / 2 * (x + score),
         prose(
-            r"$\alpha$ grows at the rate $\frac12 \beta \alpha$, and $\sigma$ with {deviation} at {falls}; then the two "
-            r"brackets are $\frac12 \beta$ each",
-            deviation=holds(root**2, "=", plus(1, -(A**2))),
+            r"$\alpha$ grows at the rate $\frac12 \beta \alpha$, and $\sigma$, which is {deviation}, at {falls}; insert both",
+            deviation=root,
             falls=holds(times(Slope(root, A), rate * A / 2), "=", -rate * A**2 / (2 * root), named=True),
         ),
     ),
@@ -177,8 +176,8 @@ share = derivation.define("r", a / (a + s), "the time in other coordinates", "re
 derivation.chain("The time of the other coordinates runs forward", Slope(share, t), equals(w / (a + s) ** 2, "the quotient rule"))
 derivation.answer = prose(
     r"Of noise, data, score and velocity any one gives the others inside of the path, where $\alpha$ and $\sigma$ are "
-    "positive: the velocity is {velocity}. A loss on one of them is a loss on another with another weight in time: an error "
-    r"of the noise counts {weight} times for the velocity. In the coordinates $x/(\alpha + \sigma)$ and $\alpha/(\alpha + "
+    "positive: the velocity is {velocity}. A loss on one of them is a loss on another with another weight in time: for the "
+    r"velocity a squared error of the noise counts {weight} times. In the coordinates $x/(\alpha + \sigma)$ and $\alpha/(\alpha + "
     r"\sigma)$ all paths are the linear one, {linear}, with one flow, and a step of DDIM is a step of Euler's method. Any "
     "amount of noise may be added on the way, if half of its variance times the score is added to the velocity.",
     velocity=holds(velocity, "=", plus(da / a * x, s * w / a * score), named=True, wrong={"no slope": plus(x, s * w * score)}),
