@@ -8,15 +8,17 @@ import itertools
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sympy import exp, log
+from sympy import Rational, exp, log
 
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import BoundSides, SampleSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Slope, Total, Variance, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, means, prose, where
 from theory_jax.energy._machine import states
 from theory_jax.energy.contrastive_divergence import chain, gibbs_matrix, gradient, sufficient_statistics
-from theory_jax.energy.restricted_boltzmann_machine import log_likelihood
+from theory_jax.lectures.energy._short_chains import draw_by_steps, enumerated, errors_and_bounds, laws
 from theory_jax.lectures.lemmas.gibbs import gibbs
 
 derivation = Derivation(
@@ -30,21 +32,10 @@ derivation = Derivation(
         "Sutskever & Tieleman 2010, On the convergence properties of contrastive divergence",
         "Fischer & Igel 2012, An introduction to restricted Boltzmann machines",
     ),
-    question="The gradient of a likelihood compares the data with samples of the model, and samples take a long chain. What is "
-    "computed if the chain starts at the data and stops after a few steps?",
-    setting=(
-        r"A model gives the visible state $x$ the probability $p(x) \propto e^{-F(x)}$ and depends on a parameter $\theta$; "
-        r"$s(x) = -\frac{\partial F}{\partial\theta}(x)$ is its statistic. The data have the law $d$. The gradient of their "
-        r"mean log-likelihood is $g = \mathbb{E}_d[s] - \mathbb{E}_p[s]$.",
-        "A step of the chain goes from $x$ to $y$ with probability $P(y|x)$ and leaves $p$ as it is, as a block Gibbs step of "
-        "a restricted Boltzmann machine does. $k$ steps from the data lead to the law $d_k$. Contrastive divergence, CD-$k$, "
-        r"follows $g_k = \mathbb{E}_d[s] - \mathbb{E}_{d_k}[s]$. Persistent CD (PCD) begins each chain where that of the last "
-        "update ended.",
-    ),
-    answer=r"The error $g_k - g$ shrinks at least as fast as the $k$-th power of the second eigenvalue of the chain. With one "
-    r"hidden unit its bias is updated by exactly the share $1 - \lambda^k$ of the gradient. Every step brings the law of the "
-    "chain closer to the model, so the contrastive divergence is never negative; but the update is not its gradient, nor that "
-    "of any other function.",
+    question="The gradient of an energy model's likelihood compares the data with samples of the model, and the chain that "
+    "draws them may need thousands of steps at every update. One that starts at the data and stops after a few steps is cheap, "
+    "but it has not reached the model, and the gradient is biased. What does such an update follow, and how large is its "
+    "error?",
     limits=(
         "Whether training with CD or PCD converges. PCD is a stochastic approximation: its learning rate must fall slowly "
         "enough for the chain to follow the model.",
@@ -54,25 +45,56 @@ derivation = Derivation(
 
 x = derivation.index("x", "a visible state")
 y = derivation.index("y", "the visible state one step later")
-d = derivation.law("d({})", x, "the law of the data")
-p = derivation.law("p({})", x, "the law of the model", "exp(log_likelihood)")
+d = derivation.law("d({})", x, "the distribution of the data")
+p = derivation.law("p({})", x, "the distribution of the model", "exp(log_likelihood)")
 P = derivation.law("P({}|{})", (y, x), "the probability of a step from $x$ to $y$", "gibbs_matrix")
 s = derivation.numbers("s({})", x, "a statistic", "sufficient_statistics")
-d1 = derivation.define("d_1({})", Total(x, d * P), "the law of the data after a step", "chain", over=y, law=True)
-p1 = derivation.define("p_1({})", Total(x, p * P), "the law of the model after a step: $p$ itself", over=y, law=True)
+d1 = derivation.define("d_1({})", Total(x, d * P), "the distribution of the data after a step", "chain", over=y, law=True)
+p1 = derivation.define("p_1({})", Total(x, p * P), "the distribution of the model after a step: $p$ itself", over=y, law=True)
+g = derivation.number("g", "the gradient of the mean log-likelihood")
+lam = derivation.number(r"\lambda", "the share of an error that a step keeps", between=(0, 1))
+k = derivation.number("k", "the number of steps", positive=True)
+derivation.symbol("g_k", "the expected update after $k$ steps", "gradient")
+
+derivation.setting = (
+    prose(
+        r"A model gives the visible state $x$ a probability $p(x)$ in proportion to $e^{-F(x)}$, and depends on a parameter "
+        r"$\theta$; its statistic $s(x)$ is the derivative of $-F(x)$ by it. The data have the distribution $d$. The gradient of "
+        "their mean log-likelihood is {gradient}.",
+        gradient=means("g", plus(Expectation(d, s), -Expectation(p, s))),
+    ),
+    prose(
+        "A step of the chain goes from $x$ to $y$ with probability $P(y|x)$ and leaves $p$ as it is, as a block Gibbs step of "
+        "a restricted Boltzmann machine does; $k$ steps from the data lead to the distribution $d_k$. Contrastive divergence, "
+        "CD-$k$, puts $d_k$ in the place of $p$: with one step it follows {update}. Persistent CD (PCD) begins each chain where "
+        "that of the last update ended.",
+        update=means("g_1", plus(Expectation(d, s), -Expectation(d1, s.at(y)))),
+    ),
+)
+derivation.answer = prose(
+    "For a block Gibbs chain the error of the update falls at least as fast as the $k$-th power of a step's second eigenvalue. "
+    r"With one hidden unit this eigenvalue is $\lambda$, and the hidden bias follows exactly {update} instead of its gradient. "
+    "No step takes the chain away from the model, so the contrastive divergence is never negative; but the update is not its "
+    "gradient, nor, in general, that of any other function.",
+    update=holds(plus(g, -times(lam**k, g)), "=", times(1 - lam**k, g), named=True, wrong={"the error": times(lam**k, g)}),
+)
 
 error = derivation.chain(
     "What is left of the difference between data and model after a step",
     Expectation(d1, s.at(y)) - Expectation(p1, s.at(y)),
     equals(
         Total(x, times(d - p, Total(y, times(P, s.at(y))))),
-        "the definitions of both laws; $d - p$ does not depend on $y$",
+        "the definitions of both distributions; $d - p$ does not depend on $y$",
         wrong={"the statistic of the start": Total(x, times(d - p, s))},
     ),
     states=2,
-    so=r"With $p_1 = p$ the left side is $g - g_1$: the error of CD-1 is the excess of the data over the model, averaged with "
-    "the statistic one step ahead. It is zero if $d = p$: a correct model is a fixed point. After $k$ steps $P$ is "
-    "replaced by its $k$-th power, whose rows all tend to $p$.",
+    so=prose(
+        "A step leaves the model as it is, so the left side is $g - g_1$: the error of CD-1 is the excess of the data over the "
+        "model, averaged with the statistic one step ahead. A correct model is a fixed point: at {same}, {zero}. After $k$ steps "
+        "$P$ is replaced by its $k$-th power, whose rows all tend to $p$ if every state can be reached, as by Gibbs steps.",
+        same=where(d, p),
+        zero=holds(Expectation(d1, s.at(y)), "=", Expectation(p1, s.at(y))),
+    ),
 )
 
 u = derivation.index("u", "the state of a hidden unit", states=2)
@@ -87,114 +109,110 @@ derivation.chain(
     Total(x, times(d - p, Total(y, times(Total(u, up * down), up.at(1, y))))),
     equals(
         Total(x, times(d - p, Total(u, up * t))),
-        "the definition of $t$; the step goes up to $u$ and down to $y$, and $s(y) = p(1|y)$ is the statistic of the hidden bias",
+        prose(
+            "the definition of $t$; the step goes up to $u$ and down to $y$, where the statistic of the hidden bias is {on}",
+            on=up.at(1, y),
+        ),
         wrong={"the unit stays": Total(x, times(d - p, on))},
     ),
-    equals(Total(x, times(d - p, plus(t.at(0), times(on, t.at(1) - t.at(0))))), "$p(0|x) = 1 - p(1|x)$"),
+    equals(
+        Total(x, times(d - p, plus(t.at(0), times(on, t.at(1) - t.at(0))))), prose("{off}", off=holds(up.at(0, x), "=", 1 - on))
+    ),
     equals(
         times(t.at(1) - t.at(0), Expectation(d, on) - Expectation(p, on)),
-        "$d - p$ sums to zero, so the constant drops out",
+        prose("{sum}, so the constant drops out", sum=holds(Total(x, d - p), "=", 0)),
         wrong={"the constant kept": t.at(0) + times(t.at(1) - t.at(0), Expectation(d, on) - Expectation(p, on))},
     ),
     states=2,
     central=True,
     uses=(error,),
-    so=r"The share is $\lambda = t(1) - t(0)$, the second eigenvalue of the hidden unit's own chain. It is the same in every "
-    r"step, so $g - g_k = \lambda^k g$ and $g_k = (1 - \lambda^k)\, g$: the sign is right, and the size comes to that of the "
-    "gradient.",
+    so=prose(
+        r"The share {share} is the second eigenvalue $\lambda$ of the hidden unit's own chain. Since {step}, every further "
+        r"step multiplies the difference by it once more: after $k$ steps the error is $\lambda^k g$, and the update {update}. "
+        r"A Gibbs chain has a $\lambda$ between 0 and 1, so {positive}: the sign is right, and the size comes to that of the "
+        "gradient.",
+        share=t.at(1) - t.at(0),
+        step=holds(
+            Total(y, times(Total(u, up * down), up.at(1, y))),
+            "=",
+            plus(t.at(0), times(t.at(1) - t.at(0), on)),
+            wrong={"without the constant": times(t.at(1) - t.at(0), on)},
+        ),
+        update=holds(plus(g, -times(lam**k, g)), "=", times(1 - lam**k, g)),
+        positive=holds(1 - lam**k, ">", 0),
+    ),
 )
 
 derivation.symbol(r"\lambda_2", "the second largest eigenvalue of $P$; all of them lie between 0 and 1")
-derivation.symbol("g", r"the gradient of the mean log-likelihood, $\mathbb{E}_d[s] - \mathbb{E}_p[s]$")
-derivation.symbol("g_k", r"the expected update of CD-$k$, $\mathbb{E}_d[s] - \mathbb{E}_{d_k}[s]$", "gradient")
-derivation.symbol(r"\chi^2", r"the chi-square divergence $\chi^2(d, p) = \sum_x (d(x) - p(x))^2 / p(x)$")
-derivation.symbol("k", "the number of steps")
-
-
-def _enumerated(weight, visible_bias, hidden_bias):
-    """A machine's law [S], its matrix [S, S], and the probabilities of its hidden units [S, H], for all S states."""
-    layer = states(len(weight))
-    law = jnp.exp(log_likelihood(layer, weight, visible_bias, hidden_bias))
-    return law, gibbs_matrix(weight, visible_bias, hidden_bias), sufficient_statistics(layer, weight, hidden_bias)[2]
-
-
-def _laws(data, matrix, steps):
-    """The law of the chain after 0, 1, ... steps from the data, [steps + 1, S]."""
-    return np.stack([np.asarray(data) @ np.linalg.matrix_power(np.asarray(matrix), k) for k in range(steps + 1)])
+derivation.symbol(r"\chi^2", r"the chi-square divergence, $\sum_x (d(x) - p(x))^2 / p(x)$")
 
 
 @derivation.bound(
     r"|g_k - g| \le \lambda_2^k \sqrt{\chi^2(d, p)\, \mathrm{Var}_p[s]}",
-    because=r"Reversibility makes $P$ symmetric in the inner product weighted by $p$, so it has orthonormal eigenfunctions, and "
-    "$P^k$ multiplies each by the $k$-th power of its eigenvalue. The constant has eigenvalue 1 and drops out, since $d - p$ "
-    r"sums to zero; all others are at most $\lambda_2^k$. Cauchy-Schwarz bounds the sum that is left. Points: four machines of "
-    r"5 visible and 3 hidden units, $k = 0, \ldots, 5$. It is tight for one hidden unit where $d/p - 1$ is a multiple of $s - "
-    r"\mathbb{E}_p[s]$.",
+    because="A block Gibbs step is reversible, which makes $P$ symmetric in the inner product weighted by $p$, so it has "
+    "orthonormal eigenfunctions, and $P^k$ multiplies each by the $k$-th power of its eigenvalue. The constant has eigenvalue "
+    r"1 and drops out, since $d - p$ sums to zero; all other factors are at most $\lambda_2^k$. Cauchy-Schwarz bounds the sum "
+    "that is left. Points: four machines of 5 visible and 3 hidden units, with up to five steps. It is tight for one hidden "
+    r"unit where $d/p - 1$ is a multiple of $s - \mathbb{E}_p[s]$.",
 )
 def spectral_bound():
     rng = np.random.default_rng(0)
-
-    def sides(power=0, spread=True):
-        def both(machines, data, steps):
-            smaller, larger = [], []
-            for machine, law in zip(machines, data, strict=True):
-                model, matrix, on = map(np.asarray, _enumerated(*machine))
-                statistic = on[:, 0]
-                second = np.sort(np.linalg.eigvals(matrix).real)[-2]
-                variance = model @ statistic**2 - (model @ statistic) ** 2
-                scale = np.sqrt(np.sum((law - model) ** 2 / model) * (variance if spread else variance / 2))
-                for k, reached in enumerate(_laws(law, matrix, steps)):
-                    smaller.append(abs(reached @ statistic - model @ statistic))
-                    larger.append(second ** (k + power) * scale)
-            return np.array(smaller), np.array(larger)
-
-        return both
-
     machines = [[rng.normal(size=shape) for shape in ((5, 3), (5,), (3,))] for _ in range(4)]
     one_unit = [rng.normal(size=shape) for shape in ((2, 1), (2,), (1,))]
-    model, _, on = map(np.asarray, _enumerated(*one_unit))
+    model, _, on = map(np.asarray, enumerated(*one_unit))
     tilted = model * (1 + 0.5 * (on[:, 0] - model @ on[:, 0]))
     points = (machines, rng.dirichlet(np.ones(32), size=4), 5)
     return BoundSides(
-        sides=sides(),
+        sides=errors_and_bounds(),
         points=points,
         tight=([one_unit], [tilted], 2),
-        wrong={"a step too many": sides(1), "half the variance": sides(0, False)},
+        wrong={"a step too many": errors_and_bounds(1), "half the variance": errors_and_bounds(0, False)},
     )
 
 
 # ------------------------------------------------------------------------------------------------ what is minimized
 
-reversed_d = derivation.define("d({}|{})", d * P / d1, "the law of the start given the end, from the data", over=(x, y), law=True)
+reversed_d = derivation.define(
+    "d({}|{})", d * P / d1, "the distribution of the start given the end, from the data", over=(x, y), law=True
+)
 reversed_p = derivation.define("p({}|{})", p * P / p1, "the same from the model", over=(x, y), law=True)
-derivation.chain(
-    "Every step brings the law of the chain closer to the model",
+closer = derivation.chain(
+    "No step takes the distribution of the chain further from the model",
     Divergence(d, p),
     equals(
         Total(x, Total(y, times(d, P, log(d / p)))),
         "the probabilities of the steps from $x$ sum to one",
-        wrong={"the step in the data's law alone": Total(x, Total(y, times(d, P, log((d * P) / p))))},
+        wrong={"the step in the data's distribution alone": Total(x, Total(y, times(d, P, log((d * P) / p))))},
     ),
     equals(
         plus(Divergence(d1, p1), Expectation(d1, Divergence(reversed_d, reversed_p))),
-        r"$\frac{d(x)}{p(x)} = \frac{d(x)\, P(y|x)}{p(x)\, P(y|x)}$ compares the laws of the pair; split them the other way: "
-        "the end first, then the start given the end",
+        prose(
+            "the same factor above and below makes it a ratio of pairs, which split the other way, too, the end first: {pair}",
+            pair=holds(d * P, "=", times(d1, reversed_d), wrong={"the model's start": times(d1, reversed_p)}),
+        ),
         wrong={"averaged over the model": plus(Divergence(d1, p1), Expectation(p1, Divergence(reversed_d, reversed_p)))},
     ),
     at_least(Divergence(d1, p1), "leave out divergences (Gibbs)", dropping=Expectation(d1, gibbs.at(reversed_d, reversed_p))),
     states=2,
-    so=r"With $p_1 = p$: $\mathrm{KL}(d_k \| p)$ never grows with $k$. So the contrastive divergence $\mathrm{CD}_k = "
-    r"\mathrm{KL}(d \| p) - \mathrm{KL}(d_k \| p)$, which gave the method its name, is never negative, and zero if $d = p$.",
+    so=prose(
+        "A step leaves the model as it is, so the divergence from it never grows with $k$. The contrastive divergence, which "
+        "gave the method its name, is what $k$ steps take from it, and is never negative: after one, {first}. It is {zero} if "
+        "the data have the model's distribution.",
+        first=holds(plus(Divergence(d, p), -Divergence(d1, p1)), ">=", 0),
+        zero=holds(plus(Divergence(d, p), -Divergence(d1, p1)), "=", 0, when={d: p}, named=True),
+    ),
 )
 
 theta = derivation.number(r"\theta", "a parameter of the model")
 free = derivation.function("F", "the free energy of a state, which depends on the parameter", "free_energy", arguments=2)
-score = derivation.function("L", "the logarithm of the chain's law, up to a constant, which depends on it, too", arguments=2)
+score = derivation.function(
+    "L", "the logarithm of the chain's distribution, up to a constant, which depends on it, too", arguments=2
+)
 model = derivation.define(r"p_\theta({})", exp(-free(x, theta)) / Total(y, exp(-free(y, theta))), "the model", over=x, law=True)
 reached = derivation.define(
     r"q_\theta({})",
     exp(score(x, theta)) / Total(y, exp(score(y, theta))),
-    "the law of the chain after $k$ steps",
+    "the distribution of the chain after $k$ steps",
     over=x,
     law=True,
 )
@@ -209,13 +227,16 @@ derivation.chain(
             Expectation(reached, statistic),
             -Total(x, times(Slope(reached, theta), log(reached / model))),
         ),
-        r"$\partial \log p_\theta = s_\theta - \mathbb{E}_{p_\theta}[s_\theta]$, whose mean cancels; the derivatives of "
-        r"$q_\theta$ sum to zero",
+        prose(
+            "{score}, whose mean cancels, and {sum}",
+            score=holds(Slope(log(model), theta), "=", plus(statistic, -Expectation(model, statistic))),
+            sum=holds(Total(x, Slope(reached, theta)), "=", 0),
+        ),
         wrong={"ascent": plus(update, -Total(x, times(Slope(reached, theta), log(reached / model))))},
     ),
     states=2,
-    so=r"CD-$k$ goes down the first two terms, $-g_k$, and leaves the last one out: the law at the chain's end moves with the "
-    r"parameter, too. That term vanishes where $q_\theta = p_\theta$.",
+    so=r"CD-$k$ goes down the first two terms, $-g_k$, and leaves the last one out: the distribution at the chain's end moves "
+    "with the parameter, too. That term vanishes where the chain has reached the model, since the logarithm is zero there.",
 )
 
 # ------------------------------------------------------------------------------------------------ a machine, and the code
@@ -272,22 +293,28 @@ derivation.bridge(
         "the data's hidden unit in both terms": plus(v1 * active, -w1 * active),
     },
 )
-falls = (exp(w1 * (b1 + h * W1)) / (1 + exp(b1 + h * W1)), exp(w2 * (b2 + h * W2)) / (1 + exp(b2 + h * W2)))
+
+
+def fall(h):
+    """The probability of the visible units (w_1, w_2) given the hidden one."""
+    return exp(w1 * (b1 + h * W1)) / (1 + exp(b1 + h * W1)) * exp(w2 * (b2 + h * W2)) / (1 + exp(b2 + h * W2))
+
+
 rises = plus(times(h, active), times(1 - h, 1 - active))
 derivation.bridge(
     "... and its matrix goes up and down again",
-    Total(h, times(rises, *falls)),
+    Total(h, times(rises, fall(h))),
     gibbs_matrix,
     weight=[[W1], [W2]],
     visible_bias=[b1, b2],
     hidden_bias=[c],
-    wrong={"always on": Total(h, times(h, *falls))},
+    wrong={"always on": Total(h, times(h, fall(h)))},
 )
 
 
 @derivation.monte_carlo(
-    r"P_1^2 = P^2",
-    because="$P_1^2$ counts where two steps of the code's chain lead from 110. The machine has 3 visible units and 2 hidden "
+    r"\hat P_2 = P^2",
+    because=r"$\hat P_2$ counts where two steps of the code's chain lead from 110. The machine has 3 visible units and 2 hidden "
     "ones, with weights of 2.5 and -2.5, and forgets slowly.",
 )
 def sampled_chains():
@@ -300,7 +327,7 @@ def sampled_chains():
     return SampleSides(samples=counted, expected=twice, wrong={"one step": once, "three steps": thrice})
 
 
-derivation.symbol("P_1", "the shares of the results of the code's chain")
+derivation.symbol(r"\hat P_2", "how often two steps of the code's chain end in each state")
 
 _LOG_2 = float(np.log(2))
 _R = (np.full((2, 1), _LOG_2), np.zeros(2), np.zeros(1))  # two visible units, one hidden, both weights log 2
@@ -336,12 +363,12 @@ def no_objective():
 
 
 f = derivation.numbers("f", x, "the other factor of the statistic: $v_i$ for a weight, 1 for a bias")
-derivation.chain(
+fewer = derivation.chain(
     "Probabilities of the hidden units do better than samples of them",
     plus(Expectation(d, Expectation(up, (f * u) ** 2)), -(Expectation(d, Expectation(up, f * u)) ** 2)),
     equals(
         plus(Expectation(d, f**2 * on), -(Expectation(d, f * on) ** 2)),
-        "$u$ is 0 or 1, and its mean given $x$ is $p(1|x)$",
+        prose("$u$ is 0 or 1, so {mean} and {square}", mean=holds(Expectation(up, u), "=", on), square=holds(u**2, "=", u)),
         wrong={"the square of the probability": plus(Expectation(d, f**2 * on**2), -(Expectation(d, f * on) ** 2))},
     ),
     equals(
@@ -350,26 +377,62 @@ derivation.chain(
     ),
     at_least(Variance(d, f * on), "squares times probabilities", dropping=Expectation(d, times(f**2, on, up.at(0, x)))),
     states=2,
-    so="The first line is the variance of the statistic with a sampled hidden unit, the last with its probability; the means are "
-    "equal. The code takes probabilities in both terms. Inside the chain units are sampled: a chain of probabilities has "
-    "another law.",
+    so=prose(
+        "The first line is the variance of the statistic with a sampled hidden unit, the last with its probability; the means "
+        "are equal, {means}. The code takes probabilities in both terms. Inside the chain units are sampled: a chain of "
+        "probabilities has another distribution.",
+        means=holds(Expectation(d, Expectation(up, f * u)), "=", Expectation(d, f * on)),
+    ),
 )
+
+
+_MACHINE = {W1: log(2), W2: log(2), b1: 0, b2: 0, c: 0}
+
+
+@derivation.algorithm(
+    "An update of contrastive divergence, CD-k",
+    do(r"take a data point $v$, and start the chain there, $v' \leftarrow v$ (PCD: where the last chain ended)"),
+    do("$k$ times:"),
+    do(r"draw $h$ from its probabilities given $v'$, then $v'$ from its probabilities given $h$", chain, by=closer, indent=1),
+    do(
+        r"$W \leftarrow W + \eta\, (v\, p(h = 1 | v) - v' p(h = 1 | v'))$, $b \leftarrow b + \eta\, (v - v')$, "
+        r"$c \leftarrow c + \eta\, (p(h = 1 | v) - p(h = 1 | v'))$, with probabilities in place of samples of $h$",
+        gradient,
+        by=fewer,
+    ),
+)
+def two_updates():
+    machine, datum, rate = _R, np.ones((1, 2)), 0.5
+    uniforms = ((0.3, (0.5, 0.9)), (0.6, (0.8, 0.2)))
+    printed = (("(1, 0)", "(0.7598, 1.0931, 0.5, 0.0667)"), ("(0, 1)", "(1.1959, 1.1485, 0.5, 0.1221)"))
+    for (up_, down_), (state, parameters) in zip(uniforms, printed, strict=True):
+        end = chain(datum, np.full((1, 1, 1), up_), np.array(down_)[None, None], *machine)
+        weight, visible_bias, hidden_bias = gradient(datum, end, machine[0], machine[2])
+        machine = tuple(old + rate * new for old, new in zip(machine, (weight, visible_bias, hidden_bias), strict=True))
+        yield "v'", end[0], state
+        yield "W_1, W_2, b_2, c", jnp.array([*machine[0][:, 0], machine[1][1], machine[2][0]]), parameters
 
 
 @derivation.example(
-    r"Two visible units, one hidden one, no biases, both weights $\log 2$, and the data 11 alone. From 11 the hidden unit is on "
-    r"with probability $\frac45$, so $d_1 = (\frac{5}{36}, \frac{41}{180}, \frac{41}{180}, \frac{73}{180})$. The second "
-    r"eigenvalue of a step is $\frac{53}{1080}$: one step is within 5% of the gradient, two within a quarter of a percent."
+    prose(
+        r"Two visible units, one hidden one, no biases, both weights $\log 2$, and the data 11 alone. From 11 the hidden unit "
+        "is on with probability {on}. The second eigenvalue of a step is {second}: one step is within 5% of the gradient, two "
+        "within a quarter of a percent.",
+        on=holds(active.at(1, 1), "=", Rational(4, 5), when=_MACHINE, named=True),
+        second=holds(
+            Total(w1, Total(w2, times(fall(1) - fall(0), active.at(w1, w2)))), "=", Rational(53, 1080), when=_MACHINE, named=True
+        ),
+    )
 )
 def one_step_and_two():
-    model_law, matrix, _ = _enumerated(*_R)
+    model_law, matrix, _ = enumerated(*_R)
     yield "180\\, d_1", 180 * (_DATA @ matrix), "(25, 41, 41, 73)"
     for steps, said in ((60, "(0.3385, 0.3846, 0.1077)"), (1, "(0.3237, 0.3667, 0.1024)"), (2, "(0.3377, 0.3837, 0.1074)")):
         of_weight, of_bias, of_hidden = _expected_update(*_R, steps=steps)
         name = "g" if steps == 60 else f"g_{steps}"
         yield name + r"\text{ of } W_1, b_1, c", jnp.stack([of_weight[0, 0], of_bias[0], of_hidden[0]]), said
     yield r"g_1 / g\text{ of } c", _expected_update(*_R)[2][0] / (7 / 65), "0.9509"
-    after = _laws(_DATA, matrix, 2)[1:]
+    after = laws(_DATA, matrix, 2)[1:]
     yield r"1000\, \mathrm{KL}(d_k \| p),\ k = 1, 2", 1000 * np.sum(after * np.log(after / model_law), axis=1), "(1.351, 0.0032)"
 
 
@@ -380,40 +443,4 @@ def one_step_and_two():
     panels=2,
 )
 def errors_by_steps(errors, distances):
-    for w in (2.0, 4.0, 6.0):
-        law, matrix, on_ = map(np.asarray, _enumerated(np.full((2, 1), w), np.full(2, -w / 2), np.array([-w])))
-        after = _laws(_DATA, matrix, 10)
-        off = (after - law) @ on_[:, 0] / ((_DATA - law) @ on_[:, 0])
-        (line,) = errors.semilogy(off, "o", markersize=4, label=f"$w = {w:.0f}$")
-        second = np.sort(np.linalg.eigvals(matrix).real)[-2]
-        errors.semilogy(second ** np.arange(11), "--", color=line.get_color(), linewidth=1)
-        distances.semilogy([np.sum(one * np.log(np.where(one > 0, one, 1.0) / law)) for one in after], "o-", markersize=3)
-    errors.set(xlabel="steps, $k$", ylabel="$(g - g_k) / g$ of the hidden bias", ylim=(1e-6, 2))
-    errors.legend()
-    distances.set(xlabel="steps, $k$", ylabel=r"$\mathrm{KL}(d_k \| p)$, nats", ylim=(1e-8, 5))
-
-
-@derivation.exercise(
-    "What is the update of CD with no step at all?",
-    r"Zero, whatever the data: $d_0 = d$, so $g_0 = 0$. Both terms are means over the same states.",
-)
-def no_step():
-    yield jnp.abs(_expected_update(*_R, steps=0)[0]).sum(), "0"
-
-
-@derivation.exercise(
-    r"How many steps does the example need for the update of $c$ to be right to one part in a million?",
-    r"$\left(\frac{53}{1080}\right)^k \le 10^{-6}$ holds from $k = 5$ on, the first integer above $4.58$.",
-)
-def steps_for_six_digits():
-    _, matrix, _ = _enumerated(*_R)
-    yield np.log(1e-6) / np.log(np.sort(np.linalg.eigvals(np.asarray(matrix)).real)[-2]), "4.58"
-
-
-@derivation.exercise(
-    r"All weights are zero. How large is the error of CD-1, for $b = (1, -1)$, $c = 2$ and the data 11?",
-    "A step forgets its start: all rows of $P$ are $p$, so $g_1 = g$, and the error is 0. The update of $b_1$ is $1 - "
-    r"\frac{1}{1 + e^{-1}} = 0.2689$.",
-)
-def without_weights():
-    yield _expected_update(np.zeros((2, 1)), np.array([1.0, -1.0]), np.array([2.0]))[1][0], "0.2689"
+    draw_by_steps(errors, distances, _DATA)
