@@ -178,11 +178,13 @@ surgery = derivation.chain(
     Total(k, plus(Divergence(code_1, prior_1), Divergence(code_2, prior_2))) / N,
     equals(
         _mean(plus(log(code_1 * code_2 / every), log(every / (every_1 * every_2)), log(every_1 * every_2 / (prior_1 * prior_2)))),
-        "the divergence of independent coordinates is a sum; multiply and divide twice",
+        "the divergence of independent coordinates is a sum; multiply and divide by the distribution of all codes, and by the "
+        "product of those of its coordinates",
     ),
     equals(
         plus(information, correlation, Divergence(every_1, prior_1), Divergence(every_2, prior_2)),
-        "the second ratio does not contain the datum, and the third is a product over coordinates: average over the rest",
+        "the second ratio does not contain the datum, and the third is a product of one factor for each coordinate: average over "
+        "the rest",
     ),
     at_least(
         correlation,
@@ -295,7 +297,9 @@ derivation.chain(
     so=r"The scales do not count. For more coordinates with the covariance $\Sigma$ the trace cancels in the same way, and half "
     r"of $\sum_r \log \Sigma_{rr} - \log \det \Sigma$ is left.",
 )
-derivation.bridge("The code's", -log(1 - rho**2) / 2, gaussian_total_correlation, covariance=[covariance], wrong=not_squared)
+derivation.bridge(
+    "The code computes it", -log(1 - rho**2) / 2, gaussian_total_correlation, covariance=[covariance], wrong=not_squared
+)
 
 derivation.say("When is the price too high? In the linear VAE the weight acts as more noise: a latent is given up earlier.")
 lam = derivation.number(r"\lambda", "the variance of the data along one direction", positive=True)

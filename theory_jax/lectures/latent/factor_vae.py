@@ -209,7 +209,7 @@ information = derivation.number(r"I_x", "the mutual information of datum and cod
 K = derivation.number("K", "the divergences of the single coordinates from their priors, added", nonnegative=True)
 gamma = derivation.number(r"\gamma", "the price of dependence", "gamma", positive=True)
 derivation.chain(
-    r"A weight on the rate costs more than one on dependence",
+    "A weight on the rate costs at least as much as one on dependence",
     plus(D, times(1 + gamma, plus(information, C, K))),
     equals(
         plus(D, plus(information, C, K), times(gamma, C), times(gamma, plus(information, K))),

@@ -290,8 +290,8 @@ descent = derivation.chain(
         },
     ),
     states=2,
-    so=r"The right side is $\mathrm{KL}(\bar q \,\|\, p_0) - 2\, \mathrm{JSD}$, the gradient of the non-saturating loss of a GAN "
-    "with codes for images. With the saturating loss it would be twice the Jensen-Shannon divergence.",
+    so=r"The right side is the slope of $\mathrm{KL}(\bar q \,\|\, p_0) - 2\, \mathrm{JSD}$, as for the non-saturating loss of a "
+    "GAN, with codes for images. With the saturating loss it would be that of twice the Jensen-Shannon divergence.",
 )
 charge = plus(Divergence(codes, prior), -2 * jsd)
 derivation.answer = prose(
@@ -303,7 +303,7 @@ derivation.answer = prose(
     charge=holds(charge, "=", plus(rate, -information, -2 * jsd), wrong={"the information charged": plus(rate, -2 * jsd)}),
 )
 central = derivation.chain(
-    "The adversary of codes charges less than the rate",
+    "The adversary of codes charges at most the rate",
     charge,
     equals(
         plus(Expectation(weight, Expectation(encoder, plus(log(encoder / prior), -log(encoder / codes)))), -2 * jsd),
@@ -316,7 +316,10 @@ central = derivation.chain(
     ),
     at_most(
         rate,
-        prose("add three means of divergences (Gibbs); equality if and only if {same} for every $n$", same=where(encoder, prior)),
+        prose(
+            r"add $I$ and $2\, \mathrm{JSD}$, divergences (Gibbs); equality if and only if {same} for every $n$",
+            same=where(encoder, prior),
+        ),
         adding=plus(Expectation(weight, gibbs.at(encoder, codes)), gibbs.at(prior, half), gibbs.at(codes, half)),
     ),
     uses=(descent,),
