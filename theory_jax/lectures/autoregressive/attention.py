@@ -206,9 +206,9 @@ derivation.chain(
     ),
     so=prose(
         "Let $M$ and $m$ be the largest and the smallest entry. If they differ they are two entries of $u$, say the first two, "
-        "and the bound is at most half of their squares, {square}. For a direction of length one {two} is 1, so the bound is "
-        r"at most $\frac12$; if the entries do not differ, the variance is 0. Hence the Jacobian lengthens no direction by more "
-        r"than $\frac12$, which two equal scores attain along $(1, -1)/\sqrt 2$.",
+        "and the bound is at most half of the sum of their squares, {square}. For a direction of length one this sum is at "
+        r"most 1, {two}, and the bound at most $\frac12$; if the entries do not differ, the variance is 0. Hence the Jacobian "
+        r"lengthens no direction by more than $\frac12$, which two equal scores attain along $(1, -1)/\sqrt 2$.",
         square=holds((M - m) ** 2 / 4, "<=", (M**2 + m**2) / 2, wrong={"a quarter": (M**2 + m**2) / 4}),
         two=holds(plus(u.at(0) ** 2, u.at(1) ** 2), "<=", Total(j, u**2)),
     ),

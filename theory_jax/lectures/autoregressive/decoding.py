@@ -126,7 +126,7 @@ derivation.chain(
 )
 m = derivation.number("m", "how many tokens share the largest logit", positive=True, integer=True)
 g = derivation.numbers("g", j, "how far the other tokens lie below it", positive=True)
-V = derivation.count(j, "n", "how many other tokens there are")
+V = derivation.count(j, "G", "how many other tokens there are")
 derivation.chain(
     "At low temperature the distribution is uniform on the most likely tokens",
     Limit(1 / (m + Total(j, exp(-b * g))), b, oo),
@@ -137,9 +137,8 @@ derivation.chain(
     ),
     role="remark",
     so=prose(
-        "At high temperature every exponential goes to one, and the distribution is uniform on all tokens, {uniform}. One "
-        "token has everything only if no other ties with it. The probability of each other token, {other} times this, goes to "
-        "zero.",
+        "The probability of each other token, {other} times this, goes to zero. One token has everything only if no other ties "
+        "with it. At high temperature every exponential goes to one, and the distribution is uniform on all tokens, {uniform}.",
         uniform=holds(Limit(1 / (m + Total(j, exp(-b * g))), b, 0), "=", 1 / (m + V)),
         other=exp(-b * g),
     ),

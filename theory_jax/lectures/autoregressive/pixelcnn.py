@@ -349,7 +349,7 @@ derivation.answer = prose(
     "on its own pixel or on a later one, {none}, so the conditionals multiply to a distribution, {one}. A masked square kernel "
     "never sees a wedge to the upper right of the pixel, since a path moves right by {wedge}, however many layers there are. "
     "Two stacks, one for the rows above and one for the pixels before in the row, see everything before it if their kernels "
-    "have two rows.",
+    "have two rows or more.",
     none=holds(times(1 - Heaviside(u - v, 0), Slope(output, pixels.at(v))), "=", 0),
     one=holds(Total(x1, Total(x2, Total(x3, times(factor_1, factor_2, factor_3)))), "=", 1),
     wedge=holds(Total(s, right), "<=", times(rho, Total(s, climbed))),
