@@ -233,7 +233,7 @@ softplus = derivation.chain(
     equals(
         plus(z, -2 * log(1 + exp(z))),
         prose(
-            "{factor}: for negative $z$ nothing overflows; for positive $z$ the signs change positions",
+            "{factor}: for negative $z$ nothing overflows; for positive $z$ the signs change places",
             factor=holds(1 + exp(-z), "=", times(exp(-z), 1 + exp(z))),
         ),
         wrong={"once": plus(z, -log(1 + exp(z)))},

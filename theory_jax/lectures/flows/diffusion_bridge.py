@@ -177,9 +177,10 @@ derivation.chain("The time of the other coordinates runs forward", Slope(share, 
 derivation.answer = prose(
     r"Of noise, data, score and velocity any one gives the others inside of the path, where $\alpha$ and $\sigma$ are "
     "positive: the velocity is {velocity}. A loss on one of them is a loss on another with another weight in time: for the "
-    r"velocity a squared error of the noise counts {weight} times. In the coordinates $x/(\alpha + \sigma)$ and $\alpha/(\alpha + "
-    r"\sigma)$ all paths are the linear one, {linear}, with one flow, and a step of DDIM is a step of Euler's method. Any "
-    "amount of noise may be added on the way, if half of its variance times the score is added to the velocity.",
+    r"velocity a squared error of the noise counts {weight} times. In the coordinates $x/(\alpha + \sigma)$ and "
+    r"$\alpha/(\alpha + \sigma)$ all paths are the linear one, {linear}, with one flow, and a step of DDIM is a step of "
+    "Euler's method. Any amount of noise may be added on the way, if half of its variance times the score is added to the "
+    "velocity.",
     velocity=holds(velocity, "=", plus(da / a * x, s * w / a * score), named=True, wrong={"no slope": plus(x, s * w * score)}),
     weight=holds(velocity_error / (other_noise - noise) ** 2, "=", w**2 / a**2, named=True),
     linear=holds(scaled, "=", plus(share * data, (1 - share) * noise)),

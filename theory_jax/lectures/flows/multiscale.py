@@ -121,10 +121,10 @@ derivation.chain(
 rho = derivation.number(r"\rho", "a correlation", between=(0, 1))
 gain = Expectation(Normal(a, 0, 1), Divergence(Normal(b, rho * a, 1 - rho**2), Normal(b, 0, 1)))
 derivation.answer = prose(
-    r"The chain rule of probability: $\log p(a, b)$ is $\log p(a)$ plus $\log p(b|a)$, without approximation, where "
-    "{conditional} is that of a Gaussian. Knowing $a$ gains the mutual information of both halves, {gain} for a normal pair "
-    r"with the correlation $\rho$. All latents together are as many as pixels, and a 1x1 convolution costs the same at every "
-    "level, in place of four times as much as at the level before.",
+    r"The chain rule of probability: $\log p(a, b)$ is $\log p(a)$ plus $\log p(b|a)$, without approximation; the last is "
+    "Gaussian, {conditional}. Knowing $a$ gains the mutual information of both halves, {gain} for a normal pair with the "
+    r"correlation $\rho$. All latents together are as many as pixels, and a 1x1 convolution costs the same at every level, "
+    "in place of four times as much as at the level before.",
     conditional=holds(
         plus(LogDensity(eps, 0, 1), -nu / 2), "=", LogDensity(b, m, exp(nu)), wrong={"no scale": LogDensity(b, m, 1)}
     ),

@@ -299,7 +299,7 @@ derivation.chain(
     ),
     so=r"The transfer function of the system is $b / (f - \lambda)$ at the frequency $f$. So the rule evaluates it at "
     r"$\frac2\Delta \frac{1-w}{1+w}$, and multiplies by $\frac2{1+w}$; if the mean $\frac12 (u_{t-1} + u_t)$ took the "
-    "position of $u_t$, that factor would be 1. Structured models find their kernel in this form.",
+    "place of $u_t$, that factor would be 1. Structured models find their kernel in this form.",
 )
 psi = derivation.number(r"\psi", r"half of the angle per step, $\omega\Delta / 2$")
 derivation.chain(

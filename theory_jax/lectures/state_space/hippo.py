@@ -396,7 +396,7 @@ derivation.algorithm(
         by=online,
         indent=1,
     ),
-    do("for a sliding window in its position: take LegT's matrices, and any rule for a step", legt_matrices, by=closure),
+    do("for a sliding window in its place: take LegT's matrices, and any rule for a step", legt_matrices, by=closure),
     do(r"read the past: $r(x) \leftarrow \sum_n c_n g_n(x)$, from the beginning, 0, to now, 1", reconstruct, by=best),
 )(two_values)
 

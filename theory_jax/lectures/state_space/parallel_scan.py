@@ -86,7 +86,7 @@ associative = derivation.chain(
         wrong={"in another order": plus(times(a1 * a2, b3), plus(times(a1, b2), b1))},
     ),
     role="lemma",
-    so="This is the associative distribution. It had to hold, since the operation is a composition of functions.",
+    so="This is the associative law. It had to hold, since the operation is a composition of functions.",
 )
 exchanged = plus(plus(times(a2, b1), b2), times(-1, plus(times(a1, b2), b1)))
 derivation.chain(
@@ -152,7 +152,7 @@ FIRST = sympy.Symbol("x_0")
 @derivation.symbolic(
     r"F^{r+1}_t = F^{r}_{t-2^r} \bullet F^{r}_t, \quad F^{0}_t = f_t",
     because="The window of $2^r$ steps that ends at $t$ is adjacent to that which ends at $t - 2^r$, and the associative "
-    "distribution joins them; a window of one of the first $2^r$ steps has begun at the first step and stays. Five steps, "
+    "law joins them; a window of one of the first $2^r$ steps has begun at the first step and stays. Five steps, "
     "all decays and inputs: after three rounds every window begins at the first step, and applied to $x_0$ gives the state.",
     uses=(associative, prefix),
 )

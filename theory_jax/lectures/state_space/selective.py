@@ -41,7 +41,7 @@ derivation = Derivation(
         "$C_t h_t$, summed over the states of a channel, plus $D u_t$. $A$ is a negative number for each state and does not "
         "depend on tokens. The chains are about one state.",
         r"If the input is held for the time $\Delta_t$, its exact weight $\bar B_t$ is $\frac{e^{\Delta_t A} - 1}{A} B_t$ "
-        r"(discretization). The code takes $\Delta_t B_t$ in its position, as Mamba does; the chains say which of the two "
+        r"(discretization). The code takes $\Delta_t B_t$ in its place, as Mamba does; the chains say which of the two "
         "they are about.",
         "A system is linear if it maps sums to sums and multiples to multiples, and time-invariant if it maps delayed inputs "
         "to delayed outputs, from a state of zero.",

@@ -428,7 +428,7 @@ def determinants():
 
 
 @derivation.exercise(
-    "In the example, what does the inverse transform return for $K_0$ if $c$ takes the position of $c_L$?",
+    "In the example, what does the inverse transform return for $K_0$ if $c$ takes the place of $c_L$?",
     r"The sum of all lags that are multiples of 4: $\frac23 (1 + 3^{-4} + 3^{-8} + \dots)$, which is $\frac23 \cdot "
     r"\frac{81}{80}$, or 0.675.",
 )
