@@ -13,9 +13,12 @@ from theory_jax.derivation.chains import at_most, equals
 from theory_jax.derivation.kinds import SampleSides, Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Slope, Total, Variance, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.energy._machine import states
 from theory_jax.energy.annealed_importance_sampling import intermediate_log_prob, log_partition_estimate, log_weights, transition
 from theory_jax.energy.restricted_boltzmann_machine import exact_log_partition
+from theory_jax.lectures.energy._annealed_walks import draw_weights_by_factors, gap_and_variance, random_machine, walk_weights
 from theory_jax.lectures.lemmas.gibbs import gibbs
 
 derivation = Derivation(
@@ -27,19 +30,18 @@ derivation = Derivation(
         "Salakhutdinov & Murray 2008, On the quantitative analysis of deep belief networks",
         "Jarzynski 1997, Nonequilibrium equality for free energy differences",
     ),
-    question="The likelihood of an energy-based model needs its normalizer, a sum over exponentially many states. How can it be "
-    "estimated without bias by a walk from a law with a known normalizer, although the walk never reaches equilibrium?",
+    question="Two energy models cannot be compared by their likelihoods without their normalizers, which are sums over "
+    "exponentially many states; importance sampling from a simple distribution hardly ever meets the states that matter. How "
+    "can a walk from that distribution estimate the normalizer without bias, although it never reaches equilibrium?",
     setting=(
-        r"$f_0, \ldots, f_K$ are positive functions of a state, $Z_k = \sum_x f_k(x)$ and $p_k = f_k / Z_k$. Draws of $p_0$ and "
-        "its normalizer $Z_0$ are known, and $Z_K$ is wanted.",
-        r"$T_k$ is a transition that leaves $p_k$ as it is. A walk begins at a draw $x_1$ of $p_0$ and goes on by $x_{k+1} \sim "
-        r"T_k(\cdot|x_k)$. Its weight is $w = \prod_{k=1}^K f_k(x_k) / f_{k-1}(x_k)$: each factor is taken before the move.",
-        "The chains write out $K = 3$ with two reversible transitions, and $K = 2$ for the law of whole walks. Each further "
-        "factor takes one more move of the same kind.",
+        r"$f_0, \ldots, f_K$ are positive functions of a state, $Z_k$ is the sum of $f_k$ over all states, and $p_k$ the "
+        "distribution $f_k / Z_k$. Samples of $p_0$ and its normalizer $Z_0$ are known, and $Z_K$ is wanted.",
+        "$T_k$ is a transition that leaves $p_k$ as it is. A walk begins at a sample $x_1$ of $p_0$ and goes on from $x_k$ to "
+        "$x_{k+1}$ by $T_k$. Its weight $w$ is the product of the factors $f_k(x_k) / f_{k-1}(x_k)$, each taken before the "
+        "move.",
+        "The chains write out three factors with two reversible transitions, and two factors for the distribution of whole "
+        "walks. Each further factor takes one more move of the same kind.",
     ),
-    answer=r"$\mathbb{E}[w] = Z_K / Z_0$ exactly, however few temperatures and however badly the transitions mix. The logarithm "
-    "of a mean of weights is low on average, by a divergence between the walk and its reversal, so likelihoods come out too "
-    r"high. With good transitions this gap and the variance of $\log w$ fall as one over the number of temperatures.",
     limits=(
         "The variance with transitions that mix badly: it may be huge although the mean is exact, and a sample of weights need "
         "not show it.",
@@ -73,14 +75,18 @@ T1, T2 = (
 )
 Z0 = derivation.define("Z_0", Total(x, f0), "the known normalizer", positive=True)
 Z3 = derivation.define("Z_3", Total(z, f3), "the wanted normalizer", "exp(exact_log_partition)", positive=True)
-p0 = derivation.define("p_0({})", f0 / Z0, "the law of the first state", over=x, law=True)
+p0 = derivation.define("p_0({})", f0 / Z0, "the distribution of the first state", over=x, law=True)
 
 kept = derivation.chain(
-    "A reversible transition leaves its law as it is",
+    "A reversible transition leaves its distribution as it is",
     Total(x, times(f1, T1)),
     equals(
         Total(x, times(f1.at(y), T1.at(x, y))),
-        r"the flow $f_1(x)\, T_1(y|x) = \phi_1(x, y)$ is symmetric",
+        prose(
+            "{flow}, which is symmetric: {turned}",
+            flow=holds(f1 * T1, "=", both_ways[0]),
+            turned=holds(both_ways[0], "=", both_ways[0].at(y, x)),
+        ),
         wrong={"not turned": Total(x, times(f1.at(y), T1))},
     ),
     equals(f1.at(y), "the probabilities of the moves from $y$ sum to one", wrong={"another function": f2.at(y)}),
@@ -88,12 +94,12 @@ kept = derivation.chain(
     role="lemma",
 )
 factors = (f1 / f0, f2.at(y) / f1.at(y), f3 / f2.at(z))
-derivation.chain(
+unbiased = derivation.chain(
     "The weight is unbiased",
     Total(x, Total(y, Total(z, times(p0, factors[0], T1, factors[1], T2.at(z, y), factors[2])))),
     equals(
         times(1 / Z0, Total(y, times(Total(x, times(f1, T1)), factors[1], Total(z, times(T2.at(z, y), factors[2]))))),
-        r"$p_0(x) = f_0(x) / Z_0$ cancels the first denominator; what depends on $x$ is summed first",
+        prose("{cancels}; what depends on $x$ is summed first", cancels=holds(times(p0, f1 / f0), "=", f1 / Z0)),
         wrong={
             "weighed after the move": times(
                 1 / Z0, Total(y, times(Total(x, times(f0, T1)), f1.at(y) / f0.at(y), Total(z, times(T2.at(z, y), factors[2]))))
@@ -104,7 +110,9 @@ derivation.chain(
         times(1 / Z0, Total(y, times(f1.at(y), factors[1], Total(z, times(T2.at(z, y), factors[2]))))),
         "$T_1$ leaves $f_1$ as it is",
         wrong={
-            "the first law kept": times(1 / Z0, Total(y, times(f0.at(y), factors[1], Total(z, times(T2.at(z, y), factors[2])))))
+            "the first distribution kept": times(
+                1 / Z0, Total(y, times(f0.at(y), factors[1], Total(z, times(T2.at(z, y), factors[2]))))
+            )
         },
     ),
     equals(
@@ -115,13 +123,13 @@ derivation.chain(
     equals(
         times(1 / Z0, Total(z, f3)),
         "$T_2$ leaves $f_2$ as it is, which cancels",
-        wrong={"the second law": times(1 / Z0, Total(z, f2.at(z)))},
+        wrong={"the second distribution": times(1 / Z0, Total(z, f2.at(z)))},
     ),
     equals(Z3 / Z0, "the definition of $Z_3$"),
     states=2,
     central=True,
     uses=(kept,),
-    so="Only invariance is used: no state needs to have the law of its temperature, so the transitions need not mix. In "
+    so="Only invariance is used: no state needs to have the distribution of its temperature, so the transitions need not mix. In "
     "physics this is Jarzynski's equality: the weight is the exponential of minus the work done on the way.",
 )
 
@@ -134,44 +142,72 @@ derivation.chain(
     times(f1 / f0, f2_last / f1.at(y), Z0 / Z2),
     equals(
         times(f2_last / Z2, T1.at(x, y)) / times(f0 / Z0, T1),
-        r"multiply both sides of the fraction by the flow $f_1(x)\, T_1(y|x) = f_1(y)\, T_1(x|y)$",
+        prose(
+            "multiply both sides of the fraction by the flow: {flow}",
+            flow=holds(times(f1, T1), "=", times(f1.at(y), T1.at(x, y))),
+        ),
         wrong={
             "the same move both ways": times(f2_last / Z2, T1) / times(f0 / Z0, T1),
             "without the moves": (f2_last / Z2) / (f0 / Z0),
         },
     ),
     states=2,
-    so=r"The numerator is the law of the reversed walk, which begins at a draw of the last law; the denominator that of the walk "
-    r"itself. The mean of the ratio under the walk is one, which is the result once more.",
+    so=prose(
+        "The numerator is the probability of the reversed walk, which begins at a sample of the last distribution; the "
+        "denominator that of the walk itself. The mean of the ratio under the walk is {one}, which is the result once more.",
+        one=holds(
+            Total(x, Total(y, times(p0, T1, f1 / f0, f2_last / f1.at(y), Z0 / Z2))),
+            "=",
+            1,
+            named=True,
+            wrong={"the other way up": Z0 / Z2},
+        ),
+    ),
 )
 path = derivation.index(r"\omega", "a walk as a whole")
-Q = derivation.law("Q({})", path, "the law of the walks")
-R = derivation.law("R({})", path, "the law of the reversed walks")
+Q = derivation.law("Q({})", path, "the distribution of the walks")
+R = derivation.law("R({})", path, "the distribution of the reversed walks")
 ratio = derivation.number(r"\rho", "the wanted ratio $Z_K / Z_0$", positive=True)
 w = derivation.define(
     "w({})", ratio * R / Q, "the weight of a walk, by the last chain", "exp(log_weights)", over=path, positive=True
 )
+derivation.answer = prose(
+    "The mean weight is exactly the wanted ratio, {mean}, if every transition leaves its own distribution as it is, however "
+    "few temperatures there are and however badly the transitions mix. The logarithm of a weight is low on average, by a "
+    "divergence between the walk and its reversal: {low}. That of a mean of several weights is low by less, so likelihoods "
+    r"come out too high on average. With perfect transitions the gap and the variance of $\log w$ fall as one over the number "
+    "of temperatures.",
+    mean=holds(Expectation(Q, w), "=", ratio, wrong={"averaged over the reversed walks": Expectation(R, w)}),
+    low=holds(
+        Expectation(Q, log(w)), "=", plus(log(ratio), -Divergence(Q, R)), wrong={"turned over": log(ratio) - Divergence(R, Q)}
+    ),
+)
+
 derivation.chain(
     "The logarithm of a weight is low on average",
     Expectation(Q, log(w)),
     equals(plus(log(ratio), -Divergence(Q, R)), "the logarithm of the product, and the definition of a divergence"),
-    at_most(log(ratio), "leave out the divergence (Gibbs)", adding=gibbs.at(Q, R)),
-    so=r"The gap is zero only if the walk is as likely as its reversal: a change so slow that it could be undone. A mean of "
-    r"several weights is unbiased, too, so by Jensen's inequality its logarithm is low, by less. So $\log Z$ is underestimated "
-    r"on average, and $\log p(v) = -F(v) - \log Z$ overestimated: a likelihood by this method is optimistic.",
+    at_most(
+        log(ratio),
+        prose("leave out the divergence (Gibbs); equality if and only if {same} for every walk", same=where(R, Q)),
+        adding=gibbs.at(Q, R),
+    ),
+    so="The gap is zero only if every walk is as likely as its reversal: a change so slow that it could be undone. A mean of "
+    r"several weights is unbiased, too, so by Jensen's inequality its logarithm is low, by no more. So $\log Z$ is "
+    "underestimated on average, and a log-likelihood, from which it is subtracted, overestimated: this method is optimistic.",
 )
 
 beta = derivation.number(r"\beta", "the inverse temperature, from 0 to 1", "inverse_temperature", between=(0, 1))
-gain = derivation.numbers("u({})", x, r"$\log f_1 - \log f_0$, on the path $f_\beta = f_0 e^{\beta u}$")
+gain = derivation.numbers("u({})", x, r"the logarithm of the last function over $f_0$")
 f_beta = derivation.define(r"f_\beta({})", f0 * exp(beta * gain), "the function at an inverse temperature", over=x, positive=True)
 Z_beta = derivation.define(r"Z_\beta", Total(x, f_beta), "its normalizer", positive=True)
-p_beta = derivation.define(r"p_\beta({})", f_beta / Z_beta, "its law", over=x, law=True)
+p_beta = derivation.define(r"p_\beta({})", f_beta / Z_beta, "its distribution", over=x, law=True)
 first = derivation.chain(
     r"The slope of the log-normalizer is a mean",
     Slope(log(Z_beta), beta),
     equals(
         Total(x, times(gain, f_beta)) / Z_beta,
-        r"$\partial f_\beta = u f_\beta$",
+        prose("{slope}", slope=holds(Slope(f_beta, beta), "=", times(gain, f_beta))),
         wrong={"at the base": Total(x, times(gain, f0)) / Z0},
     ),
     equals(Expectation(p_beta, gain), r"the definition of $p_\beta$", wrong={"the sign": -Expectation(p_beta, gain)}),
@@ -188,10 +224,13 @@ derivation.chain(
     equals(Variance(p_beta, gain), "the mean square less the square of the mean"),
     states=2,
     uses=(first,),
-    so=r"Let the transitions be perfect, so that $x_k$ is an independent draw of $p_{\beta_{k-1}}$, and $\beta_k = k/K$. Then "
-    r"$\mathbb{E}[\log w]$ is a left Riemann sum with $K$ terms of the integral of the slope, which is $\log(Z_1/Z_0)$. The "
-    r"slope rises, so the sum is low, by about half the rise over $K$. And $\mathrm{Var}[\log w]$ is a sum of $K$ variances "
-    "over $K^2$.",
+    so=prose(
+        "Let the transitions be perfect, so that the states of a walk are independent samples of their temperatures, which are "
+        r"$0, \frac1K, \ldots, 1$. Then the mean of $\log w$ is a left Riemann sum with $K$ terms of the integral of the "
+        r"slope, which is $\log(Z_1/Z_0)$. The slope never falls, {rises}, so the sum is never high: it is low by about half "
+        r"the rise over $K$. And the variance of $\log w$ is a sum of $K$ variances over $K^2$.",
+        rises=holds(Slope(log(Z_beta), beta, 2), ">=", 0),
+    ),
 )
 
 derivation.symbol("K", "the number of factors of a weight")
@@ -199,27 +238,18 @@ derivation.symbol(r"\Delta_K", r"the gap $\log(Z_1/Z_0) - \mathbb{E}[\log w]$ of
 derivation.symbol("V_K", r"the variance of $\log w$ with them")
 
 
-def _perfect(gains, factors):
-    """The gap and the variance of log w for f_0 = 1 and these gains, with perfect transitions and equal steps."""
-    betas = np.arange(factors)[:, None] / factors
-    laws = np.exp(betas * gains) / np.sum(np.exp(betas * gains), axis=1, keepdims=True)
-    means = laws @ gains
-    variances = laws @ gains**2 - means**2
-    return np.log(np.mean(np.exp(gains))) - np.mean(means), np.sum(variances) / factors**2
-
-
 @derivation.numeric(
     r"K \Delta_K \to \frac12 (\mathbb{E}_{p_1}[u] - \mathbb{E}_{p_0}[u]), \quad K V_K \to \mathbb{E}_{p_1}[u] - "
     r"\mathbb{E}_{p_0}[u]",
-    because=r"Both are means of the curvature over the path; the variance is twice the gap. Two states, $u = (0, \log 4)$, $K = "
-    r"20000$.",
+    because="Both come from the mean of the curvature over the path; the variance is twice the gap. Two states, for which $u$ "
+    r"is 0 and $\log 4$, and 20,000 factors.",
     tolerance=1e-4,
     since="the next term of a Riemann sum is one over K smaller, 5e-5 here",
 )
 def both_fall_as_one_over_the_number():
     gains = np.array([0.0, np.log(4)])
     rise = np.log(4) * (4 / 5 - 1 / 2)
-    found = 20_000 * np.array(_perfect(gains, 20_000))
+    found = 20_000 * np.array(gap_and_variance(gains, 20_000))
     return Sides(
         left=found,
         right=np.array([rise / 2, rise]),
@@ -231,7 +261,7 @@ def both_fall_as_one_over_the_number():
 
 v1, v2 = (derivation.index(f"v_{i}", f"visible unit {i}", states=2) for i in (1, 2))
 h = derivation.index("h", "the hidden unit", states=2)
-a1, a2 = (derivation.number(f"a_{i}", f"the logit of $v_{i}$ in the base law", "base_bias") for i in (1, 2))
+a1, a2 = (derivation.number(f"a_{i}", f"the logit of $v_{i}$ in the base distribution", "base_bias") for i in (1, 2))
 b1, b2 = (derivation.number(f"b_{i}", f"the bias of $v_{i}$", "visible_bias") for i in (1, 2))
 c = derivation.number("c", "the bias of $h$", "hidden_bias")
 W1, W2 = (derivation.number(f"W_{i}", f"the weight between $v_{i}$ and $h$", "weight") for i in (1, 2))
@@ -239,13 +269,13 @@ between = plus(times(1 - beta, a1 * v1 + a2 * v2), times(beta, b1 * v1 + b2 * v2
 tempered = derivation.define(
     r"f_\beta({},{})",
     Total(h, exp(plus(between, times(beta, h, c + v1 * W1 + v2 * W2)))),
-    "a restricted Boltzmann machine on the way from independent units to its own law",
+    "a restricted Boltzmann machine on the way from independent units to its own distribution",
     "exp(intermediate_log_prob)",
     over=(v1, v2),
     positive=True,
 )
 summed = derivation.chain(
-    "Every law on the way is that of a restricted Boltzmann machine",
+    "Every distribution on the way is that of a restricted Boltzmann machine",
     tempered,
     equals(
         times(exp(between), 1 + exp(times(beta, c + v1 * W1 + v2 * W2))),
@@ -258,7 +288,7 @@ summed = derivation.chain(
     so=r"With weights $\beta W$, hidden biases $\beta c$ and visible biases $(1 - \beta) a + \beta b$ it is a machine at every "
     r"temperature, so a block Gibbs step of that machine is the transition.",
 )
-derivation.chain(
+base = derivation.chain(
     r"The base, at inverse temperature 0, has a normalizer in closed form",
     Total(v1, Total(v2, Total(h, exp(plus(a1 * v1, a2 * v2))))),
     equals(
@@ -269,13 +299,21 @@ derivation.chain(
         times(2, 1 + exp(a1), 1 + exp(a2)), "a unit is 0 or 1", wrong={"two per visible unit": times(2, 2 + exp(a1), 2 + exp(a2))}
     ),
     uses=(summed,),
-    so=r"With $H$ hidden units the factor is $2^H$: $\log Z_0 = H \log 2 + \sum_i \log(1 + e^{a_i})$.",
+    so=prose(
+        "Its logarithm is {log}; each further unit adds a term of its kind.",
+        log=holds(
+            log(Total(v1, Total(v2, Total(h, exp(plus(a1 * v1, a2 * v2)))))),
+            "=",
+            plus(log(2), log(1 + exp(a1)), log(1 + exp(a2))),
+            named=True,
+        ),
+    ),
 )
 
 _STATES = states(2)
 
 derivation.bridge(
-    "The code's intermediate law",
+    "The code's intermediate distribution",
     log(tempered),
     intermediate_log_prob,
     visible=_STATES,
@@ -334,18 +372,6 @@ def weights_of_the_code():
     return Sides(left=jnp.mean(jnp.exp(log_w)), right=jnp.exp(exact_log_partition(*_HALF[:3])) / 8, wrong=wrong)
 
 
-def _walks(rng, runs, factors, machine):
-    """Log-weights of so many runs with so many equal steps, from fair coins."""
-    visible, hidden = machine[0].shape
-    shapes = (runs, visible), (factors - 1, runs, hidden), (factors - 1, runs, visible)
-    return np.asarray(log_weights(*map(rng.uniform, (0,) * 3, (1,) * 3, shapes), np.linspace(0, 1, factors + 1), *machine))
-
-
-def _machine(rng):
-    """Five visible and three hidden units."""
-    return *(rng.normal(size=shape) for shape in ((5, 3), (5,), (3,))), np.zeros(5)
-
-
 derivation.symbol("Z_1", "the normalizer of a machine", "exp(exact_log_partition)")
 
 
@@ -356,22 +382,45 @@ derivation.symbol("Z_1", "the normalizer of a machine", "exp(exact_log_partition
 )
 def walks_of_a_larger_machine():
     rng = np.random.default_rng(3)
-    machine = _machine(rng)
-    log_w = _walks(rng, 4000, 20, machine)
+    machine = random_machine(rng)
+    log_w = walk_weights(rng, 4000, 20, machine)
     log_ratio = np.asarray(exact_log_partition(*machine[:3])) - 8 * _LOG_2
-    return SampleSides(
-        samples=np.exp(log_w - log_ratio),
-        expected=1.0,
-        wrong={"the mean logarithm": np.exp(np.mean(log_w) - log_ratio), "half": 0.5},
-    )
+    wrong = {"the mean logarithm": np.exp(np.mean(log_w) - log_ratio), "half": 0.5}
+    return SampleSides(samples=np.exp(log_w - log_ratio), expected=1.0, wrong=wrong)
+
+
+@derivation.algorithm(
+    "Annealed importance sampling",
+    do(r"for each of $R$ walks: draw $v$ from the base, and let $w \leftarrow 1$"),
+    do(r"for $k = 1, \ldots, K$:", indent=1),
+    do(r"$w \leftarrow w\, f_{\beta_k}(v) / f_{\beta_{k-1}}(v)$", intermediate_log_prob, log_weights, by=unbiased, indent=2),
+    do(r"if $k < K$: move $v$ by a block Gibbs step at $\beta_k$", transition, by=summed, indent=2),
+    do(r"estimate $Z$ by $Z_0$ times the mean weight", log_partition_estimate, by=base),
+)
+def a_walk_of_two_factors():
+    state, cold, half, warm = np.ones((1, 2)), *map(np.array, (0.0, 0.5, 1.0))
+
+    def factor(state, lower, upper):
+        return jnp.exp(intermediate_log_prob(state, upper, *_HALF) - intermediate_log_prob(state, lower, *_HALF))[0]
+
+    yield r"v = 11: \quad w", factor(state, cold, half), "2.5"
+    moved = transition(state, np.full((1, 1), 0.3), np.array([[0.4, 0.9]]), half, *_HALF)
+    yield r"v \text{ after the move at } \tfrac12", moved[0], "(1, 0)"
+    yield r"w", factor(state, cold, half) * factor(moved, half, warm), "4.1667"
+    log_w = log_weights(np.array([[0.2, 0.2]]), np.full((1, 1, 1), 0.3), np.array([[[0.4, 0.9]]]), np.array([0, 0.5, 1]), *_HALF)
+    yield r"Z_0 w", jnp.exp(log_partition_estimate(log_w, _HALF[0], _HALF[3])), "33.3333"
 
 
 @derivation.example(
-    r"Two states, $f_0 = (1, 1)$, $f_1 = (1, 2)$, $f_2 = (1, 4)$, so $Z_2 / Z_0 = \frac52$. A perfect transition gives the "
-    r"weights 1, 2, 2, 4 with probabilities $\frac16, \frac13, \frac16, \frac13$. A Metropolis flip, which goes from 1 to 2 "
-    "always and back half of the time, is no independent draw, and has the same mean. Without a transition the weights are 1 "
-    r"and 4. Last, two visible units with weights $\log 2$ to a hidden one, fair coins as the base and one factor: the weights "
-    r"of 00, 01, 10 and 11 are 1, $\frac32$, $\frac32$ and $\frac52$, and their mean $\frac{13}{8}$ times $Z_0 = 8$ is $Z = 13$."
+    prose(
+        r"Two states and the functions (1, 1), (1, 2) and (1, 4), so the wanted ratio is $\frac52$. A perfect transition gives "
+        r"the weights 1, 2, 2, 4 with probabilities $\frac16, \frac13, \frac16, \frac13$. A Metropolis flip, which goes from 1 "
+        "to 2 always and back half of the time, is no independent sample, and has the same mean. Without a transition the "
+        r"weights are 1 and 4. Last, two visible units with weights $\log 2$ to a hidden one, fair coins as the base and one "
+        r"factor: the weights of 00, 01, 10 and 11 are 1, $\frac32$, $\frac32$ and $\frac52$, and their mean $\frac{13}{8}$ "
+        "times the base's normalizer, {base}, is 13.",
+        base=holds(times(2, 1 + exp(a1), 1 + exp(a2)), "=", 8, when={a1: 0, a2: 0}, named=True),
+    )
 )
 def two_states():
     f = np.array([[1.0, 1.0], [1.0, 2.0], [1.0, 4.0]])
@@ -379,11 +428,8 @@ def two_states():
     for name, move in (("perfect", np.tile(f[1] / 3, (2, 1))), ("flip", np.array([[0.0, 1.0], [0.5, 0.5]]))):
         walks = move / 2
         said = {"perfect": "(2.5, 0.8087)", "flip": "(2.5, 0.8664)"}[name]
-        yield (
-            rf"(\mathbb{{E}}[w], \mathbb{{E}}[\log w])\text{{, {name}}}",
-            np.array([np.sum(walks * weights), np.sum(walks * np.log(weights))]),
-            said,
-        )
+        means = np.array([np.sum(walks * weights), np.sum(walks * np.log(weights))])
+        yield rf"(\mathbb{{E}}[w], \mathbb{{E}}[\log w])\text{{, {name}}}", means, said
     yield r"\mathbb{E}[\log w]\text{ without a transition}", np.mean(np.log(f[2] / f[0])), "0.6931"
     yield r"\log\frac52", np.log(2.5), "0.9163"
     small = (np.full((2, 1), _LOG_2), np.zeros(2), np.zeros(1), np.zeros(2))
@@ -397,53 +443,8 @@ def two_states():
     r"Left: log-weights of a machine of 5 visible and 3 hidden units less $\log(Z_1/Z_0)$, by the number of factors $K$; dots: "
     "300 walks, shifted sideways by chance; bars: the logarithm of their mean weight. With one factor a few walks carry the "
     r"mean; with more they come together near zero. Right: $K$ times the gap and $K$ times the variance of $\log w$ "
-    r"with perfect transitions on two states, $u = (0, \log 4)$; dashed: their limits.",
+    r"with perfect transitions on two states, for which $u$ is 0 and $\log 4$; dashed: their limits.",
     panels=2,
 )
 def weights_by_factors(walks, perfect):
-    rng = np.random.default_rng(5)
-    machine = _machine(np.random.default_rng(3))
-    log_ratio = float(exact_log_partition(*machine[:3])) - 8 * _LOG_2
-    for place, factors in enumerate((1, 4, 16)):
-        off = _walks(rng, 300, factors, machine) - log_ratio
-        walks.plot(place + rng.uniform(-0.25, 0.25, size=300), off, ".", markersize=2)
-        walks.hlines(np.log(np.mean(np.exp(off))), place - 0.35, place + 0.35, color="black", linewidth=1.5)
-    walks.axhline(0, color="gray", linewidth=0.5)
-    walks.set(xlabel="factors, $K$", ylabel=r"$\log w - \log(Z_1/Z_0)$", xticks=range(3), xticklabels=["1", "4", "16"])
-    counts = np.array([1, 2, 4, 8, 16, 32, 64])
-    found = counts[:, None] * np.array([_perfect(np.array([0.0, np.log(4)]), k) for k in counts])
-    for column, name in enumerate(("gap", "variance")):
-        (line,) = perfect.semilogx(counts, found[:, column], "o-", markersize=3, base=2, label=name)
-        perfect.axhline(0.3 * np.log(4) * (column + 1) / 2, linestyle="--", color=line.get_color(), linewidth=1)
-    perfect.set(xlabel="factors, $K$", ylabel="times $K$", ylim=(0, 0.55))
-    perfect.legend()
-
-
-@derivation.exercise(
-    "What is the variance of the weight in the example without a transition?",
-    r"$\frac12 (1 + 16) - \left(\frac52\right)^2 = 2.25$: importance sampling from $p_0$.",
-)
-def importance_sampling():
-    yield np.var([1.0, 4.0]), "2.25"
-
-
-@derivation.exercise(
-    "By how much is the logarithm of the mean of two such weights low, on average?",
-    r"The mean is 1, $\frac52$ or 4 with probabilities $\frac14$, $\frac12$ and $\frac14$: $\frac12 \log 2.5 + \frac14 \log 4 = "
-    r"0.8047$, which is $0.1116$ below $\log 2.5$. One weight alone is low by $0.2231$.",
-)
-def two_runs():
-    mean = np.mean([np.log((a + b) / 2) for a in (1, 4) for b in (1, 4)])
-    yield mean, "0.8047"
-    yield np.log(2.5) - mean, "0.1116"
-    yield np.log(2.5) - np.log(2), "0.2231"
-
-
-@derivation.exercise(
-    "A machine has no weights between its layers. Which base law gives every walk the same weight, and how large is it for one "
-    r"hidden unit with $c = \log 3$?",
-    r"The base with $a = b$. Then only the hidden biases are switched on: $w = \frac{1 + e^c}{2} = 2$ for every walk.",
-)
-def a_base_that_fits():
-    rng, bias = np.random.default_rng(0), np.array([0.5, -1.0])
-    yield np.exp(_walks(rng, 3, 4, (np.zeros((2, 1)), bias, np.array([math.log(3)]), bias))).max(), "2"
+    draw_weights_by_factors(walks, perfect)
