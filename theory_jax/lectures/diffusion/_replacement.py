@@ -45,7 +45,7 @@ def other_data(derivation, a, u, k):
     )
 
 
-_LEVELS = np.exp(-10 * np.linspace(0, 1, 401) ** 2)  # 400 steps, short ones near the data
+LEVELS = np.exp(-10 * np.linspace(0, 1, 401) ** 2)  # 400 steps, short ones near the data
 
 
 def best_noise(x, kept, rho=0.8):
@@ -55,9 +55,9 @@ def best_noise(x, kept, rho=0.8):
     return jnp.sqrt(1 - kept) * (x - kept * rho * other) / det
 
 
-def _path(x, known, times_, noises):
+def path(x, known, times_, noises):
     """The unknown entry at every level below 400, and at the data; every step is made times_ times."""
-    levels, mask = jnp.asarray(_LEVELS), np.array([[False, True]]) & np.ones(x.shape, bool)
+    levels, mask = jnp.asarray(LEVELS), np.array([[False, True]]) & np.ones(x.shape, bool)
     known = jnp.stack([known, known], axis=1)
 
     def step(x, given):
@@ -74,21 +74,19 @@ def _path(x, known, times_, noises):
 
 def replaced_means(times_):
     """The mean of the unknown entry at the levels, for y = 1: a chain without noise, as all steps are linear."""
-    return _path(jnp.zeros((1, 2)), jnp.ones(1), times_, jnp.zeros((400, 3 * times_, 1, 2)))[:, 0]
+    return path(jnp.zeros((1, 2)), jnp.ones(1), times_, jnp.zeros((400, 3 * times_, 1, 2)))[:, 0]
 
 
 def draw_ways_and_samples(ways, samples):
     """The mean on its way to the data; and samples for many known values."""
     for times_ in (1, 2, 5):
-        ways.plot(_LEVELS[399::-1], replaced_means(times_) / np.sqrt(_LEVELS[399::-1]), label=f"$U = {times_}$")
+        ways.plot(LEVELS[399::-1], replaced_means(times_) / np.sqrt(LEVELS[399::-1]), label=f"$U = {times_}$")
     ways.axhline(0.8, color="gray", linestyle="--")
     ways.set(xlabel="level $a$", ylabel="$g$")
     ways.legend()
     rng = np.random.default_rng(2)
     known = rng.normal(size=200)
-    ends = _path(jnp.asarray(rng.normal(size=(200, 2))), jnp.asarray(known), 1, jnp.asarray(rng.normal(size=(400, 3, 200, 2))))[
-        -1
-    ]
+    ends = path(jnp.asarray(rng.normal(size=(200, 2))), jnp.asarray(known), 1, jnp.asarray(rng.normal(size=(400, 3, 200, 2))))[-1]
     samples.plot(known, ends, ".", color=BLUE, alpha=0.5)
     line = np.array([-2.5, 2.5])
     samples.plot(line, 0.5 * line, color=BLUE, label="replacement")

@@ -62,7 +62,7 @@ def projected_predictions(derivation, a, rho):
     )
 
 
-_SIGNS = np.array(list(itertools.product((-1.0, 1.0), repeat=2)))  # (two pixels), all equally likely
+SIGNS = np.array(list(itertools.product((-1.0, 1.0), repeat=2)))  # (two pixels), all equally likely
 
 
 def decibels(error, data_range=2.0):
@@ -72,7 +72,7 @@ def decibels(error, data_range=2.0):
 
 def errors_of_two_pixels():
     """Squared errors of a pixel: of the mean given the sum, and of a sample."""
-    groups = [_SIGNS[_SIGNS.sum(1) == total] for total in (-2, 0, 2)]
+    groups = [SIGNS[SIGNS.sum(1) == total] for total in (-2, 0, 2)]
     weights = np.array([len(group) for group in groups]) / 4
     of_mean = [np.mean((group - group.mean(0)) ** 2) for group in groups]
     of_sample = [np.mean((group[:, None] - group) ** 2) for group in groups]

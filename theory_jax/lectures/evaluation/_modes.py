@@ -22,7 +22,7 @@ def expected_divergence(samples):
     return float(ways @ divergences) / 3**samples
 
 
-def _tilted(count, tilt):
+def tilted(count, tilt):
     """Probabilities of `count` modes that fall by a constant factor e^-tilt from each to the next."""
     weights = np.exp(-tilt * np.arange(count))
     return weights / weights.sum()
@@ -32,14 +32,14 @@ def draw_seen_and_estimated(seen, estimated):
     """The expected number of modes covered; and the birthday estimate as modes become unequal."""
     sizes = np.arange(1, 65)
     for tilt, label in ((0.0, "equally likely"), (np.log(2), "halving")):
-        misses = 1 - _tilted(8, tilt)
+        misses = 1 - tilted(8, tilt)
         seen.plot(sizes, (1 - misses ** sizes[:, None]).sum(axis=1), label=label)
     seen.axhline(8, color="black", linewidth=1)
     seen.set(xlabel="samples, $N$", ylabel=r"$\mathbb{E}[\mathrm{covered}]$", ylim=(0, 8.5))
     seen.legend(loc="lower right")
     tilts = np.linspace(0, 0.4, 9)
     for size in (3, 8):
-        laws = np.log([_tilted(30, tilt) for tilt in tilts])
+        laws = np.log([tilted(30, tilt) for tilt in tilts])
         chances = np.exp(jax.vmap(partial(collision_log_probability, sample_size=size))(laws))
         estimates = birthday_support_estimate(sample_size=size, collision_probability=chances)
         estimated.plot(np.exp(-tilts), estimates / 30, "o-", label=f"$s = {size}$")

@@ -79,27 +79,29 @@ def distances_of_the_code(derivation, n, N):
     )
 
 
-def _c(size):
+def mean_of_chi(size):
+    """The mean standard deviation of samples of a standard Gaussian."""
     return np.sqrt(2 / (size - 1)) * np.exp(gammaln(size / 2) - gammaln((size - 1) / 2))
 
 
 def expected_bias(size):
     """The expected distance of two samples of one Gaussian of variance 1, in one dimension."""
-    return 2 / size + 2 * (1 - _c(size) ** 2)
+    return 2 / size + 2 * (1 - mean_of_chi(size) ** 2)
 
 
-def _root(matrix):
+def root_of(matrix):
+    """The symmetric root of a covariance."""
     values, vectors = np.linalg.eigh(matrix)
     return vectors * np.sqrt(values) @ vectors.T
 
 
 def draw_the_map(plane, covariance_x, covariance_y):
     """Two Gaussians as ellipses, and where the best coupling carries points of the first."""
-    root = _root(covariance_x)
+    root = root_of(covariance_x)
     back = np.linalg.inv(root)
     angles = np.linspace(0, 2 * np.pi, 97)
     circle = root @ np.stack([np.cos(angles), np.sin(angles)])
-    moved = back @ _root(root @ covariance_y @ root) @ back @ circle
+    moved = back @ root_of(root @ covariance_y @ root) @ back @ circle
     plane.plot(*circle, label="$A$")
     plane.plot(*moved, label="$B$")
     plane.plot(*np.stack([circle[:, ::6], moved[:, ::6]], axis=1), color="gray", linewidth=0.7)
