@@ -96,8 +96,9 @@ apart = derivation.chain(
         dropping=2 * t * (1 - t) * monotone.at(),
     ),
     central=True,
-    so="Different noise or different data: then the lines never meet, and where two of them come near each other, both ends "
-    "are near as well, so the targets are. Random pairs have no such bound: on a line half of all pairs of lines cross.",
+    so="Different noise or different data: then the lines never meet between their ends, and where two of them come near "
+    "each other halfway, both ends are near as well, so the targets are. Random pairs have no such bound: on a line half of "
+    "all pairs of lines cross.",
 )
 
 

@@ -76,12 +76,12 @@ derivation.chain(
     ),
     central=True,
     so=prose(
-        "Order two for every velocity means that both brackets vanish: {second} and {first}, where {nothing}. This is one "
-        r"method for each $a$ but 0, and the midpoint's for $\frac12$. Euler's has the first stage alone, misses {euler}, "
-        "and has order one.",
+        "Order two for every velocity means that both brackets vanish: {second} and {first}, where the first line is "
+        r"{nothing}. This is one method for each $a$ but 0, and the midpoint's for $\frac12$. Euler's has the first stage "
+        "alone, misses {euler}, and has order one.",
         second=where(b2, 1 / (2 * a)),
         first=where(b1, 1 - 1 / (2 * a)),
-        nothing=holds(missed, "=", 0),
+        nothing=holds(missed, "=", 0, named=True),
         euler=holds(missed, "=", -(h**2) / 2 * (by_t + by_x * v), when={b1: 1, b2: 0}, named=True),
     ),
 )
@@ -417,9 +417,8 @@ def euler_by_hand():
 @derivation.exercise(
     "What is the largest stable step of the classical method on the velocity $-20 x$?",
     prose(
-        "$R(z)$ is 1 at 0 and at the real zero of {rest}, which is -2.785, since {factor}. So the step is 0.1393.",
-        rest=plus(1, z / 2, z**2 / 6, z**3 / 24),
-        factor=holds(classical, "=", plus(1, times(z, plus(1, z / 2, z**2 / 6, z**3 / 24)))),
+        "$R(z)$ is {factor}: it is 1 at 0, and at the real zero of the bracket, -2.785. So the step is 0.1393.",
+        factor=holds(classical, "=", plus(1, times(z, plus(1, z / 2, z**2 / 6, z**3 / 24))), named=True),
     ),
 )
 def the_largest_step():
@@ -435,10 +434,11 @@ def the_largest_step():
         stage=where(a, Rational(2, 3)),
     ),
     prose(
-        r"{second} and {first}, that is 0.75 and 0.25: {nothing}. The size is $0.9 \cdot 0.1 \cdot 32^{-1/5}$, or 0.045.",
+        r"{second} and {first}, that is 0.75 and 0.25: then the first line of the chain is {nothing}. The size is $0.9 \cdot "
+        r"0.1 \cdot 32^{-1/5}$, or 0.045.",
         second=where(b2, Rational(3, 4)),
         first=where(b1, Rational(1, 4)),
-        nothing=holds(missed, "=", 0),
+        nothing=holds(missed, "=", 0, named=True),
     ),
 )
 def weights_and_a_size():

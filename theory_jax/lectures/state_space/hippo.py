@@ -378,7 +378,7 @@ derivation.answer = prose(
     r"basis are combinations of the basis. For LegS, $c$ changes at the rate $\frac1t (Ac + Bf)$, here with {column} and "
     "{eigenvalue}: this is exact and has no parameter, not even a time scale. For LegT one term is the value that leaves the "
     r"window, which the memory itself must supply: the rate $A^\theta d + B^\theta f$ is exact if $f$ is a polynomial of "
-    "degree below $N$ on the window. Without a signal the energy of both memories falls, LegT's by {lost}.",
+    "degree below $N$ on the window. Both are stable: without a signal their energy falls, LegT's at the rate {lost}.",
     column=holds(A.at(n, 0), "=", -s),
     eigenvalue=holds(A.at(n, n), "=", -(n + 1), wrong={"twice": -(2 * n + 1)}),
     lost=holds(
