@@ -200,8 +200,7 @@ derivation.bridge(
 )
 
 derivation.say(
-    "Two rows show what a supremum can do: Pearson's, by completing a square, with a flat part where the best ratio would be "
-    "negative; and Jeffreys', where the equation has no elementary solution."
+    "Two rows show what a supremum can do: Pearson's is flat where the best ratio would be negative; Jeffreys' is not elementary."
 )
 derivation.chain(
     "Pearson: a square is completed",
