@@ -7,7 +7,7 @@ import itertools
 
 import jax.numpy as jnp
 import numpy as np
-from sympy import Abs, KroneckerDelta, Rational, exp, sqrt
+from sympy import Abs, KroneckerDelta, exp, sqrt
 
 from theory_jax.adversarial.gan import jensen_shannon_divergence
 from theory_jax.adversarial.minibatch_discrimination import (
@@ -20,6 +20,8 @@ from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Inner, Slope, SquaredNorm, Total, Variance, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 
 derivation = Derivation(
     module=__name__,
@@ -30,39 +32,44 @@ derivation = Derivation(
         "Zhao, Mathieu & LeCun 2017, Energy-based Generative Adversarial Network, section 2.4",
         "Lin et al. 2018, PacGAN: The power of two samples in generative adversarial networks",
     ),
-    question="Mode collapse is a property of many samples. Why can a discriminator of single samples not see it, how many "
-    "samples must it see at once, and what do the usual statistics of a batch measure?",
+    question="A generator makes one good face for every latent, later another one, and its discriminator never objects: mode "
+    "collapse is a property of many samples. Why can a discriminator of single samples not see it, how many samples must it see "
+    "at once, and what do the usual statistics of a batch measure?",
     setting=(
-        r"The generator of a game changes from round to round: in round $r$, which has the weight $\mu_r$, its law is $q_r$ on "
-        "finitely many states. A batch is drawn from one $q_r$, independently. The discriminator does not know the round: it is "
-        "at its best against all rounds together. (One that follows the present round chases it in circles: the first lecture.)",
-        r"The mean over the rounds is $p = \sum_r \mu_r q_r$. Where $p$ is the law of the data the generator is right on "
+        r"The generator of a game changes from round to round: in round $r$, which has the weight $\mu_r$, its distribution is "
+        "$q_r$ on finitely many states. A batch is drawn from one $q_r$, independently. The discriminator does not know the "
+        "round: it is at its best against all rounds together. (One that follows the present round chases it in circles: the "
+        "first lecture.)",
+        "The mean of the $q_r$ over the rounds is $p$. Where $p$ is the distribution of the data the generator is right on "
         "average, and collapses in every round in which $q_r$ is something else.",
-        r"Statistics of a batch of $B$ samples: similarities $o_i = \sum_j e^{-|M_i - M_j|_1}$ of linear images $M$ of their "
-        r"features; the deviation $\sqrt{V + \epsilon}$ within a group of $g$; the squared distance of mean features; the mean "
-        "squared cosine of two rows.",
+        r"Statistics of a batch of $B$ samples: similarities $o_i$, the sums $\sum_j e^{-|M_i - M_j|_1}$ of linear images $M$ of "
+        r"their features; the deviation $\sqrt{V + \epsilon}$ within a group of $g$; the squared distance of mean features; the "
+        "mean squared cosine of two rows.",
     ),
-    answer="Single samples show the mean law alone: a collapsing generator that is right on average looks perfect. Two samples "
-    "are enough: they coincide too often, by the expected squared distance of the round's law from the mean one. Similarities "
-    "measure that excess, deviations what is missing of the spread; mean features see means only and reward collapsed features; "
-    "the pull-away term asks for isotropic features.",
     limits=(
         "How large a batch must be to show the loss of one of many modes.",
         "That a network learns to use what it is given, and descent of more than two samples.",
     ),
 )
 
-# ---------------------------------------------------------------------------------------------------- one sample, two samples
-
 k, j = derivation.index("k", "a state"), derivation.index("j", "a state, next to $k$")
 r = derivation.index("r", "a round")
 mu = derivation.law(r"\mu", r, "how often the generator is in this round")
-q = derivation.law("q", (k, r), "the generator's law in a round")
-p = derivation.define("p", Expectation(mu, q), "the mean law over the rounds", over=k, law=True)
+q = derivation.law("q", (k, r), "the generator's distribution in a round")
+p = derivation.define("p", Expectation(mu, q), "the mean distribution over the rounds", over=k, law=True)
 phi = derivation.numbers(r"\varphi", k, "the cost that a discriminator of single samples gives to a state")
 rounds = {r: 2}
-derivation.chain(
-    "A discriminator of single samples sees the mean law alone",
+excess_of_pairs = Expectation(mu, SquaredNorm(k, q - p))
+derivation.answer = prose(
+    "Single samples show the mean distribution alone, {single}: a collapsing generator that is right on average looks perfect. "
+    "Two samples are enough: they coincide too often by {excess}, the expected squared distance of the round's distribution from "
+    "the mean one. Similarities measure such an excess, deviations what is missing of the spread; mean features see means only "
+    "and, in small batches, reward collapsed features; the pull-away term asks for isotropic features.",
+    single=holds(Expectation(mu, Total(k, q * phi)), "=", Expectation(p, phi)),
+    excess=holds(plus(Expectation(mu, Total(k, q**2)), -Total(k, p**2)), "=", excess_of_pairs, named=True),
+)
+single = derivation.chain(
+    "A discriminator of single samples sees the mean distribution alone",
     Expectation(mu, Total(k, q * phi)),
     equals(
         Total(k, phi * Expectation(mu, q)),
@@ -72,16 +79,16 @@ derivation.chain(
     equals(Expectation(p, phi), "the definition of $p$"),
     sizes=rounds,
     so="The same holds for the term of the fakes in any loss of single samples. So the best discriminator is the one against "
-    "$p$, and if $p$ is the law of the data it tosses a coin: there is no gradient, although every batch may show one mode "
-    "only.",
+    "$p$, and if $p$ is the distribution of the data it tosses a coin: there is no gradient, although every batch may show one "
+    "mode only.",
 )
-derivation.chain(
+pairs = derivation.chain(
     "Two samples of one round coincide too often",
     Expectation(mu, Total(k, q**2)),
-    equals(Total(k, Expectation(mu, plus(p**2, 2 * p * (q - p), (q - p) ** 2))), "expand around the mean law"),
+    equals(Total(k, Expectation(mu, plus(p**2, 2 * p * (q - p), (q - p) ** 2))), "expand around the mean distribution"),
     equals(
         plus(Total(k, p**2), Expectation(mu, SquaredNorm(k, q - p))),
-        r"$\mathbb{E}_\mu q = p$, so the middle term is zero",
+        prose("the middle term is zero: {zero}", zero=holds(Expectation(mu, q - p), "=", 0)),
         wrong={
             "the middle term kept": plus(Total(k, p**2), Expectation(mu, plus(SquaredNorm(k, q - p), Total(k, 2 * p * q)))),
             "the squares subtracted": plus(Total(k, p**2), -Expectation(mu, SquaredNorm(k, q - p))),
@@ -89,14 +96,17 @@ derivation.chain(
     ),
     at_least(
         Total(k, p**2),
-        "leave out a mean of squared distances, zero if and only if every round has the law $p$",
+        prose(
+            "leave out a mean of squared distances, zero if and only if every round has the distribution $p$, that is {same}",
+            same=where(q, q.at(k, 0)),
+        ),
         dropping=Expectation(mu, SquaredNorm(k, q - p)),
     ),
     sizes=rounds,
     central=True,
-    so="The left side is the probability that two independent samples of one batch are equal, the right side that of two data. "
-    r"So a discriminator of pairs sees what no discriminator of single samples can: the law of pairs, $\mathbb{E}_\mu\, q "
-    r"\otimes q$, is $p \otimes p$ if and only if $q_r = p$ in every round.",
+    so="The first line is the probability that two independent samples of one batch are equal, the last line that of two data, "
+    "if $p$ is their distribution. So a discriminator of pairs sees what no discriminator of single samples can: the "
+    r"distribution of pairs, $\mathbb{E}_\mu\, q \otimes q$, is $p \otimes p$ if and only if $q_r$ is $p$ in every round.",
 )
 l = derivation.index("l", "a feature", states=2)  # noqa: E741
 feature = derivation.numbers("F", (k, l), "the features of a state")
@@ -117,13 +127,11 @@ derivation.chain(
     ),
     sizes=rounds,
     states=2,
-    so=r"With the kernel $\kappa(x, y) = \langle F_x, F_y \rangle$ the left side is $\mathbb{E}\, \kappa$ of two samples of one "
-    "batch: batches are too similar by the mean squared discrepancy of the round's law from $p$. The similarity $e^{-|M_i - "
-    "M_j|_1}$ is such a kernel (Laplace's, with infinitely many features).",
+    so=r"With the inner product $\langle F_x, F_y \rangle$ as kernel $\kappa$ the first line is $\mathbb{E}\, \kappa$ of two "
+    "samples of one batch: batches are too similar by the mean squared discrepancy of the round's distribution from $p$. The "
+    "similarity $e^{-|M_i - M_j|_1}$ is such a kernel (Laplace's, with infinitely many features).",
 )
 derivation.symbol(r"\kappa", "a kernel: the inner product of features")
-
-# ---------------------------------------------------------------------------------------------------- similarities
 
 i, n = derivation.index("i", "a sample of the batch"), derivation.index("n", "a sample, next to $i$")
 u = derivation.index("u", "an entry of a sample's features", states=3)
@@ -144,8 +152,8 @@ derivation.bridge(
     },
 )
 derivation.say(
-    r"Each term is in $(0, 1]$ and that of $n = i$ is 1, so $1 \le o_i \le B$; $o_i = B$ if and only if all images are equal. Of "
-    r"independent samples the other $B - 1$ terms have the mean $\mathbb{E}\,\kappa$."
+    "Each term is positive and at most 1, and a sample's term with itself is 1, so $o_i$ is between 1 and $B$, and $B$ if and "
+    r"only if all images are equal. Of independent samples the other $B - 1$ terms have the mean $\mathbb{E}\,\kappa$."
 )
 derivation.symbol("o", "the similarity of a sample to its batch")
 derivation.symbol("B", "the number of samples in a batch")
@@ -153,8 +161,8 @@ derivation.symbol("B", "the number of samples in a batch")
 
 @derivation.exact(
     r"\mathbb{E}\, o_1 = 1 + (B - 1)\, \mathbb{E}\, \kappa",
-    because=r"All 27 batches of $B = 3$ samples with the law $(\frac12, \frac13, \frac16)$ on three points of the plane, by the "
-    r"code's function; and $\mathbb{E}\,\kappa$ as a sum over pairs.",
+    because=r"All 27 batches of three samples with the probabilities $(\frac12, \frac13, \frac16)$ on three points of the plane, "
+    r"by the code's function; and $\mathbb{E}\,\kappa$ as a sum over pairs.",
     outcomes=27,
 )
 def mean_similarity():
@@ -169,17 +177,15 @@ def mean_similarity():
     return Sides(left=total, right=1 + 2 * law @ kernel @ law, wrong={"without itself": 2 * law @ kernel @ law})
 
 
-# ---------------------------------------------------------------------------------------------------- deviations
-
 score = derivation.numbers("a", k, "a number that is computed of a state: a pixel, a feature")
 mean_in_round = derivation.define("A", Expectation(q, score), "its mean in a round", over=r)
 between = Expectation(mu, (mean_in_round - Expectation(p, score)) ** 2)
-derivation.chain(
+within = derivation.chain(
     "The variance within a batch of two misses what batches differ by",
     Expectation(mu, Total(k, Total(j, q * q.at(j, r) * (score - score.at(j)) ** 2 / 4))),
     equals(
         Expectation(mu, Variance(q, score)) / 2,
-        r"two numbers have the variance $\frac14 (a_k - a_j)^2$; its mean is half the variance of the law",
+        r"two numbers have the variance $\frac14 (a_k - a_j)^2$; its mean is half the variance of the distribution",
         wrong={"unbiased": Expectation(mu, Variance(q, score))},
     ),
     equals(
@@ -200,7 +206,7 @@ spread = derivation.define("V", Total(i, (x - center) ** 2) / count, "their vari
 epsilon = derivation.number(r"\epsilon", "what is added below the root", "epsilon", positive=True)
 
 
-def _channel(samples, epsilon):
+def deviation_of(samples, epsilon):
     """The number that the code appends for a group."""
     return minibatch_standard_deviation(samples.reshape(-1, 1, 1, 1), group_size=len(samples), epsilon=epsilon)[0, 1, 0, 0]
 
@@ -208,7 +214,7 @@ def _channel(samples, epsilon):
 derivation.bridge(
     "The code's deviation of a group",
     sqrt(spread + epsilon),
-    _channel,
+    deviation_of,
     samples=x,
     epsilon=epsilon,
     calls=(minibatch_standard_deviation,),
@@ -224,7 +230,10 @@ derivation.chain(
     ),
     equals(
         (x.at(n) - center) / (count * sqrt(spread + epsilon)),
-        r"$\partial V / \partial x_n = \frac2g (x_n - \bar x)$, since the deviations sum to zero",
+        prose(
+            "{slope}, since the deviations sum to zero",
+            slope=holds(Slope(spread, x.at(n)), "=", times(2 / count, x.at(n) - center)),
+        ),
         wrong={"not centered": x.at(n) / (count * sqrt(spread + epsilon))},
     ),
 )
@@ -232,11 +241,12 @@ derivation.chain(
     "The squared length of that push",
     SquaredNorm(i, (x - center) / (count * sqrt(spread + epsilon))),
     equals(spread / (count * (spread + epsilon)), "square and add: the squares sum to $g V$"),
-    so=r"For $V \gg \epsilon$ it is $\frac1g$, whatever the spread: the push does not fade as samples come together, until $V$ "
-    r"is of size $\epsilon$. Samples that coincide are not pushed at all.",
+    so=prose(
+        "Without the small number it is {constant}, whatever the spread: the push does not fade as samples come together, until "
+        r"$V$ is of the size of $\epsilon$. Samples that coincide are not pushed at all.",
+        constant=holds(spread / (count * (spread + epsilon)), "=", 1 / count, when={epsilon: 0}, named=True),
+    ),
 )
-
-# ---------------------------------------------------------------------------------------------------- two nearly equal samples
 
 derivation.say(
     "What does descent do to two samples $y$ and $z$ that have nearly collapsed, under a symmetric cost of the pair? Near "
@@ -247,29 +257,37 @@ eta = derivation.number(r"\eta", "the step size", "learning_rate", positive=True
 tilt = derivation.number(r"\tau", "the slope of the cost at coincidence")
 own = derivation.number(r"\alpha", "its second derivative in one sample")
 cross = derivation.number(r"\beta", "its mixed second derivative")
+reward = derivation.number(r"\lambda", "the weight of the variance as a reward", positive=True)
 cost = derivation.define(r"\psi", plus(tilt * (y + z), own * (y**2 + z**2) / 2, cross * y * z), "a symmetric cost of two samples")
 derivation.chain(
     "A step stretches their difference by a factor",
     plus(y, -eta * Slope(cost, y), -z, eta * Slope(cost, z)),
     equals(
         times(1 - eta * (own - cross), y - z),
-        r"the slopes are $\tau + \alpha y + \beta z$ and $\tau + \beta y + \alpha z$",
+        prose(
+            "the slopes are {first} and {second}",
+            first=holds(Slope(cost, y), "=", plus(tilt, own * y, cross * z), named=True),
+            second=holds(Slope(cost, z), "=", plus(tilt, cross * y, own * z), named=True),
+        ),
         wrong={"the mixed derivative forgotten": (1 - eta * own) * (y - z), "added": (1 - eta * (own + cross)) * (y - z)},
     ),
-    so=r"A discriminator of single samples has $\beta = 0$: in a valley of its cost, $\alpha > 0$, samples move together, and "
-    r"collapse is stable. With the variance as a reward, $-\lambda \frac{(y - z)^2}{4}$, $\alpha - \beta$ falls by $\lambda$: "
-    r"they move apart for $\lambda > \alpha$. No symmetric cost separates samples that are equal.",
+    so=prose(
+        "For a discriminator of single samples the mixed derivative is 0: in a valley of its cost short steps move samples "
+        r"together, and collapse is stable. With {lam} times the variance as a reward, $\alpha - \beta$ falls by {fall}: they "
+        r"move apart if that exceeds $\alpha$. No symmetric cost separates samples that are equal.",
+        lam=reward,
+        fall=holds(
+            Slope(Slope(reward * (y - z) ** 2 / 4, y), y) - Slope(Slope(reward * (y - z) ** 2 / 4, y), z), "=", reward, named=True
+        ),
+    ),
 )
-derivation.symbol(r"\lambda", "the weight of the variance as a reward")
-
-# ---------------------------------------------------------------------------------------------------- mean features and cosines
 
 e, h = derivation.index("c", "another sample of the batch"), derivation.index("h", "another sample, next to $c$")
 data = derivation.law(r"\pi", i, "the data")
 fake = derivation.law(r"\rho", i, "the generator's samples")
 number = derivation.numbers("b", i, "a feature of a state, here $i$, $n$, $c$ or $h$")
 squared = plus(number / 2, number.at(n) / 2, -number.at(e) / 2, -number.at(h) / 2) ** 2
-derivation.chain(
+matching = derivation.chain(
     "Feature matching on two data and two fakes",
     Total(i, Total(n, Total(e, Total(h, data * data.at(n) * fake.at(e) * fake.at(h) * squared)))),
     equals(
@@ -299,19 +317,24 @@ length = derivation.define("L", Total(i, SquaredNorm(c, row)), "the sum of their
 dimension = derivation.count(c, "D", "the number of coordinates")
 moment = derivation.define("C", Total(i, row * row.at(i, s)), "the second moments of the coordinates", over=(c, s))
 excess = Total(c, Total(s, (moment - length / dimension * KroneckerDelta(c, s)) ** 2))
-derivation.chain(
+pulling = derivation.chain(
     "The squared inner products of all pairs of rows",
     Total(i, Total(n, Inner(c, row, row.at(n, c)) ** 2)),
     equals(Total(c, Total(s, moment**2)), r"both are the sum of the squared entries, of $S S^\top$ and of $S^\top S$"),
     equals(plus(length**2 / dimension, excess), r"complete the square; the trace of the moments is $L$"),
     at_least(
-        length**2 / dimension,
-        "leave out squares, all zero if and only if the second moments are those of an isotropic law",
-        dropping=excess,
+        length**2 / dimension, "leave out squares, all zero if and only if the second moments are isotropic", dropping=excess
     ),
-    so="For rows of length 1, $L = B$, and the diagonal of the left side is $B$. So the pull-away term is at least "
-    r"$\left(\frac{B^2}{D} - B\right) \frac{1}{B (B - 1)} = \frac{B - D}{D (B - 1)}$ (Welch's bound). Zero is out of reach for "
-    "more rows than coordinates; what the term asks for is isotropy.",
+    so=prose(
+        "For $g$ rows of length 1 the sum $L$ is $g$, and so is the diagonal of the first line. So the pull-away term is at "
+        "least {welch} (Welch's bound). Zero is out of reach for more rows than coordinates; what the term asks for is isotropy.",
+        welch=holds(
+            (count**2 / dimension - count) / (count * (count - 1)),
+            "=",
+            (count - dimension) / (dimension * (count - 1)),
+            named=True,
+        ),
+    ),
 )
 cosine = Inner(c, row, row.at(n, c)) ** 2 / (SquaredNorm(c, row) * SquaredNorm(c, row.at(n, c)))
 derivation.bridge(
@@ -321,8 +344,6 @@ derivation.bridge(
     features=row,
     wrong={"with the diagonal": Total(i, Total(n, cosine)) / count**2},
 )
-
-# ---------------------------------------------------------------------------------------------------- example, figure, exercises
 
 
 def _divergence_of_batches(size):
@@ -335,6 +356,32 @@ def _divergence_of_batches(size):
 
 
 _STAR = jnp.array([[1.0, 0.0], [-0.5, 3**0.5 / 2], [-0.5, -(3**0.5) / 2]])
+
+
+@derivation.algorithm(
+    "A discriminator that sees batches",
+    do("give it a batch of data or a batch of one generator, never mixed", by=pairs),
+    do(r"append to each sample its similarities $o$ to the batch, or", minibatch_discrimination, by=single, indent=1),
+    do(r"... the deviation $\sqrt{V + \epsilon}$ of its group", minibatch_standard_deviation, by=within, indent=1),
+    do("or give the generator the squared distance of mean features", feature_matching_loss, by=matching),
+    do("... and a multiple of the pull-away term of its features", pull_away_term, by=pulling),
+)
+def two_batches():
+    spread_out, collapsed = jnp.array([[1.0, 0.0], [0.0, 1.0]]), jnp.array([[1.0, 0.0], [1.0, 0.0]])
+    tensor = jnp.full((2, 1, 1), np.log(2.0)) * jnp.array([1.0, -1.0])[:, None, None]
+    for name, batch, stated in (
+        ("(1, 0), (0, 1)", spread_out, ("1.25", "0.25", "0")),
+        ("(1, 0), (1, 0)", collapsed, ("2", "0", "1")),
+    ):
+        yield rf"{name}: \quad o_1", minibatch_discrimination(batch, tensor)[0], stated[0]
+        deviation = minibatch_standard_deviation(batch[:, :, None, None], group_size=2, epsilon=1e-12)
+        yield r"\text{squared deviation}", deviation[0, 2, 0, 0] ** 2, stated[1]
+        yield r"\text{pull-away term}", pull_away_term(batch), stated[2]
+        yield (
+            r"\text{feature matching to } (1, 0), (0, 1)",
+            feature_matching_loss(spread_out, batch),
+            "0" if stated[1] != "0" else "0.5",
+        )
 
 
 @derivation.example(
@@ -353,16 +400,16 @@ def two_modes():
     yield "o", minibatch_discrimination(images, jnp.ones((1, 1, 1))), "2.5, 2.5, 2"
     yield (
         r"\text{deviations of } (1, 3), (3, 3)",
-        [_channel(jnp.array(group), 1e-8) for group in ([1.0, 3.0], [3.0, 3.0])],
+        [deviation_of(jnp.array(group), 1e-8) for group in ([1.0, 3.0], [3.0, 3.0])],
         ("1.0000, 0.0001"),
     )
     yield r"\text{pull-away term}", pull_away_term(_STAR), "0.25"
 
 
 @derivation.figure(
-    "Left: the mean similarity in 400 batches of 6 samples from 10 states, of a good generator and of one that draws three "
-    "states anew in each round. Over all rounds both have the same law. Right: the divergence of batches of the example's "
-    "generator from batches of data, against their size; of single samples it is 0.",
+    "Left: the mean similarity in 100 batches of 6 samples from 10 states, of a good generator and of one that draws three "
+    "states anew in each round. Over all rounds both have the same distribution. Right: the divergence of batches of the "
+    "example's generator from batches of data, against their size; of single samples it is 0.",
     panels=2,
 )
 def batches(left, right):
@@ -371,8 +418,8 @@ def batches(left, right):
     def similarity(states):
         return float(minibatch_discrimination(jnp.asarray(states, dtype=float)[:, None], tensor).mean())
 
-    good = [similarity(random.integers(10, size=6)) for _ in range(400)]
-    collapsed = [similarity(random.choice(random.choice(10, 3, replace=False), size=6)) for _ in range(400)]
+    good = [similarity(random.integers(10, size=6)) for _ in range(100)]
+    collapsed = [similarity(random.choice(random.choice(10, 3, replace=False), size=6)) for _ in range(100)]
     left.hist([good, collapsed], bins=12, label=["good", "collapsing"])
     left.set(xlabel="mean similarity of a batch", ylabel="batches")
     left.legend()
@@ -380,34 +427,3 @@ def batches(left, right):
     right.plot(sizes, [_divergence_of_batches(size) for size in sizes], marker="o")
     right.axhline(np.log(2), linestyle="--", color="gray")
     right.set(xlabel="samples in a batch", ylabel="divergence in nats")
-
-
-@derivation.exercise(
-    r"How often do two samples coincide for data $(\frac12, \frac14, \frac14)$, and how often for a generator that leaves out "
-    r"the third state in half of the rounds and the second in the others, $(\frac12, \frac12, 0)$ or $(\frac12, 0, \frac12)$?",
-    r"$\frac14 + \frac1{16} + \frac1{16} = 3/8$, and 1/2 in every round, though the mean law is that of the data.",
-)
-def coincidences():
-    rounds = np.array([[0.5, 0.5, 0.0], [0.5, 0.0, 0.5]])
-    yield (rounds.mean(axis=0) ** 2).sum(), "3/8"
-    yield (rounds**2).sum(axis=1).mean(), "1/2"
-
-
-@derivation.exercise(
-    "What is the least pull-away term of 64 rows with 16 features, and which rows have it?",
-    r"$\frac{64 - 16}{16 \cdot 63} = 1/21$; each of the 16 unit vectors, four times.",
-)
-def welch():
-    yield Rational(64 - 16, 16 * 63), "1/21"
-    yield pull_away_term(jnp.tile(jnp.eye(16), (4, 1))), "1/21"
-
-
-@derivation.exercise(
-    r"A generator always shows the feature 0; data have $\pm 1$, equally often. What do feature matching and the deviation of a "
-    "batch of four data, two of each, say?",
-    "The mean features are equal, so feature matching says 0; the deviations are 1 and 0.",
-)
-def blind_to_spread():
-    data, fakes = jnp.array([[1.0], [-1.0], [1.0], [-1.0]]), jnp.zeros((4, 1))
-    yield feature_matching_loss(data, fakes), "0"
-    yield [_channel(batch[:, 0], 1e-30) for batch in (data, fakes)], "1 and 0"
