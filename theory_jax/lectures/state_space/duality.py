@@ -167,9 +167,9 @@ derivation.chain(
     ),
     role="remark",
     so=prose(
-        r"So $L_{ts}$ is $\gamma^{t-s}$, which is called retention. If $\gamma$ is 1, all of the mask is {one}, and it is "
-        r"causal linear attention: $C_t$ is the query, $B_s$ the key, $x_s$ the value. With $\Delta_t A$ for $\ell_t$ and "
-        r"$\Delta_t u_t$ for $x_t$ it is the selective recurrence with one $A$ for a head.",
+        r"So $L_{ts}$ is $\gamma^{t-s}$, which is called retention. If $\gamma$ is 1, the mask is {one} for all earlier "
+        r"steps, and it is causal linear attention: $C_t$ is the query, $B_s$ the key, $x_s$ the value. With $\Delta_t A$ "
+        r"for $\ell_t$ and $\Delta_t u_t$ for $x_t$ it is the selective recurrence with one $A$ for a head.",
         one=holds(exp(Total(j, log(gamma))), "=", 1, when={gamma: 1}, named=True),
     ),
 )
