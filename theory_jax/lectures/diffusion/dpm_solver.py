@@ -196,7 +196,7 @@ ddim = derivation.chain(
         prose("{weights}", weights=holds(a_t / a_s * s_s, "=", s_t * exp(h))),
         wrong={"fed with the data": plus(a_t / a_s * begin, -times(s_t, exp(h) - 1, clean))},
     ),
-    so=r"The second line is DDIM's step with $\eta = 0$: the predicted data, with the predicted noise at the new level. So "
+    so=r"The second line is DDIM's step without new noise: the predicted data, with the predicted noise at the new level. So "
     r"freezing $\hat x_0$ and freezing $\hat\epsilon$ is the same, at order one only. Where the data are a single point, both "
     r"predictions are constant along the path, and a step of any length is exact.",
 )
