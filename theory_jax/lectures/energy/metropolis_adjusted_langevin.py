@@ -28,8 +28,9 @@ derivation = Derivation(
         "Roberts & Tweedie 1996, Exponential convergence of Langevin distributions and their discrete approximations",
         "Roberts & Rosenthal 1998, Optimal scaling of discrete approximations to Langevin diffusions",
     ),
-    question="Langevin steps of finite length sample another distribution than the target, and no number of steps mends that. Steps "
-    "that are short enough take too long. Can the error be removed, without knowing the normalizer and for a step of any length?",
+    question="Langevin steps of finite length sample another distribution than the target, and no number of steps mends that. "
+    "Steps that are short enough take too long. Can the error be removed, without knowing the normalizer and for a step of any "
+    "length?",
     setting=(
         r"The target $p$ is $e^{-E}$ over its integral $Z$, positive everywhere. First there are finitely many states; on a "
         r"continuous space integrals take the place of sums.",
