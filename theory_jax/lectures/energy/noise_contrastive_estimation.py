@@ -3,7 +3,6 @@
 The lecture on the functions of theory_jax/energy/noise_contrastive_estimation.py.
 """
 
-import itertools
 import math
 
 import jax
@@ -15,8 +14,10 @@ from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Slope, Total, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.energy.noise_contrastive_estimation import data_loss, information_loss, log_odds, loss, noise_loss
+from theory_jax.lectures.energy._noise_and_partners import JOINT, draw_mass_and_information, gaussian, information_of, mean_loss
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.tangent import tangent
 
@@ -31,39 +32,40 @@ derivation = Derivation(
         "Gao et al. 2020, Flow contrastive estimation of energy-based models",
         "van den Oord, Li & Vinyals 2018, Representation learning with contrastive predictive coding",
     ),
-    question="Maximum likelihood cannot learn a normalizer: the larger the model's mass, the larger the likelihood. Can an "
-    "unnormalized model be fitted, its constant included, by a classifier that tells data from noise?",
+    question="Maximum likelihood cannot learn a normalizer: it only raises the constant of an unnormalized model, without end. "
+    "To compute the constant takes a sum over all states, at every step. Can an unnormalized model be fitted, its constant "
+    "included, by a classifier that tells data from noise?",
     setting=(
-        r"There are finitely many states. Data have the law $d$, positive on all of them. The noise has a law $n$, positive too, "
-        r"which is known and normalized, and from which one can draw. On a continuous space integrals take the place of sums.",
-        r"For every datum $\nu > 0$ draws of noise are made. A classifier is to say which is which.",
+        r"There are finitely many states. Data have the distribution $d$, positive on all of them. The noise has a distribution "
+        r"$n$, positive too, which is known and normalized, and which can be sampled. On a continuous space integrals take the "
+        r"place of sums.",
+        r"For every datum there are $\nu$ samples of noise. A classifier is to say which is which.",
         r"The model $m$ is positive on all states and need not sum to one.",
     ),
-    answer=r"A classifier whose log-odds are $\log m - \log n - \log \nu$ is best if and only if $m = d$: the loss itself "
-    r"normalizes the model. With much noise its gradient tends to that of the likelihood. With a partner to be found among $K$ "
-    r"candidates in place of a datum among noise, $\log K$ less the loss is a lower bound on mutual information.",
     limits=(
         "How much the fit varies from one sample to another; it is the worse, the less noise and data overlap.",
-        "What a model that cannot equal the data's law is fitted to: that depends on the noise.",
+        "What a model that cannot equal the data's distribution is fitted to: that depends on the noise.",
     ),
 )
 
 k = derivation.index("k", "a state")
 t = derivation.index("t", "a label: 0 for data, 1 for noise", states=2)
-nu = derivation.number(r"\nu", "how many draws of noise there are for each datum", "noise_ratio", positive=True)
-d = derivation.law("d", k, "the law of the data")
-n = derivation.law("n", k, "the law of the noise", "exp(noise_log_prob)")
+nu = derivation.number(r"\nu", "how many samples of noise there are for each datum", "noise_ratio", positive=True)
+d = derivation.law("d", k, "the distribution of the data")
+n = derivation.law("n", k, "the distribution of the noise", "exp(noise_log_prob)")
 m = derivation.numbers("m", k, "the model", "exp(model_log_prob)", positive=True)
 G = derivation.define("G", plus(log(m), -log(n), -log(nu)), "the log-odds of the model", "log_odds", over=k)
 u = derivation.define("u", plus(d, times(nu, n)), "data and noise together", over=k, positive=True)
 
 
 def _labels(of_data, total):
-    """The law of the label where data have this weight, and noise nu n."""
+    """The distribution of the label where data have this weight, and noise nu n."""
     return plus(times(KroneckerDelta(t, 0), of_data), times(KroneckerDelta(t, 1), nu, n)) / total
 
 
-truth = derivation.define("P", _labels(d, u), "the law of the label of a state, among data and noise", over=(t, k), law=True)
+truth = derivation.define(
+    "P", _labels(d, u), "the distribution of the label of a state, among data and noise", over=(t, k), law=True
+)
 belief = derivation.define("Q", _labels(m, plus(m, times(nu, n))), "what the model takes it for", over=(t, k), law=True)
 bayes = derivation.chain(
     "The odds of data against noise are a ratio of densities",
@@ -71,11 +73,15 @@ bayes = derivation.chain(
     equals(1 / plus(1, times(nu, n) / m), "divide by the model"),
     equals(
         1 / plus(1, exp(-G)),
-        r"$G_k = \log m_k - \log(\nu n_k)$: the logistic function of the log-odds",
+        prose("{odds}: the logistic function of the log-odds", odds=holds(exp(-G), "=", times(nu, n) / m)),
         wrong={"the sign of $\\log \\nu$": 1 / plus(1, exp(-plus(log(m), -log(n), log(nu)))), "the sign": 1 / plus(1, exp(G))},
     ),
     role="lemma",
-    so=r"With $m = d$ it is Bayes' rule, $P_{0,k}$, since a datum is drawn with the chance $\frac{1}{1 + \nu}$.",
+    so=prose(
+        r"At {same} it is Bayes' rule, {bayes}, since a point is a datum with probability $\frac{1}{1 + \nu}$.",
+        same=where(m, d),
+        bayes=holds(belief.at(0, k), "=", truth.at(0, k)),
+    ),
 )
 loss_of_the_model = derivation.define(
     r"\mathcal{L}",
@@ -86,13 +92,26 @@ loss_of_the_model = derivation.define(
 least = derivation.define(
     r"\mathcal{L}^*", -Total(k, times(u, Expectation(truth, log(truth)))), "the mean loss of the best classifier"
 )
+derivation.answer = prose(
+    "A classifier whose log-odds are {odds} is best if and only if the model is the distribution of the data, and then "
+    "{equal}: the loss itself normalizes the model. With much noise its gradient tends to that of the likelihood of a "
+    r"normalized model. With a partner to be found among $K$ candidates in place of a datum among noise, $\log K$ less the "
+    "loss is a lower bound on mutual information.",
+    odds=plus(log(m), -log(n), -log(nu)),
+    equal=holds(loss_of_the_model, "=", least, when={m: d}, wrong={"the mass left free": 2 * least}),
+)
 central = derivation.chain(
-    "The loss is least for the data's own law, normalizer included",
+    "The loss is least for the data's own distribution, normalizer included",
     loss_of_the_model,
     equals(
         -Total(k, times(u, Expectation(truth, log(belief)))),
-        r"$\log(1 + e^{-G_k}) = -\log Q_{0,k}$ and $\log(1 + e^{G_k}) = -\log Q_{1,k}$; a state is a datum with the weight $d_k "
-        r"= u_k P_{0,k}$, and noise with $\nu n_k = u_k P_{1,k}$",
+        prose(
+            "{data} and {noise}; a state is a datum with the weight {of_data}, and noise with {of_noise}",
+            data=holds(log(plus(1, exp(-G))), "=", -log(belief.at(0, k))),
+            noise=holds(log(plus(1, exp(G))), "=", -log(belief.at(1, k))),
+            of_data=holds(d, "=", times(u, truth.at(0, k))),
+            of_noise=holds(times(nu, n), "=", times(u, truth.at(1, k))),
+        ),
         wrong={
             "labels exchanged": -Total(k, times(u, Expectation(belief, log(truth)))),
             "the data's weight alone": -Total(k, times(d, Expectation(truth, log(belief)))),
@@ -104,27 +123,34 @@ central = derivation.chain(
     ),
     at_least(
         least,
-        r"leave out the divergences (Gibbs); equality if and only if $Q = P$ at every state, that is $m = d$",
+        prose(
+            "leave out the divergences (Gibbs); equality if and only if $Q$ is $P$, that is {same} at every state",
+            same=where(m, d),
+        ),
         dropping=Total(k, times(u, gibbs.at(truth, belief))),
     ),
     uses=(bayes,),
     central=True,
-    so=r"The model was not required to sum to one, and the best one does. So in $m = e^{c - E}$ the constant $c$ is a parameter "
-    r"like the others, and after the fit $-c$ is $\log Z$. The normalized noise is what mass is measured with.",
+    so="The model was not required to sum to one, and the best one does. So in a model $e^{c - E}$ the constant $c$ is a "
+    r"parameter like the others, and after the fit $-c$ is $\log Z$. The normalized noise is what mass is measured with.",
 )
-mixture = derivation.define(r"\mu", u / plus(1, nu), "the law of a point of either kind", over=k, law=True)
+mixture = derivation.define(r"\mu", u / plus(1, nu), "the distribution of a point of either kind", over=k, law=True)
 derivation.chain(
     "How well the best classifier does",
     least,
     equals(
         plus(-Expectation(d, log(d / u)), -times(nu, Expectation(n, log(times(nu, n) / u)))),
-        r"$u_k P_{0,k} = d_k$ and $u_k P_{1,k} = \nu n_k$",
+        prose(
+            "{data} and {noise}",
+            data=holds(times(u, truth.at(0, k)), "=", d),
+            noise=holds(times(u, truth.at(1, k)), "=", times(nu, n)),
+        ),
     ),
     equals(
         plus(
             times(plus(1, nu), log(plus(1, nu))), -times(nu, log(nu)), -Divergence(d, mixture), -times(nu, Divergence(n, mixture))
         ),
-        r"$u_k = (1 + \nu) \mu_k$",
+        prose("{mixture}", mixture=holds(u, "=", times(plus(1, nu), mixture))),
         wrong={
             "turned over": plus(
                 times(plus(1, nu), log(plus(1, nu))),
@@ -134,12 +160,16 @@ derivation.chain(
             )
         },
     ),
-    so=r"For $\nu = 1$ this is $2 \log 2$ less twice the Jensen-Shannon divergence of $d$ and $n$: what a GAN's discriminator "
-    r"reaches. Here the generator is fixed, and the classifier is the model.",
+    so=prose(
+        r"At {one} this is {jensen}, $2 \log 2$ less twice the Jensen-Shannon divergence of $d$ and $n$: what a GAN's "
+        "discriminator reaches. Here the generator is fixed, and the classifier is the model.",
+        one=where(nu, 1),
+        jensen=holds(least, "=", plus(2 * log(2), -Divergence(d, mixture), -Divergence(n, mixture)), named=True),
+    ),
 )
 
 theta = derivation.number(r"\theta", "a parameter of the model")
-base = derivation.numbers("a", k, r"$\log m$ at $\theta = 0$")
+base = derivation.numbers("a", k, r"$\log m$ where $\theta$ is 0")
 g = derivation.numbers("g", k, r"the slopes of $\log m$ in $\theta$")
 moved = derivation.define(
     r"m^\theta", exp(plus(base, times(theta, g))), "the model as a function of $\\theta$", over=k, positive=True
@@ -161,7 +191,11 @@ gradient = derivation.chain(
             k,
             times(plus(-times(d, times(nu, n) / plus(moved, times(nu, n))), times(nu, n, moved / plus(moved, times(nu, n)))), g),
         ),
-        r"the slope of $\log(1 + e^{-G})$ is $-(1 - Q_0)$, and that of $\log(1 + e^G)$ is $Q_0$, both times $\partial G = g$",
+        prose(
+            "{data} and {noise}",
+            data=holds(Slope(log(plus(1, times(nu, n) / moved)), theta), "=", -times(weight, g)),
+            noise=holds(Slope(log(plus(1, moved / times(nu, n))), theta), "=", times(1 - weight, g)),
+        ),
     ),
     equals(
         -Total(k, times(weight, plus(d, -moved), g)),
@@ -170,12 +204,17 @@ gradient = derivation.chain(
     ),
     equals(
         plus(-Total(k, times(plus(d, -moved), g)), Total(k, times(moved / plus(moved, times(nu, n)), plus(d, -moved), g))),
-        r"$\frac{\nu n}{m + \nu n} = 1 - \frac{m}{m + \nu n}$",
+        prose("{rest}", rest=holds(weight, "=", 1 - moved / plus(moved, times(nu, n)))),
     ),
-    so=r"The sum with the factor $\frac{m}{m + \nu n}$ is at most $\frac{1}{\nu} \sum_k \frac{m_k}{n_k} |d_k - m_k| |g_k|$, so "
-    r"with much noise it vanishes. What is left, $-\sum_k (d_k - m_k) g_k$, is the gradient of the mean negative log-likelihood "
-    r"if $m$ is normalized for every $\theta$, since $\sum_k m_k g_k$ is then the slope of a constant. For a constant $c$ in "
-    r"$\log m$, where $g = 1$, it is $\sum_k m_k - 1$: the excess of mass.",
+    so=prose(
+        "In the last sum {factor}, so with much noise it vanishes. What is left is the gradient of the mean negative "
+        r"log-likelihood, {likelihood}, if the model is normalized for every $\theta$: then {slope} is the slope of a "
+        r"constant. For a constant in $\log m$, whose $g$ is 1, it is the excess of mass: {excess}.",
+        factor=holds(moved / plus(moved, times(nu, n)), "<=", moved / times(nu, n)),
+        likelihood=holds(Slope(-Expectation(d, log(moved)), theta), "=", -Total(k, times(d, g))),
+        slope=holds(Total(k, times(moved, g)), "=", Slope(Total(k, moved), theta)),
+        excess=holds(-Total(k, times(plus(d, -moved), g)), "=", Total(k, moved) - 1, when={g: 1}),
+    ),
 )
 at_truth = derivation.define("h", times(nu, n, d) / u, "how much a state tells", over=k, positive=True)
 derivation.chain(
@@ -183,20 +222,39 @@ derivation.chain(
     Slope(of_theta, theta, 2),
     equals(
         Total(k, times(plus(d, times(nu, n)), times(nu, n, moved) / plus(moved, times(nu, n)) ** 2, g**2)),
-        r"$\log m$ is linear in $\theta$, so only the slope of $Q_0$ is left: $Q_0 (1 - Q_0)\, g$",
+        prose(
+            r"$\log m$ is linear in $\theta$, so only the slope of the belief is left: {slope}",
+            slope=holds(
+                Slope(moved / plus(moved, times(nu, n)), theta),
+                "=",
+                times(weight, 1 - weight, g),
+                wrong={"one factor": weight * g},
+            ),
+        ),
         wrong={"one power": Total(k, times(plus(d, times(nu, n)), times(nu, n, moved) / plus(moved, times(nu, n)), g**2))},
     ),
     uses=(gradient,),
-    so=r"At $m = d$ it is $\sum_k h_k g_k^2$ with $h_k = \nu n_k d_k / u_k$, which is below both $d_k$ and $\nu n_k$. Where only "
-    r"one of both laws has mass, a wrong model costs nothing, and the optimum is flat. Good noise resembles the data.",
+    so=prose(
+        "For the distribution of the data itself it is {curvature}, and {data} and {noise}. Where one of both has hardly any "
+        "mass, a wrong model costs hardly anything, and the optimum is flat. Good noise resembles the data.",
+        curvature=holds(
+            Total(k, times(plus(d, times(nu, n)), times(nu, n, m) / plus(m, times(nu, n)) ** 2, g**2)),
+            "=",
+            Total(k, times(at_truth, g**2)),
+            when={m: d},
+            named=True,
+        ),
+        data=holds(at_truth, "<", d),
+        noise=holds(at_truth, "<", times(nu, n)),
+    ),
 )
 
 y = derivation.index("y", "a candidate")
 y_1 = derivation.index("y_1", "the first candidate, the partner")
 y_2 = derivation.index("y_2", "the second candidate")
 label = derivation.index("i", "which candidate is the partner: 0 the first, 1 the second", states=2)
-p = derivation.law("p({}|x)", y, "the law of the partner, given an example $x$")
-q = derivation.law("q", y, "the law of a candidate that is drawn apart from $x$")
+p = derivation.law("p({}|x)", y, "the distribution of the partner, given an example $x$")
+q = derivation.law("q", y, "the distribution of a candidate that is drawn apart from $x$")
 r = derivation.define("r", p / q, "the ratio of both", over=y, positive=True)
 s = derivation.numbers("s", y, "the score of a candidate", "scores")
 mean_ratio = derivation.define(r"\bar r", (r.at(y_1) + r.at(y_2)) / 2, "the mean ratio", over=(y_1, y_2), positive=True)
@@ -234,7 +292,10 @@ derivation.chain(
             p.at(y_1),
             Expectation(q.at(y_2), plus(log(r.at(y_1) / mean_ratio), -log(partner.at(0, y_1, y_2) / guess.at(0, y_1, y_2)))),
         ),
-        r"insert the law of the partner's place, $R_0 = r_{y_1} / (2 \bar r)$",
+        prose(
+            "insert the distribution of the partner's place, {place}",
+            place=holds(partner.at(0, y_1, y_2), "=", r.at(y_1) / times(2, mean_ratio)),
+        ),
         wrong={
             "the sum for the mean": Expectation(
                 p.at(y_1),
@@ -246,19 +307,30 @@ derivation.chain(
     ),
     equals(
         plus(Divergence(p, q), -_over_pairs(log(mean_ratio)), -_over_pairs(Divergence(partner, guess))),
-        r"$\mathbb{E}_p[\log r]$ is a divergence. In the rest $p(y_1|x)\, q_{y_2} = q_{y_1} q_{y_2} r_{y_1}$ with $r_{y_1} = 2 "
-        r"\bar r R_0$; it is averaged over both orders of the candidates, which exchange $R_0$ and $R_1$",
+        prose(
+            "{divergence}. In the rest {pair}; it is averaged over both orders of the candidates, which exchange $R_0$ and $R_1$",
+            divergence=holds(Expectation(p, log(r)), "=", Divergence(p, q)),
+            pair=holds(times(p.at(y_1), q.at(y_2)), "=", times(q.at(y_1), q.at(y_2), 2, mean_ratio, partner.at(0, y_1, y_2))),
+        ),
     ),
     at_most(
         Divergence(p, q),
-        r"leave out both: $\bar r \log \bar r - \bar r + 1 \ge 0$, where $\bar r$ has mean 1, and a divergence (Gibbs)",
+        prose(
+            "leave out both: {gap}, where the mean ratio has mean {one}, and a divergence (Gibbs)",
+            gap=holds(plus(times(mean_ratio, log(mean_ratio)), -mean_ratio, 1), ">=", 0),
+            one=holds(Expectation(q.at(y_1), Expectation(q.at(y_2), mean_ratio)), "=", 1, named=True),
+        ),
         adding=plus(_over_pairs(tangent.at(1 / mean_ratio)), _over_pairs(gibbs.at(partner, guess))),
     ),
     states=2,
-    so=r"Average over $x$: $\log 2$ less the mean loss is at most $\mathbb{E}[\mathrm{KL}(p(y|x) \,\|\, q)]$, which is the "
-    r"mutual information $I$ if $q$ is the law of all partners. With $K$ candidates the argument is the same, with $\log K$. The "
-    r"loss is not negative, so the bound never exceeds $\log K$, however much information there is. It is as high as it can be "
-    r"where the scores are $\log r$ up to a function of $x$; with more candidates $\bar r$ varies less, and the gap closes.",
+    so=prose(
+        r"Average over $x$: $\log 2$ less the mean loss is at most the mean of $\mathrm{KL}(p(y|x) \,\|\, q)$, which is the "
+        "mutual information $I$ if $q$ is the distribution of all partners. With $K$ candidates the argument is the same, with "
+        r"$\log K$. The loss is not negative, so the bound never exceeds $\log K$, however much information there is. It is as "
+        r"high as it can be for the scores $\log r$, where {none}, or these up to a function of $x$; with more candidates "
+        r"$\bar r$ varies less, and the gap closes.",
+        none=holds(Divergence(partner, guess), "=", 0, when={s: log(r)}),
+    ),
 )
 
 derivation.bridge(
@@ -278,7 +350,7 @@ derivation.bridge(
     log_odds=[z],
     wrong={"that of noise": log(plus(1, exp(z))), "the probability": 1 / plus(1, exp(-z))},
 )
-noise_odds = derivation.numbers("b", k, "log-odds of draws of noise", "noise_log_odds")
+noise_odds = derivation.numbers("b", k, "log-odds of samples of noise", "noise_log_odds")
 derivation.bridge(
     "... of a datum with its noise",
     plus(log(plus(1, exp(-z))), Total(k, log(plus(1, exp(noise_odds))))),
@@ -298,33 +370,18 @@ derivation.bridge(
     },
 )
 
-_LINE = np.linspace(-12.0, 20.0, 641)
-
-
-def _gaussian(mean):
-    return np.exp(-((_LINE - mean) ** 2) / 2) / math.sqrt(2 * math.pi)
-
-
-def _mean_loss(mass, data, noise, ratio=1.0):
-    """The mean loss of mass times the data's law, on the grid."""
-    width = _LINE[1] - _LINE[0]
-    odds = log_odds(jnp.log(data) + mass, jnp.log(noise), noise_ratio=ratio)
-    return width * (jnp.dot(data, data_loss(odds)) + ratio * jnp.dot(noise, noise_loss(odds)))
-
-
-derivation.symbol("c", r"the constant of a model $m = e^c d$")
+derivation.symbol("c", r"the constant of a model $e^c d$")
 
 
 @derivation.autodiff(
     r"\frac{\partial^2}{\partial c^2} \mathcal{L} = \sum_k h_k \quad \text{at } c = 0",
-    because=r"The code's loss, for data of the law $\mathcal{N}(0, 1)$ and noise $\mathcal{N}(\mu, 1)$ with $\mu = 0, 2, 4, 8$, "
-    r"on a grid, with $\nu = 1$. It is 0.5, 0.225, 0.0343 and 0.000049: what is learned of the normalizer where the noise is "
-    r"far.",
+    because="The code's loss for standard normal data and noise of variance 1 around 0, 2, 4 and 8, one sample for each datum, "
+    "on a grid. It is 0.5, 0.225, 0.0343 and 0.000049: what is learned of the normalizer where the noise is far.",
     uses=(gradient,),
 )
 def curvature_in_the_constant():
-    pairs = [(_gaussian(0.0), _gaussian(shift)) for shift in (0.0, 2.0, 4.0, 8.0)]
-    found = jnp.stack([jax.grad(jax.grad(_mean_loss))(0.0, data, noise) for data, noise in pairs])
+    pairs = [(gaussian(0.0), gaussian(shift)) for shift in (0.0, 2.0, 4.0, 8.0)]
+    found = jnp.stack([jax.grad(jax.grad(mean_loss))(0.0, data, noise) for data, noise in pairs])
     predicted = np.array([0.05 * (data * noise / (data + noise)).sum() for data, noise in pairs])
     return Sides(
         left=found,
@@ -333,24 +390,34 @@ def curvature_in_the_constant():
     )
 
 
-_JOINT = np.array([[0.4, 0.1], [0.1, 0.4]])
+@derivation.algorithm(
+    "A step of noise-contrastive estimation",
+    do(r"take data $x$, and for each datum $\nu$ samples of the noise $n$"),
+    do(r"$G \leftarrow \log m(x) - \log n(x) - \log \nu$ for the data, and the same for the noise", log_odds, by=bayes),
+    do(
+        r"$\mathcal{L} \leftarrow \log(1 + e^{-G})$ of each datum plus $\log(1 + e^{G})$ of its noise, "
+        "averaged",
+        loss,
+        by=central,
+    ),
+    do(r"move all parameters of $\log m$, its constant among them, against the gradient of $\mathcal{L}$", by=gradient),
+)
+def two_steps():
+    data, noise, model = jnp.array([0, 0, 0, 1]), jnp.array([[0], [1], [0], [1]]), jnp.zeros(2)
 
+    def of_batch(model):
+        return loss(*(log_odds(model[x], jnp.full(x.shape, -math.log(2))) for x in (data, noise))).mean()
 
-def _information(count, scores):
-    """log K less the mean InfoNCE loss of two symbols with the law _JOINT, by enumeration of all candidates."""
-    total = 0.0
-    for x in range(2):
-        table = list(itertools.product(range(2), repeat=count))
-        chance = np.array([_JOINT[x, row[0]] * 0.5 ** (count - 1) for row in table])
-        total += chance @ information_loss(jnp.asarray(scores[x][np.array(table)]))
-    return math.log(count) - total
+    yield r"\log m = (0, 0): \quad \mathcal{L}", of_batch(model), "1.5041"
+    for printed in ("(-0.0833, -0.25)", "(-0.1432, -0.4568)"):
+        model = model - jax.grad(of_batch)(model)
+        yield r"\log m", model, printed
 
 
 @derivation.example(
-    r"Two states, $d = (\frac34, \frac14)$, $n = (\frac12, \frac12)$, one draw of noise: $\nu n$ is $\frac12$, so $P_0 = "
-    r"(\frac35, \frac13)$. Then the gradient in the log-odds of the first state, of a normalized model $m = (\frac12, \frac12)$: "
-    r"$-\frac14 \frac{\nu}{1 + \nu}$. Last, two symbols that agree with their partners with chance $\frac45$: the information is "
-    r"0.1927."
+    r"Two states; the data have the probabilities $\frac34$ and $\frac14$, and the noise, one sample for each datum, is fair. "
+    r"Then the gradient in the log-odds of the first state, of a fair normalized model: $-\frac14 \frac{\nu}{1 + \nu}$. Last, "
+    r"two symbols that agree with their partners with chance $\frac45$: the information is 0.1927."
 )
 def two_states():
     given = {d: (0.75, 0.25), n: (0.5, 0.5), m: (0.75, 0.25), nu: 1}
@@ -359,72 +426,24 @@ def two_states():
     yield r"\mathcal{L} \text{ at } m = 2d", value(loss_of_the_model, given | {m: (1.5, 0.5)}), "1.4288"
 
     def at(ratio):
-        def mean_loss(step):
+        def of_step(step):
             odds = log_odds(jax.nn.log_softmax(jnp.array([step, 0.0])), jnp.log(jnp.array([0.5, 0.5])), noise_ratio=ratio)
             return jnp.dot(jnp.array([0.75, 0.25]), data_loss(odds)) + ratio * 0.5 * jnp.sum(noise_loss(odds))
 
-        return jax.grad(mean_loss)(0.0)
+        return jax.grad(of_step)(0.0)
 
     yield r"\nu = 1, 10, 100", jnp.stack([at(float(ratio)) for ratio in (1, 10, 100)]), "(-0.125, -0.2273, -0.2475)"
-    best = np.log(_JOINT / 0.25)
-    yield r"I", float((_JOINT * best).sum()), "0.1927"
-    yield r"K = 2, 4, 8", [_information(count, best) for count in (2, 4, 8)], "(0.0964, 0.1458, 0.1697)"
-    yield r"K = 2, \text{ scores doubled}", _information(2, 2 * best), "0.0390"
+    best = np.log(JOINT / 0.25)
+    yield r"I", float((JOINT * best).sum()), "0.1927"
+    yield r"K = 2, 4, 8", [information_of(count, best) for count in (2, 4, 8)], "(0.0964, 0.1458, 0.1697)"
+    yield r"K = 2, \text{ scores doubled}", information_of(2, 2 * best), "0.0390"
 
 
 @derivation.figure(
-    r"Left: what the loss of the model $e^c d$ has above its least value, against its mass $e^c$, for data of the law "
-    r"$\mathcal{N}(0, 1)$ and noise $\mathcal{N}(2, 1)$. It is least at the mass 1. Right: $\log K$ less the loss, for a perfect "
-    r"code of 64 symbols and the best scores (dots), below the information $\log 64$ and below $\log K$ (lines).",
+    "Left: what the loss of the model $e^c d$ has above its least value, against its mass $e^c$, for data of the distribution "
+    r"$\mathcal{N}(0, 1)$ and noise $\mathcal{N}(2, 1)$. It is least at the mass 1. Right: $\log K$ less the loss, for a "
+    r"perfect code of 64 symbols and the best scores (dots), below the information $\log 64$ and below $\log K$ (lines).",
     panels=2,
 )
 def mass_and_information(mass, information):
-    constants = np.linspace(-2.5, 2.5, 13)
-    for ratio in (1.0, 10.0):
-        found = np.array([_mean_loss(c, _gaussian(0.0), _gaussian(2.0), ratio) for c in constants])
-        mass.semilogx(np.exp(constants), found - found[6], label=rf"$\nu = {ratio:g}$")
-    mass.set(xlabel="mass of the model, $e^c$", ylabel="excess of the loss")
-    mass.legend()
-    counts = 2 ** np.arange(1, 11)
-    information.semilogx(counts, np.minimum(np.log(counts), math.log(64)), color="gray")
-    information.semilogx(counts, [_of_a_perfect_code(count, 64) for count in counts], "o", markersize=4)
-    information.set(xlabel="candidates, $K$", ylabel="nats")
-
-
-def _of_a_perfect_code(count, symbols):
-    """log K less the InfoNCE loss where a partner has the example's symbol, and so has by chance every other candidate."""
-    others = np.arange(min(count, 60))  # of K - 1 candidates so many agree by chance; more do not, but with chance 1e-9
-    log_chance = (
-        np.array([math.lgamma(count) - math.lgamma(count - a) - math.lgamma(a + 1) for a in others])
-        - others * math.log(symbols)
-        + (count - 1 - others) * math.log1p(-1 / symbols)
-    )
-    agree = np.arange(60) <= others[:, None]  # the partner, and those that agree
-    cost = information_loss(jnp.asarray(np.where(agree, 0.0, -900.0)))
-    return math.log(count) - np.exp(log_chance) @ cost
-
-
-@derivation.exercise(
-    "What is the loss of a classifier that knows nothing, with one draw of noise for each datum? And InfoNCE with equal scores?",
-    r"Log-odds of 0 cost $\log 2$ for each, $2 \log 2 = 1.3863$ together; equal scores cost $\log K$, 1.3863 for four "
-    r"candidates.",
-)
-def nothing_is_known():
-    yield loss(jnp.zeros(1), jnp.zeros((1, 1))), "1.3863"
-    yield information_loss(jnp.zeros((1, 4))), "1.3863"
-
-
-@derivation.exercise(
-    r"Someone adds $\log \nu$ to the log-odds. To which mass is the model fitted, for $\nu = 2$?",
-    r"The right log-odds are those of $d$, so the fit has $\log m + \log \nu = \log d - \log \nu$: $m = d/\nu^2$, of mass 0.25.",
-)
-def wrong_sign():
-    yield value(Total(k, d / nu**2), {d: (0.75, 0.25), nu: 2}), "0.25"
-
-
-@derivation.exercise(
-    "A representation is trained by InfoNCE with 256 candidates. How much information can it be shown to hold?",
-    r"At most $\log 256 = 5.545$ nats, since the loss is not negative.",
-)
-def most_information():
-    yield math.log(256) - information_loss(jnp.concatenate([jnp.full((1, 1), 900.0), jnp.zeros((1, 255))], axis=1)), "5.545"
+    draw_mass_and_information(mass, information)
