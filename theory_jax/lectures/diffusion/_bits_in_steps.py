@@ -78,7 +78,7 @@ def draw_lattice(lattice, sets):
     lattice.margins(0.1)
     weights = ("1/3", "1/6", "1/3")
     lattice.set(
-        xticks=[], yticks=(0.5, 1.5, 2.5), yticklabels=weights, xlabel="sets of visible places", ylabel="weight of an edge"
+        xticks=[], yticks=(0.5, 1.5, 2.5), yticklabels=weights, xlabel="sets of visible positions", ylabel="weight of an edge"
     )
 
 

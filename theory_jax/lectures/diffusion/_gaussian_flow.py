@@ -65,15 +65,16 @@ def draw_areas_and_errors(areas, panel):
     earlier = data_of(4.0)(exact(-1.0, np.full((1, 1), -3.0)), np.full(1, -3.0))[0, 0]
     areas.fill_between(way + 1, weight * on_path, color=BLUE, alpha=0.25)
     areas.plot(way + 1, weight * on_path, color=BLUE, label="exact")
-    areas.plot(way + 1, weight * on_path[0], label="order one")
-    areas.plot(way + 1, weight * (1.5 * on_path[0] - 0.5 * earlier), "--", label="2M")
+    areas.plot(way + 1, weight * on_path[0], color="gray", label="order one")
+    areas.plot(way + 1, weight * (1.5 * on_path[0] - 0.5 * earlier), "--", color="C1", label="2M")
     areas.set(xlabel="$u$", ylabel="weight times prediction")
     areas.legend()
     counts = (5, 10, 20, 40, 80)
     found = np.abs(np.array([errors(count) for count in counts]))
     for name, column in zip(("order one", "2M", "midpoint"), found.T, strict=True):
         panel.loglog(counts, column, "o-", label=name)
-    panel.set(xlabel="steps", ylabel="error")
+    panel.minorticks_off()
+    panel.set(xlabel="steps", ylabel="error", xticks=counts, xticklabels=counts)
     panel.legend()
 
 

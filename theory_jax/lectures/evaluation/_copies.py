@@ -33,7 +33,7 @@ def draw_distances_and_dimensions(distances, dimensions):
     every = np.arange(1, 13)
     dimensions.plot(every, share_outside(every) / (1 + share_outside(every)), label=r"limit, $h/(1 + h)$")
     few = (1, 2, 3)
-    draws = [rng.uniform(size=(600, 51, size)) for size in few]
+    draws = [rng.uniform(size=(1000, 51, size)) for size in few]
     shares = [float(jnp.mean(jax.vmap(authenticity)(sets[:, :1], sets[:, 1:]))) for sets in draws]
     dimensions.plot(few, shares, "o", color="black", label="drawn, $M = 50$")
     dimensions.axhline(0.5, color="gray", linewidth=1)

@@ -410,8 +410,8 @@ def three_points_tested():
 @derivation.figure(
     "Left: 100 training points from a Gaussian in the plane, and the distances to them of as many test points, fresh points "
     "and copies with noise of standard deviation 0.05; $z$ in the legend. Right: the probability that a fresh point is "
-    "authentic, in the limit of many training points (line), and the share of 600 samples of 50 training points from a uniform "
-    "distribution on a cube (dots, standard error 0.02).",
+    "authentic, in the limit of many training points (line), and the share of 1000 samples of 50 training points from a uniform "
+    "distribution on a cube (dots, standard error 0.015).",
     panels=2,
 )
 def distances_and_dimensions(distances, dimensions):
