@@ -12,7 +12,7 @@ from theory_jax.lectures.flows.actnorm import b, derivation, l, loss, mu, v, x
 
 @derivation.exercise(
     "A channel has the values 2, 2, 4, 4. Where does the layer start?",
-    r"The mean is 3 and the variance 1: at $b$ -3 and $\ell$ 0.",
+    r"The mean is 3 and the variance 1: at the shift -3 and the log-scale 0.",
 )
 def four_values():
     shift, log_scale = initialize(np.array([[2.0], [2.0], [4.0], [4.0]]))

@@ -117,8 +117,11 @@ derivation.chain(
     Slope(log((w[0, 0] * w[1, 1] - w[0, 1] * w[1, 0]) ** 2) / 2, w[0, 1]),
     equals(
         -w[1, 0] / (w[0, 0] * w[1, 1] - w[0, 1] * w[1, 0]),
-        r"the first line is the slope of $\log |\det W|$, and the determinant is linear in each entry, with the cofactor as "
-        r"its slope. By Cramer this is $(W^{-1})_{21}$, the entry $12$ of $W^{-\top}$",
+        prose(
+            r"the first line is the slope of $\log |\det W|$, and the determinant is linear in each entry, with the "
+            r"cofactor, here {cofactor}, as its slope. By Cramer this is $(W^{-1})_{21}$, the entry $12$ of $W^{-\top}$",
+            cofactor=holds(Slope(w[0, 0] * w[1, 1] - w[0, 1] * w[1, 0], w[0, 1]), "=", -w[1, 0], named=True),
+        ),
         wrong={"the sign": w[1, 0] / (w[0, 0] * w[1, 1] - w[0, 1] * w[1, 0]), "not transposed": w.inv()[0, 1]},
     ),
 )

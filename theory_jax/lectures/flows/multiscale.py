@@ -61,8 +61,11 @@ leaving = derivation.chain(
         },
     ),
     role="lemma",
-    so="A split is an affine coupling layer with the log-scale $-\\nu/2$ and the shift $-m e^{-\\nu/2}$, after which $b$ is "
-    "left alone.",
+    so=prose(
+        r"A split is an affine coupling layer with the log-scale $-\nu/2$ and the shift $-m e^{-\nu/2}$, after which $b$ is "
+        "left alone: {coupling}.",
+        coupling=holds(eps, "=", plus(times(b, exp(-nu / 2)), -times(m, exp(-nu / 2)))),
+    ),
 )
 u = derivation.number("u", "a standard normal number", "noise")
 sampling = derivation.chain(
