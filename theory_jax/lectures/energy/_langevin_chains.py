@@ -8,7 +8,7 @@ import numpy as np
 from theory_jax.energy.energy_models import gaussian_mixture_energy
 from theory_jax.energy.langevin import gaussian_stationary_variance, langevin_sample
 
-_WELLS = (jnp.array([[-1.0], [1.0]]), jnp.log(jnp.full(2, 0.1)), jnp.log(jnp.full(2, 0.5)))
+WELLS = (jnp.array([[-1.0], [1.0]]), jnp.log(jnp.full(2, 0.1)), jnp.log(jnp.full(2, 0.5)))
 
 
 def draw_bias(bias):
@@ -26,9 +26,9 @@ def draw_wells(wells):
     start = rng.choice([-1.0, 1.0], 4000) + math.sqrt(0.1) * rng.standard_normal(4000)
     noises = rng.standard_normal((60, 4000, 1))
     line = np.linspace(-3, 3, 121)
-    wells.fill_between(line, np.exp(-gaussian_mixture_energy(jnp.asarray(line[:, None]), *_WELLS)), color="0.85")
+    wells.fill_between(line, np.exp(-gaussian_mixture_energy(jnp.asarray(line[:, None]), *WELLS)), color="0.85")
     for step in (0.01, 0.12):
-        ends = langevin_sample(start[:, None], noises, lambda x: gaussian_mixture_energy(x, *_WELLS), step_size=step)
+        ends = langevin_sample(start[:, None], noises, lambda x: gaussian_mixture_energy(x, *WELLS), step_size=step)
         wells.hist(np.asarray(ends)[:, 0], bins=line[::3], density=True, histtype="step", label=f"$h = {step}$")
     wells.set(xlabel="state", ylabel="density")
     wells.legend()

@@ -8,14 +8,14 @@ import numpy as np
 
 from theory_jax.energy.score_matching import denoising_loss, explicit_loss, fisher_divergence
 
-_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(20)
-_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
+NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(20)
+WEIGHTS = WEIGHTS / WEIGHTS.sum()
 
 
 def of_linear_models(factors, sigma):
     """Mean explicit loss, Fisher divergence and denoising loss of -factor x under N(0, 1), by quadrature, [3, factors]."""
-    x, noise = (jnp.asarray(grid.reshape(-1, 1)) for grid in np.meshgrid(_NODES, _NODES))
-    chance = np.outer(_WEIGHTS, _WEIGHTS).ravel()
+    x, noise = (jnp.asarray(grid.reshape(-1, 1)) for grid in np.meshgrid(NODES, NODES))
+    chance = np.outer(WEIGHTS, WEIGHTS).ravel()
     fields = [functools.partial(jnp.multiply, -factor) for factor in factors]
     losses = [(explicit_loss(x, s), fisher_divergence(-x, s(x)), denoising_loss(x, noise, s, sigma=sigma)) for s in fields]
     return (np.array(losses) @ chance).T

@@ -14,6 +14,7 @@ PROCESS = (  # the run begins in state 0; the transitions; staying in state 1 pa
 
 
 def determinant(gamma, leave_0, leave_1):
+    """Of the linear equations for the values."""
     return (1 - gamma) * (1 - gamma * (1 - leave_0 - leave_1))
 
 
