@@ -10,12 +10,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.nn import sigmoid
-from sympy import exp, log
+from sympy import Rational, exp, log
 
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Slope, Total, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose
 from theory_jax.energy._machine import states
 from theory_jax.energy.restricted_boltzmann_machine import (
     energy,
@@ -38,19 +40,18 @@ derivation = Derivation(
         "Fischer & Igel 2012, An introduction to restricted Boltzmann machines",
         "Salakhutdinov & Murray 2008, On the quantitative analysis of deep belief networks",
     ),
-    question="Binary data need a law over exponentially many states. How do hidden units make a rich one while every conditional "
-    "probability stays a product of coins, and what remains out of reach?",
+    question="A distribution over many bits needs a number for each of exponentially many states; independent bits need few "
+    "numbers, but know no pattern. How do hidden units make a rich distribution while every conditional probability stays a "
+    "product of coins, and what remains out of reach?",
     setting=(
         r"Visible units $v_i$ and hidden units $h_j$ are bits. The energy is linear in each of them, "
-        r"$E(v, h) = -b^\top v - c^\top h - v^\top W h$, with no links inside a layer, and $p(v, h) = e^{-E(v,h)}/Z$.",
+        r"$-b^\top v - c^\top h - v^\top W h$, with no links inside a layer, and a state of the machine has the probability "
+        r"$e^{-E(v,h)}/Z$.",
         "The chains write out two visible and two hidden units, with all weights and biases free. Each move treats one unit at a "
         "time, so it is the same for any number of them.",
     ),
-    answer=r"Summed over the hidden units the energy is the free energy $F(v) = -b^\top v - \sum_j \log(1 + e^{c_j + (v^\top "
-    r"W)_j})$, and given one layer the units of the other are independent. So a block Gibbs step draws a layer at once, and it "
-    r"leaves $p(v)$ as it is. $Z$ is a sum over $2^{\min(V, H)}$ states: exact for small machines, out of reach for large ones.",
     limits=(
-        "That enough hidden units approximate every law over the visible ones.",
+        "That enough hidden units approximate every distribution over the visible ones.",
         "How slowly Gibbs steps mix where weights are large.",
     ),
     trained="`energy/contrastive_divergence` trains this machine, on digits that are enumerated and on MNIST.",
@@ -79,6 +80,18 @@ F = derivation.define(
 a1 = derivation.define("a_1({},{})", c1 + v1 * W11 + v2 * W21, "the input of $h_1$", "hidden_logits", over=(v1, v2))
 a2 = derivation.define("a_2({},{})", c2 + v1 * W12 + v2 * W22, "the input of $h_2$", "hidden_logits", over=(v1, v2))
 biases = exp(b1 * v1 + b2 * v2)
+derivation.answer = prose(
+    "With the hidden units summed out, the energy is the free energy: for two of them, {free}, where $a_j$ is the input of "
+    "$h_j$. Given one layer, the units of the other are independent, so a block Gibbs step draws a layer at once, and it "
+    r"leaves the distribution of the machine as it is. With one layer summed out, $Z$ is a sum over the $2^{\min(V, H)}$ "
+    "states of the smaller one: exact for small machines, out of reach for large ones.",
+    free=holds(
+        F,
+        "=",
+        plus(-(b1 * v1 + b2 * v2), -log(1 + exp(a1)), -log(1 + exp(a2))),
+        wrong={"the likelier state alone": plus(-(b1 * v1 + b2 * v2), -a1, -a2)},
+    ),
+)
 
 summed = derivation.chain(
     "The hidden layer is summed out, one unit at a time",
@@ -102,12 +115,15 @@ summed = derivation.chain(
         },
     ),
     central=True,
-    so=r"The logarithm is $F(v) = -b^\top v - \sum_j \log(1 + e^{a_j(v)})$: a sum over $2^H$ states at the price of $H$ terms. "
-    r"Each hidden unit multiplies the probability of $v$ by its own factor, so a machine is a product of experts.",
+    so=prose(
+        "So {free}: a sum over $2^H$ states at the price of $H$ terms. Each hidden unit multiplies the weight of a visible "
+        "state, before it is normalized, by a factor of its own, so a machine is a product of experts.",
+        free=holds(-F, "=", plus(b1 * v1 + b2 * v2, log(1 + exp(a1)), log(1 + exp(a2)))),
+    ),
 )
 Z = derivation.define("Z", Total(v1, Total(v2, exp(-F))), "the normalizer", "exp(exact_log_partition)", positive=True)
 on1, on2 = 1 / (1 + exp(-a1)), 1 / (1 + exp(-a2))
-derivation.chain(
+coins = derivation.chain(
     "Given the visible layer, the hidden units are independent coins",
     exp(-E) / exp(-F),
     equals(
@@ -120,11 +136,12 @@ derivation.chain(
     ),
     equals(
         times(plus(1 - h1, times(2 * h1 - 1, on1)), plus(1 - h2, times(2 * h2 - 1, on2))),
-        r"with $\frac{e^{a}}{1 + e^{a}} = \frac{1}{1 + e^{-a}}$ for a unit that is on, and 1 minus that for a unit that is off",
+        prose("{on} for a unit that is on, and 1 minus that for a unit that is off", on=holds(exp(a1) / (1 + exp(a1)), "=", on1)),
         wrong={"on and off exchanged": times(plus(h1, times(1 - 2 * h1, on1)), plus(h2, times(1 - 2 * h2, on2)))},
     ),
     uses=(summed,),
-    so=r"$E$ is symmetric in the two layers, so given $h$ the visible units are independent, with the inputs $b + W h$.",
+    so=r"The energy treats both layers alike, with $W$ transposed, so given $h$ the visible units are independent, too, with the "
+    r"inputs $b + W h$.",
 )
 derivation.chain(
     "The normalizer is a sum over either layer",
@@ -149,26 +166,28 @@ derivation.chain(
 w1 = derivation.index("w_1", "the first visible unit of another state", states=2)
 w2 = derivation.index("w_2", "the second", states=2)
 p = derivation.define(
-    "p({},{})", exp(-F) / Z, "the law of the visible units", "exp(log_likelihood)", over=(v1, v2), positive=True
+    "p({},{})", exp(-F) / Z, "the distribution of the visible units", "exp(log_likelihood)", over=(v1, v2), positive=True
 )
 active = derivation.define("s_1({},{})", on1, "the probability that $h_1$ is on", over=(v1, v2), positive=True)
 derivation.chain(
     "The slope of a log-probability compares two correlations",
     Slope(log(p), W11),
-    equals(plus(-Slope(F, W11), -Slope(log(Z), W11)), r"$\log p = -F - \log Z$"),
+    equals(plus(-Slope(F, W11), -Slope(log(Z), W11)), prose("{log}", log=holds(log(p), "=", plus(-F, -log(Z))))),
     equals(
         plus(v1 * active, -Total(w1, Total(w2, times(p.at(w1, w2), w1, active.at(w1, w2))))),
-        r"$-\frac{\partial F}{\partial W_{11}} = v_1 \frac{e^{a_1}}{1 + e^{a_1}}$; and the slope of $\log Z$ is the mean of the "
-        r"same under the model",
+        prose(
+            r"{slope}, and the slope of $\log Z$ is the mean of the same under the model",
+            slope=holds(-Slope(F, W11), "=", times(v1, active)),
+        ),
     ),
-    so=r"$v_i\, p(h_j = 1 | v)$ at the data, less its mean under the model. For a bias the other factor is left out. The first "
-    "term is cheap. The second needs samples of the model.",
+    so="For every weight it is $v_i$ times the probability that $h_j$ is on, at the data, less the mean of this product under "
+    "the model. For a bias the other factor is left out. The first term is cheap. The second needs samples of the model.",
 )
 
 derivation.say(
     "Samples come from Gibbs steps: draw the hidden layer given the visible one, then the visible layer given the hidden one. "
-    "What follows holds for every law of two variables, so it is written for one: $x$ and $y$ are states of the visible layer, "
-    "$u$ is one of the hidden layer."
+    "What follows holds for every distribution of two variables, so it is written for one: $x$ and $y$ are states of the "
+    "visible layer, $u$ is one of the hidden layer."
 )
 x = derivation.index("x", "a visible state")
 y = derivation.index("y", "another")
@@ -194,8 +213,8 @@ flow = derivation.chain(
     states=2,
     role="lemma",
 )
-derivation.chain(
-    "... so it leaves the law as it is",
+kept = derivation.chain(
+    "... so it leaves the distribution as it is",
     Total(x, rx * P),
     equals(
         Total(x, rx.at(y) * P.at(y, x)), "reversed in every term", wrong={"turned in the step alone": Total(x, rx * P.at(y, x))}
@@ -217,7 +236,7 @@ derivation.chain(
     states=2,
     uses=(flow,),
     so=r"A chain of Gibbs steps forgets its start without swinging about it. All entries of $P$ are positive where all of $r$ "
-    r"are, so the eigenvalue 1 is simple and every chain comes to the one law.",
+    r"are, so the eigenvalue 1 is simple and every chain comes to the one distribution.",
 )
 
 first = 1 + exp(c1)
@@ -230,8 +249,19 @@ derivation.chain(
         "the numerators' difference, multiplied out",
         wrong={"independent": 0},
     ),
-    so=r"The left side is $\frac{p(0,0)\, p(1,1)}{p(0,1)\, p(1,0)} - 1$ for one hidden unit; the visible biases cancel. Weights "
-    r"of one sign make two units agree, weights of different signs make them differ, and a weight of 0 leaves them independent.",
+    so=prose(
+        "With one hidden unit the left side is {odds}: the visible biases cancel. Weights of one sign make two units agree "
+        "more often than independent ones, weights of different signs make them differ more often, and a weight of 0 leaves "
+        "them independent.",
+        odds=holds(
+            times(first, both) / times(1 + exp(c1 + W11), 1 + exp(c1 + W21)) - 1,
+            "=",
+            times(p.at(0, 0), p.at(1, 1)) / times(p.at(0, 1), p.at(1, 0)) - 1,
+            when={W12: 0, W22: 0},
+            named=True,
+            wrong={"without the difference": times(p.at(0, 0), p.at(1, 1)) / times(p.at(0, 1), p.at(1, 0))},
+        ),
+    ),
 )
 
 _STATES = states(2)
@@ -284,6 +314,7 @@ derivation.bridge(
 )
 
 _LOG_2 = math.log(2)
+_ONE_UNIT = {b1: 0, b2: 0, c1: 0, W11: log(2), W21: log(2)}
 _SMALL = (np.full((2, 1), _LOG_2), np.zeros(2), np.zeros(1))  # two visible units, one hidden, both weights log 2
 
 
@@ -319,10 +350,41 @@ def steps_of_the_code():
 derivation.symbol("P_1", "the shares of the results of the code's Gibbs step")
 
 
+@derivation.algorithm(
+    "Block Gibbs sampling",
+    do("start at any visible state $v$"),
+    do("repeat:"),
+    do(
+        r"$h_j \leftarrow 1$ with probability $\frac{1}{1 + e^{-a_j}}$, else 0, for all $j$ at once, with $a = c + W^\top v$",
+        hidden_logits,
+        by=coins,
+        indent=1,
+    ),
+    do(
+        r"$v_i \leftarrow 1$ with probability $\frac{1}{1 + e^{-a_i}}$, else 0, for all $i$ at once, with $a = b + W h$",
+        visible_logits,
+        gibbs_step,
+        by=kept,
+        indent=1,
+    ),
+)
+def two_gibbs_steps():
+    v = np.zeros((1, 2))
+    for up, down, printed in ((0.3, (0.5, 0.9), ("0.5", "(1, 1, 0)")), (0.8, (0.6, 0.2), ("0.6667", "(0, 0, 1)"))):
+        yield r"\text{the chance that } h_1 \text{ is on}", sigmoid(hidden_logits(v, _SMALL[0], _SMALL[2]))[0, 0], printed[0]
+        v, h = gibbs_step(v, np.full((1, 1), up), np.array([down]), *_SMALL)
+        yield "h_1, v_1, v_2", jnp.concatenate([h[0], v[0]]), printed[1]
+    yield r"\text{the inputs of the visible units}", visible_logits(h, _SMALL[0], _SMALL[1])[0], "(0, 0)"
+
+
 @derivation.example(
-    r"Two visible units, one hidden one, no biases, both weights $\log 2$: $e^{-F} = 1 + 2^{v_1 + v_2}$ is 2, 3, 3, 5, and $Z = "
-    r"13$; from the hidden side, $2 \cdot 2 + 3 \cdot 3$. From 00 the hidden unit is on with probability $\frac12$, and then "
-    r"each visible unit with probability $\frac23$."
+    prose(
+        r"Two visible units, one hidden one, no biases, both weights $\log 2$: the weights $e^{-F}$ of the states are "
+        r"{weights}, which is 2, 3, 3, 5, and their sum is 13; from the hidden side, $2 \cdot 2 + 3 \cdot 3$. From 00 the "
+        r"hidden unit is on with probability $\frac12$, and then each visible unit with probability {on}.",
+        weights=holds(times(biases, 1 + exp(a1)), "=", 1 + 2 ** (v1 + v2), when=_ONE_UNIT, named=True),
+        on=holds(1 / (1 + exp(-(b1 + W11))), "=", Rational(2, 3), when=_ONE_UNIT, named=True),
+    )
 )
 def two_and_one():
     yield r"e^{-F}", jnp.exp(-free_energy(_STATES, *_SMALL)), "(2, 3, 3, 5)"
@@ -335,9 +397,9 @@ def two_and_one():
 
 
 @derivation.figure(
-    r"Left: the probability that the two visible units agree, against the common weight $w$ to one hidden unit, without biases "
-    r"(solid), and with biases that keep both units on half of the time (dashed). Right: how far the law after $k$ Gibbs steps, "
-    r"begun at 00, is from the machine's, for three weights: the larger the weight, the slower.",
+    "Left: the probability that the two visible units agree, against the common weight $w$ to one hidden unit, without biases "
+    "(solid), and with biases that keep both units on half of the time (dashed). Right: how far the distribution after $k$ "
+    "Gibbs steps, begun at 00, is from the machine's, for three weights: the larger the weight, the slower.",
     panels=2,
 )
 def agreement_and_mixing(agreement, mixing):
@@ -364,31 +426,3 @@ def agreement_and_mixing(agreement, mixing):
         mixing.semilogy(distances, "o-", markersize=3, label=f"$w = {w:.0f}$")
     mixing.set(xlabel="Gibbs steps, $k$", ylabel="total variation distance")
     mixing.legend()
-
-
-@derivation.exercise(
-    r"What is $Z$ if all weights are 0, for $b = (0, \log 3)$ and $c = (\log 2)$?",
-    r"The units are independent, and $Z = \prod_i (1 + e^{b_i}) \prod_j (1 + e^{c_j}) = 2 \cdot 4 \cdot 3 = 24$.",
-)
-def independent_units():
-    yield jnp.exp(exact_log_partition(np.zeros((2, 1)), np.array([0.0, math.log(3)]), np.array([_LOG_2]))), "24"
-
-
-@derivation.exercise(
-    "At which visible bias does training begin best, if a unit is on in a fifth of the data and all weights are small?",
-    r"At $b = \log\frac{0.2}{0.8} = -1.3863$, where a unit without weights is on as often as in the data.",
-)
-def where_training_begins():
-    bias = jnp.array([math.log(0.2 / 0.8)])
-    yield bias[0], "-1.3863"
-    yield jnp.exp(log_likelihood(np.ones((1, 1)), np.zeros((1, 1)), bias, np.zeros(1)))[0], "0.2"
-
-
-@derivation.exercise(
-    "What is the second eigenvalue of a Gibbs step in the example?",
-    r"Follow the hidden unit instead: it flips with probability $\frac{79}{120}$ from 0 and $\frac{79}{270}$ from 1. The second "
-    r"eigenvalue of such a chain is $1 - \frac{79}{120} - \frac{79}{270} = \frac{53}{1080}$, about 0.0491; the others of $P$ "
-    r"are 0.",
-)
-def second_eigenvalue():
-    yield np.sort(np.linalg.eigvals(np.asarray(_matrix())).real)[-2], "0.0491"
