@@ -3,9 +3,9 @@
 The lecture on the functions of theory_jax/adversarial/latent_regression.py.
 """
 
+import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.optimize import brentq
 from sympy import KroneckerDelta, Rational, exp, log, pi
 
 from theory_jax.adversarial.latent_regression import (
@@ -17,6 +17,8 @@ from theory_jax.adversarial.latent_regression import (
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Entropy, Expectation, LogDensity, Normal, SquaredNorm, Total, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.tangent import tangent
 
@@ -30,18 +32,15 @@ derivation = Derivation(
         "Zhu, Krahenbuhl, Shechtman & Efros 2016, Generative visual manipulation on the natural image manifold",
         "Xia et al. 2022, GAN inversion: a survey",
     ),
-    question="A generator makes images from codes, so pairs of both are free. A network is trained to guess the code from the "
-    "image. What does it learn, when is the guess wrong although it was learned perfectly, and what has it to do with "
-    "information?",
+    question="Nobody knows the code of a given photograph, but a generator makes as many images with their codes as one likes. A "
+    "network that is trained on them to guess the code may answer with a code that makes quite another image. What does it "
+    "learn, when is the guess wrong although it was learned perfectly, and what has it to do with information?",
     setting=(
         "Codes $z$ have the prior $p(z)$, and the generator makes $x$ with probability $p(x|z)$; both have finitely many values "
-        "and positive probabilities, or are Gaussian where stated. The network's guess is a law $q(z|x)$, positive too.",
-        r"The information of $z$ and $x$ is $I = \mathbb{E}[\log p(z|x) - \log p(z)]$, the mean over both.",
-        r"The linear generator is $x = W z + b$, observed with or without noise.",
+        "and positive probabilities, or are Gaussian where stated. The network's guess is a distribution $q(z|x)$, positive too.",
+        r"The information $I$ of $z$ and $x$ is $\mathbb{E}[\log p(z|x) - \log p(z)]$, the mean over both.",
+        "The linear generator makes $W z$ and a bias, observed with or without noise.",
     ),
-    answer=r"Maximizing the mean of $\log q(z|x)$ maximizes a lower bound of the information, which is tight at the posterior. A "
-    "squared error is this bound with a variance fixed at 1; its minimum is the posterior mean, which is no code at all where "
-    "several codes give the same image. For a linear generator it is ridge regression.",
     limits=(
         "Real images: the network has seen only generated ones, and nothing bounds its error elsewhere.",
         "Deterministic generators of continuous codes, with infinite information: the bound stays finite, as its variance does.",
@@ -64,21 +63,29 @@ def _mean(body):
 
 
 information = derivation.define("I", _mean(log(post / prior)), "the information of code and image, in nats")
-derivation.chain(
+derivation.answer = prose(
+    "Maximizing the mean of {log} maximizes a lower bound of the information, {bound}, which at the posterior is {tight}. A "
+    "squared error is this bound with a Gaussian of variance 1; its minimum is the posterior mean, which is no code at all where "
+    "several codes give the same image. For a linear generator with Gaussian noise and codes the best guess is ridge regression.",
+    log=log(q),
+    bound=plus(_mean(log(q)), Entropy(prior)),
+    tight=holds(plus(_mean(log(q)), Entropy(prior)), "=", information, when={q: post}, named=True),
+)
+central = derivation.chain(
     "The likelihood of the guess bounds the information",
     plus(_mean(log(q)), Entropy(prior)),
     equals(
         plus(_mean(log(post / prior)), -_mean(log(post / q))),
-        r"$H = -\mathbb{E}[\log p(z)]$; add and subtract $\log p(z|x)$",
+        prose(r"{entropy}; add and subtract $\log p(z|x)$", entropy=holds(Entropy(prior), "=", -_mean(log(prior)))),
         wrong={"the entropy subtracted": plus(_mean(log(post * prior)), -_mean(log(post / q)))},
     ),
     equals(
         plus(information, -Total(x, evidence * Divergence(post, q))),
-        r"$p(z)\, p(x|z) = p(x)\, p(z|x)$: the second mean is one of divergences",
+        prose("{bayes}: the second mean is one of divergences", bayes=holds(times(prior, like), "=", times(evidence, post))),
     ),
     at_most(
         information,
-        r"leave out the divergences (Gibbs); equality if and only if $q(z|x) = p(z|x)$ everywhere",
+        prose("leave out the divergences (Gibbs); equality if and only if {same} everywhere", same=where(q, post)),
         adding=Total(x, evidence * gibbs.at(post, q)),
     ),
     states=2,
@@ -91,7 +98,7 @@ derivation.say("A plain regression guesses a number and pays the square of its e
 v = derivation.numbers("v", z, "the value of a code", "z")
 guess = derivation.numbers("g", x, "the network's guess, of an image", "z_predicted")
 middle = derivation.define("m", Expectation(post, v), "the posterior mean", over=x)
-derivation.chain(
+regression = derivation.chain(
     "A squared error learns the posterior mean",
     _mean((v - guess) ** 2),
     equals(
@@ -103,18 +110,18 @@ derivation.chain(
     ),
     equals(
         plus(_mean((v - middle) ** 2), Total(x, evidence * (middle - guess) ** 2)),
-        r"given the image, $v_z - m_x$ has the mean 0, and the rest is constant",
+        prose("given the image, {zero}, and the rest is constant", zero=holds(Expectation(post, v - middle), "=", 0)),
         wrong={"halved": plus(_mean((v - middle) ** 2), Total(x, evidence * (middle - guess) ** 2) / 2)},
     ),
     at_least(
         _mean((v - middle) ** 2),
-        r"leave out a square; equality if and only if $g = m$ for every image",
+        prose("leave out a square; equality if and only if {mean} for every image", mean=where(guess, middle)),
         dropping=Total(x, evidence * (middle - guess) ** 2),
         wrong={"nothing is left": 2 * _mean((v - middle) ** 2)},
     ),
     states=2,
-    so=r"If $z$ and $-z$ give the same image and are equally likely, the posterior mean is 0: two right answers are averaged to "
-    "a wrong one, and no amount of training helps. What is left is the variance of the posterior.",
+    so="If $z$ and $-z$ give the same image and are equally likely, the posterior mean is 0: two right answers are averaged to a "
+    "wrong one, and no amount of training helps. What is left is the variance of the posterior.",
 )
 
 c = derivation.number("z", "a coordinate of the code")
@@ -126,7 +133,7 @@ bound_c = derivation.define(
     "the bound's term, of a coordinate",
     "gaussian_information_bound",
 )
-derivation.chain(
+gaussian = derivation.chain(
     "With a Gaussian guess the bound is a squared error",
     plus(LogDensity(c, mu, s), Entropy(Normal(c, 0, 1))),
     equals(
@@ -139,8 +146,12 @@ derivation.chain(
         r"$\frac12 \log 2\pi$ cancels",
         wrong={"the standard deviation": times(Rational(1, 2), plus(1, -log(s), -((c - mu) ** 2) / s**2))},
     ),
-    so=r"With $s = 1$ it is $\frac12 - \frac12 (z - \mu)^2$: who minimizes the squared error maximizes the bound at a variance "
-    "that is fixed at 1. Coordinates add up, each with its own half.",
+    so=prose(
+        "With {fixed} it is {half}: who minimizes the squared error maximizes the bound at a variance that is fixed at 1. "
+        "Coordinates add up, each with its own half.",
+        fixed=where(s, 1),
+        half=holds(bound_c, "=", plus(Rational(1, 2), -((c - mu) ** 2) / 2), named=True),
+    ),
 )
 
 derivation.say("How much does the fixed variance lose? Let code and image be standard Gaussians with a correlation.")
@@ -158,17 +169,21 @@ derivation.chain(
     "The bound of a linear guess, and its maximum",
     _over_pairs(plus(LogDensity(c, a * u, s), log(2 * pi) / 2, Rational(1, 2))),
     equals(
-        times(Rational(1, 2), plus(1, -log(s), -(1 - 2 * a * rho + a**2) / s)), r"$\mathbb{E}[(z - a u)^2] = 1 - 2 a \rho + a^2$"
+        times(Rational(1, 2), plus(1, -log(s), -(1 - 2 * a * rho + a**2) / s)),
+        prose(
+            "the mean square of the error is {square}",
+            square=holds(_over_pairs((c - a * u) ** 2), "=", 1 - 2 * a * rho + a**2, named=True),
+        ),
     ),
     equals(times(Rational(1, 2), plus(1, -log(s), -(plus(1 - rho**2, (a - rho) ** 2)) / s)), "complete the square"),
     at_most(
         times(Rational(1, 2), plus(1, -log(s), -(1 - rho**2) / s)),
-        r"leave out the square: $a = \rho$ is best",
+        prose("leave out the square: {best} is best", best=where(a, rho)),
         adding=(a - rho) ** 2 / (2 * s),
     ),
     equals(
         plus(-log(1 - rho**2) / 2, -times(Rational(1, 2), tangent.at(rest / s))),
-        r"add and subtract $\log \nu$, with $\nu = 1 - \rho^2$; the rest is $t - 1 - \log t$ at $t = \nu/s$",
+        r"add and subtract $\log \nu$; the rest is $t - 1 - \log t$ at the ratio $\nu/s$",
         wrong={
             "not halved": plus(-log(1 - rho**2) / 2, -tangent.at(rest / s)),
             "the information doubled": plus(-log(1 - rho**2), -times(Rational(1, 2), tangent.at(rest / s))),
@@ -176,11 +191,14 @@ derivation.chain(
     ),
     at_most(
         -log(1 - rho**2) / 2,
-        r"leave out a gap of the logarithm, zero if and only if $s = \nu$",
+        prose("leave out a gap of the logarithm, zero if and only if {known}", known=where(s, rest)),
         adding=times(Rational(1, 2), tangent.at(rest / s)),
         wrong={"the bound at variance 1": rho**2 / 2},
     ),
-    so=r"At the fixed variance $s = 1$ the best bound is $\frac12 \rho^2$, however large the information is.",
+    so=prose(
+        "At the fixed variance 1 the best bound is {best}, however large the information is.",
+        best=holds(times(Rational(1, 2), plus(1, -log(s), -(1 - rho**2) / s)), "=", rho**2 / 2, when={s: 1}, named=True),
+    ),
 )
 derivation.chain(
     "... which is the information",
@@ -232,7 +250,7 @@ derivation.chain(
     of_labels,
     equals(
         Expectation(weight_f, Divergence(r, uniform)),
-        r"$\log K = -\log \eta_k$ for every label",
+        prose("{prior} for every label", prior=holds(log(K), "=", -log(uniform))),
         wrong={"without log K": Expectation(weight_f, -Entropy(r))},
     ),
     at_least(
@@ -247,7 +265,8 @@ derivation.chain(
     "... and never one above log K",
     of_labels,
     equals(
-        plus(log(K), -Expectation(weight_f, Expectation(r, plus(1 - r, tangent.at(r))))), r"$-\log r = 1 - r + (r - 1 - \log r)$"
+        plus(log(K), -Expectation(weight_f, Expectation(r, plus(1 - r, tangent.at(r))))),
+        prose("{log}", log=holds(-log(r), "=", plus(1 - r, r - 1 - log(r)))),
     ),
     at_most(
         log(K),
@@ -276,17 +295,13 @@ o = derivation.numbers("o", d, "the image less the bias", "x - bias")
 zeta = derivation.numbers(r"\zeta", l, "any code")
 ridge = derivation.number(r"\kappa", "the price of a long code", "ridge", positive=True)
 A = derivation.define(
-    "A",
-    Total(d, W * W.at(d, j)) + ridge * KroneckerDelta(l, j),
-    r"the matrix $W^\top W + \kappa "
-    r"I$",
-    over=(l, j),
+    "A", Total(d, W * W.at(d, j)) + ridge * KroneckerDelta(l, j), r"the matrix $W^\top W + \kappa I$", over=(l, j)
 )
 b = derivation.define("b", Total(d, W * o), r"the vector $W^\top o$", over=l)
 trace = derivation.define(r"\mathrm{tr}", Total(l, A.at(l, l)), "the trace of $A$")
 det = derivation.define("D", (trace**2 - Total(l, Total(j, A**2))) / 2, "its determinant")
 best = derivation.define(
-    r"\hat z", (trace * b - Total(j, A * b.at(j))) / det, "the solution of $A \\hat z = b$", "linear_generator_inverse", over=l
+    r"\hat z", (trace * b - Total(j, A * b.at(j))) / det, "the best code, $b$ divided by $A$", "linear_generator_inverse", over=l
 )
 step = derivation.define(r"\delta", zeta - best, "how far a code is from it", over=l)
 derivation.chain(
@@ -294,12 +309,12 @@ derivation.chain(
     Total(j, A * best.at(j)),
     equals(
         b,
-        r"of two columns the inverse is $(\mathrm{tr}\, I - A)/D$, since $A^2 - \mathrm{tr}\, A + D I = 0$ (Cayley and Hamilton)",
+        r"of two columns the inverse is $(\mathrm{tr}\, I - A)/D$ (Cayley and Hamilton)",
         wrong={"without the ridge": b - ridge * best},
     ),
     role="lemma",
 )
-derivation.chain(
+inversion = derivation.chain(
     "No code does better",
     plus(SquaredNorm(d, o - Total(l, W * zeta)), ridge * SquaredNorm(l, zeta)),
     equals(
@@ -309,7 +324,7 @@ derivation.chain(
             SquaredNorm(d, Total(l, W * step)),
             ridge * SquaredNorm(l, step),
         ),
-        r"expand around $\hat z$: the terms that are linear in $\delta$ are $-2 \delta^\top (b - A \hat z) = 0$",
+        r"expand around $\hat z$: the terms that are linear in $\delta$ are $-2 \delta^\top (b - A \hat z)$, which is 0",
         wrong={
             "not squared in the ridge": plus(
                 SquaredNorm(d, o - Total(l, W * best)),
@@ -321,12 +336,12 @@ derivation.chain(
     ),
     at_least(
         plus(SquaredNorm(d, o - Total(l, W * best)), ridge * SquaredNorm(l, best)),
-        r"leave out squares; zero for $\delta = 0$ only",
+        prose("leave out squares; zero for {same} only", same=where(zeta, best)),
         dropping=plus(SquaredNorm(d, Total(l, W * step)), ridge * SquaredNorm(l, step)),
         wrong={"without the price": SquaredNorm(d, o - Total(l, W * best)) + 2 * ridge * SquaredNorm(l, best)},
     ),
     sizes={d: 2},
-    so=r"Divided by $2 \kappa$ the left side is $-\log p(x|\zeta) - \log p(\zeta)$ up to a constant, for noise of variance "
+    so=r"Divided by $2 \kappa$ the first line is $-\log p(x|\zeta) - \log p(\zeta)$ up to a constant, for noise of variance "
     r"$\kappa$ and the prior $\mathcal{N}(0, I)$: $\hat z$ is the most likely code, and for Gaussians also the posterior mean. "
     "Without noise and ridge the residual is orthogonal to the columns of $W$, and a code is found again exactly.",
 )
@@ -342,10 +357,40 @@ derivation.bridge(
 )
 
 
+@derivation.algorithm(
+    "Guessing codes, by regression and by InfoGAN",
+    do("draw codes $z$ and make their images $x$"),
+    do(r"regression: step the network down $|z - g(x)|^2$, or", latent_regression_loss, by=regression),
+    do(r"InfoGAN: step it, and the generator, up $\log q(z|x)$ of a Gaussian guess", gaussian_information_bound, by=gaussian),
+    do("... or of a forecast of labels", categorical_information_bound, by=central),
+    do("of a linear generator, solve for the best code instead", linear_generator_inverse, by=inversion),
+)
+def two_steps():
+    code, slope, size = jnp.array([[1.0]]), jnp.zeros(()), jnp.zeros(())
+    start = (
+        r"z = 1, x = 2 z, \text{ guess } w x \text{ from } w = 0, \log s \text{ from } 0, \text{ steps of } \tfrac1{16}: \quad "
+    )
+    for loss, moved, at in (("1", "0.25", "-0.0234"), ("0.25", "0.375", "-0.0527")):
+        yield start + r"|z - g|^2", latent_regression_loss(code, slope * 2 * code), loss
+        slope = slope - jax.grad(lambda w: latent_regression_loss(code, w * 2 * code)[0])(slope) / 16
+        size = (
+            size + jax.grad(lambda t, w=slope: gaussian_information_bound(code, w * 2 * code, t * jnp.ones((1, 1)))[0])(size) / 16
+        )
+        yield "w", slope, moved
+        yield r"\log s", size, at
+        start = ""
+    yield (
+        r"\text{bound of the forecast } \tfrac12, \tfrac12",
+        categorical_information_bound(np.array([0]), jnp.zeros((1, 2))),
+        "0",
+    )
+    yield r"\text{solved}", linear_generator_inverse(2 * code, jnp.array([[2.0]]), jnp.zeros(1), ridge=0.0), "1"
+
+
 @derivation.example(
-    r"Two Gaussians with $\rho = 0.8$, at the best variance 0.36 and at variance 1. A label of two, forecast with 0.9: "
-    "calibrated, and overconfident with 0.99. Last, a generator of three pixels, with $x = (2, 3, 1)$ and $b = 0$, without "
-    "ridge and with 1."
+    "Two Gaussians with the correlation 0.8, at the best variance 0.36 and at variance 1. A label of two, forecast with 0.9: "
+    "calibrated, and overconfident with 0.99. Last, a generator of three pixels without bias, with the image $(2, 3, 1)$, "
+    "without ridge and with 1."
 )
 def numbers_by_hand():
     rho, log_k = 0.8, np.log([[0.9, 0.1]])
@@ -368,8 +413,8 @@ def _inverse_of_three(kappa):
 
 
 @derivation.figure(
-    "Left: images $x = z^2$ with a little noise, and the regression of $z$ on $x$: it runs through the empty middle. Right: "
-    "the bound against the guessed variance, for two correlations. Its maximum is the information (dots); at variance 1 it is "
+    "Left: images $z^2$ with a little noise, and the regression of $z$ on $x$: it runs through the empty middle. Right: the "
+    "bound against the guessed variance, for two correlations. Its maximum is the information (dots); at variance 1 it is "
     r"$\frac12 \rho^2$.",
     panels=2,
 )
@@ -392,37 +437,3 @@ def two_answers_and_the_bound(codes, bounds):
     bounds.axvline(1, color="gray", linewidth=1, linestyle=":")
     bounds.set(xlabel="guessed variance, $s$", ylabel="bound, nats", ylim=(-0.5, 0.6))
     bounds.legend()
-
-
-@derivation.exercise(
-    r"A network recovers a code of two coordinates without any error, and its variance is fixed at 1. What is the bound?",
-    "1 nat, half a nat a coordinate, although the information of an invertible generator of continuous codes is infinite.",
-)
-def perfect_recovery():
-    codes = jnp.array([[0.3, -1.2]])
-    yield gaussian_information_bound(codes, codes, jnp.zeros((1, 2)))[0], "1"
-
-
-@derivation.exercise(
-    r"The code is 1 with probability $\frac34$ and otherwise $-1$, given the image. Which guess has the least squared error, "
-    "and how large is it?",
-    "The mean, 0.5, which is no code; the error is the variance, 0.75.",
-)
-def the_mean_of_two_codes():
-    codes, weights = jnp.array([[1.0], [-1.0]]), np.array([0.75, 0.25])
-    guesses = np.linspace(-1, 1, 9)
-    errors = [weights @ latent_regression_loss(codes, jnp.full((2, 1), guess)) for guess in guesses]
-    yield guesses[np.argmin(errors)], "0.5"
-    yield min(errors), "0.75"
-
-
-@derivation.exercise(
-    r"For which variances is the bound zero, with $a = \rho = 0.8$?",
-    r"$\log s + 0.36/s = 1$ at $s = 0.1133$ and at $s = 2.3290$: between them the guess is better than none.",
-)
-def no_better_than_nothing():
-    def bound(s):
-        return gaussian_information_bound(np.full((1, 1), 0.6), np.zeros((1, 1)), np.full((1, 1), np.log(s)))[0]
-
-    for low, high, said in ((0.05, 0.3, "0.1133"), (1.0, 4.0, "2.3290")):
-        yield brentq(bound, low, high), said
