@@ -4,12 +4,11 @@ The lecture on the functions of theory_jax/adversarial/domain_adversarial.py.
 """
 
 from functools import partial
-from itertools import product
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sympy import Abs, Max, exp, log, tanh
+from sympy import Abs, Max, Rational, Tuple, exp, log, nsimplify, tanh
 
 from theory_jax.adversarial.domain_adversarial import (
     adaptation_schedule,
@@ -23,7 +22,10 @@ from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Total, plus, times
+from theory_jax.derivation.parts import do
+from theory_jax.derivation.prose import holds, means, prose, where
 from theory_jax.foundations.maximum_likelihood import categorical_negative_log_likelihood
+from theory_jax.lectures.adversarial._domains import ALL, DOMAINS, SOURCE, TARGET, differ, draw_domains
 from theory_jax.lectures.lemmas.gibbs import gibbs
 
 derivation = Derivation(
@@ -32,25 +34,21 @@ derivation = Derivation(
     lectures=(13,),
     sources=(
         "Ben-David, Blitzer, Crammer, Kulesza, Pereira & Vaughan 2010, A theory of learning from different domains, theorem 2",
-        "Ganin, Ustinova, Ajakan, Germain, Larochelle, Laviolette, Marchand & Lempitsky 2016, Domain-adversarial training of "
-        "neural networks",
+        "Ganin et al. 2016, Domain-adversarial training of neural networks",
         "Zhao, Tachet des Combes, Zhang & Gordon 2019, On learning invariant representations for domain adaptation",
     ),
-    question="Examples of a source domain have labels, those of a target domain have none, and the two domains look different. "
-    "Why does it help to learn features that confuse a domain classifier? Which quantity is made small, and when does the "
-    "target's error stay large all the same?",
+    question="A classifier of rendered digits fails on photographed ones. The examples of the source domain have labels, those "
+    "of the target domain have none, and the two domains look different. Why does it help to learn features that confuse a "
+    "domain classifier? Which quantity is made small, and when does the target's error stay large all the same?",
     setting=(
-        "A feature has finitely many values $x$, with the laws $p^s$ in the source domain and $p^t$ in the target domain. There "
-        "are two labels, 0 and 1. A hypothesis gives every feature a label; it may toss a coin, and $h(a|x)$ is the probability "
-        "that it says $a$. The true labels $y^s(a|x)$ and $y^t(a|x)$ may be uncertain, too, and differ between the domains.",
-        "Hypotheses and labels toss their coins independently, given the feature. All laws are positive; a hypothesis that is "
-        "always sure is a limit of these.",
+        "A feature has finitely many values $x$, with the distributions $p^s$ in the source domain and $p^t$ in the target "
+        "domain. There are two labels, 0 and 1. A hypothesis gives every feature a label; it may toss a coin, and $h(a|x)$ is "
+        "the probability that it says $a$. The true labels $y^s(a|x)$ and $y^t(a|x)$ may be uncertain, too, and differ between "
+        "the domains.",
+        "Hypotheses and labels toss their coins independently, given the feature. All probabilities are positive; a hypothesis "
+        "that is always sure is a limit of these.",
         r"Hypotheses come from a class $\mathcal{H}$. The error of $h$ is the probability that it disagrees with the true label.",
     ),
-    answer=r"The target's error exceeds the source's by at most half of a distance of the two laws of features, plus the error "
-    "that the best common hypothesis makes in both domains. A domain classifier measures that distance, and features trained "
-    "against it by reversed gradients make it small. The other term it cannot see: where the domains have different shares of "
-    "the labels, equal laws of features force errors.",
     limits=(
         "Finite samples: the paper's bound has a further term for them.",
         "Whether the best common hypothesis remains good while the features change is not known without labels of the target.",
@@ -103,9 +101,8 @@ triangle = derivation.chain(
     plus(_unlike(u, v), _unlike(v, w), -u * (1 - w), -(1 - u) * w),
     equals(
         times(2, plus(v * (1 - u) * (1 - w), (1 - v) * u * w)),
-        "with two labels, two of three answers agree. Where the second is alone it differs from both others, and these "
-        "agree; elsewhere the terms cancel",
-        wrong={"where the first is alone": times(2, plus(u * (1 - v) * (1 - w), (1 - u) * v * w))},
+        "with two labels, two of three answers agree. Where the second is alone it differs from both others, and these agree; "
+        "elsewhere the terms cancel",
     ),
     at_least(
         0,
@@ -124,13 +121,13 @@ def _detour(law, one, by, other):
 
 
 derivation.say(
-    r"The distance of the domains is the largest difference that two hypotheses of the class can show, $d = 2 \sup_{h, h'} "
-    r"|\Pr_t(h \ne h') - \Pr_s(h \ne h')|$: not more than what the class can notice. Its definition is all that is used of it."
+    "Half of the distance $d$ of the domains is the largest difference, between target and source, of how often two hypotheses "
+    "of the class disagree: not more than what the class can notice. Its definition is all that is used of it."
 )
 noticed = derivation.assume(
     r"No two hypotheses of the class disagree much more often in one domain than in the other", d / 2 - (apart_t - apart_s)
 )
-derivation.chain(
+central = derivation.chain(
     "The target's error is at most the source's, half the distance, and the joint error",
     error_t,
     at_most(plus(apart_t, best_t), r"the triangle inequality, by way of $h^*$", adding=_detour(p_t, h, star, y_t)),
@@ -148,10 +145,12 @@ derivation.chain(
     ),
     equals(plus(error_s, d / 2, joint), r"$\lambda^*$ is the joint error"),
     central=True,
-    so=r"The source's error is minimized with its labels; the distance needs no labels, and can be made small by features. That "
+    so="The source's error is minimized with its labels; the distance needs no labels, and can be made small by features. That "
     r"$\lambda^*$ stays small meanwhile is a hope.",
 )
-tv = derivation.define(r"\mathrm{TV}", Total(x, Abs(p_s - p_t)) / 2, "the total variation distance of the two laws of features")
+tv = derivation.define(
+    r"\mathrm{TV}", Total(x, Abs(p_s - p_t)) / 2, "the total variation distance of the features' distributions"
+)
 derivation.chain(
     "No class notices more than the total variation",
     plus(apart_t, -apart_s),
@@ -162,29 +161,22 @@ derivation.chain(
     ),
     at_most(
         tv,
-        r"most where $h$ and $h^*$ disagree exactly where $p^t > p^s$; $p^t - p^s$ sums to zero, so the positive parts are half",
+        "most where $h$ and $h^*$ disagree exactly where $p^t$ is above $p^s$; the differences sum to zero, so the positive "
+        "parts are half",
         adding=Total(
             x,
             plus(
                 (h.at(1, x) * star.at(1, x) + h.at(0, x) * star.at(0, x)) * Max(p_t - p_s, 0), _apart(h, star) * Max(p_s - p_t, 0)
             ),
         ),
-        wrong={"half of it": tv / 2},
     ),
     states=2,
-    so=r"So $d \le 2\, \mathrm{TV}$; if the class holds all functions, $d = 2\, \mathrm{TV}$, since then some two hypotheses "
-    r"disagree exactly where $p^t > p^s$.",
+    so=prose(
+        r"So $d$ is at most $2\, \mathrm{TV}$, and if the class holds all functions it is no less, since then some two "
+        "hypotheses disagree exactly where $p^t$ is above $p^s$: {parts}.",
+        parts=holds(Total(x, Max(p_t - p_s, 0)), "=", tv),
+    ),
 )
-
-_P = np.array([[0.5, 0.3, 0.2], [0.2, 0.3, 0.5]])  # the example's laws: source, target
-_ALL = np.array(list(product((0, 1), repeat=3)))  # every hypothesis and every labeling, [8, 3]
-
-
-def _differ(law, one, other):
-    """How often each of some hypotheses disagrees with each of others, [N, M]."""
-    return (one[:, None] != other[None]) @ law
-
-
 derivation.say(
     "Next, the distance itself. A domain classifier sees a feature and says where it comes from. Source and target examples are "
     "shown equally often."
@@ -198,18 +190,22 @@ derivation.chain(
     times(2, 1 - 2 * error_d),
     equals(
         times(2, Total(x, c.at(1, x) * (p_s - p_t))),
-        r"$c(0|x) = 1 - c(1|x)$, and $p^s$ sums to one",
+        prose("{rest}, and $p^s$ sums to one", rest=holds(c.at(0, x), "=", 1 - c.at(1, x))),
         wrong={"the domains exchanged": 2 * Total(x, c.at(1, x) * (p_t - p_s))},
     ),
     at_most(
         times(2, tv),
-        r"a classifier gains most if it says source exactly where $p^s > p^t$; the positive parts are half of all",
+        "a classifier gains most if it says source exactly where $p^s$ is above $p^t$; the positive parts are half of all",
         adding=2 * Total(x, plus(c.at(0, x) * Max(p_s - p_t, 0), c.at(1, x) * Max(p_t - p_s, 0))),
         wrong={"the sum of absolute values": 4 * tv},
     ),
     states=2,
-    so=r"The left side is the proxy $\mathcal{A}$-distance of a trained domain classifier, an estimate from below of $d$ for the "
-    "class of all functions. At chance, $\\epsilon_d = \\frac12$, it is 0.",
+    so=prose(
+        r"The first line is the proxy $\mathcal{A}$-distance of a trained domain classifier, an estimate from below of $d$ for "
+        "the class of all functions. At chance, with {half}, it is {zero}.",
+        half=where(c, Rational(1, 2)),
+        zero=holds(times(2, 1 - 2 * error_d), "=", 0, named=True),
+    ),
 )
 derivation.bridge(
     "The code computes the proxy distance",
@@ -236,22 +232,33 @@ jsd = derivation.define(
     "the Jensen-Shannon divergence of the two laws",
     "jensen_shannon_divergence",
 )
-derivation.chain(
+of_log_loss = derivation.chain(
     "With log loss it measures the Jensen-Shannon divergence",
     loss_d,
     equals(
         plus(least, Total(x, m * Divergence(post, c))),
-        r"$\frac12 p^s_x = m_x\, b(1|x)$ and $\frac12 p^t_x = m_x\, b(0|x)$; add and subtract $\log b$",
+        prose(
+            r"{source} and {target}; add and subtract $\log b$",
+            source=holds(p_s / 2, "=", times(m, post.at(1, x))),
+            target=holds(p_t / 2, "=", times(m, post.at(0, x))),
+        ),
     ),
-    at_least(least, r"leave out divergences (Gibbs); zero if and only if $c = b$", dropping=Total(x, m * gibbs.at(post, c))),
+    at_least(
+        least,
+        prose("leave out divergences (Gibbs); zero if and only if {same}", same=where(c, post)),
+        dropping=Total(x, m * gibbs.at(post, c)),
+    ),
     equals(
         plus(log(2), -jsd),
-        r"$p^s_x + p^t_x = 2 m_x$; each of the two means gives $\log 2$, and they are halved",
+        prose(r"{both}; each of the two means gives $\log 2$, and they are halved", both=holds(plus(p_s, p_t), "=", 2 * m)),
         wrong={"not halved": plus(2 * log(2), -2 * jsd)},
     ),
     states=2,
-    so=r"This is the theorem of lecture 6 with half the weight. Features that raise the least loss of a domain classifier lower "
-    r"a divergence; at its maximum $\log 2$ the laws are equal.",
+    so=prose(
+        "This is the theorem of lecture 6 with half the weight. Features that raise the least loss of a domain classifier lower "
+        "a divergence; at its maximum, {top}, the distributions are equal.",
+        top=holds(plus(log(2), -jsd), "=", log(2), when={p_t: p_s}, named=True),
+    ),
 )
 logit = derivation.number("l", "the domain classifier's logit of the source", "logits")
 for _domain, _words in ((1, "a source example"), (0, "a target example")):
@@ -265,8 +272,8 @@ for _domain, _words in ((1, "a source example"), (0, "a target example")):
     )
 derivation.say(
     "How the features are trained against the domain classifier. The features lower the label loss and raise the domain loss; "
-    "the domain classifier lowers the domain loss. A layer that does nothing on the way forward, and turns gradients over on "
-    "the way back, lets one backward pass do both."
+    "the domain classifier lowers the domain loss. A layer that does nothing on the way forward, and turns gradients over on the "
+    "way back, lets one backward pass do both."
 )
 derivation.symbol(r"\phi", "the features' parameters")
 derivation.symbol(r"\psi", "the domain classifier's parameters")
@@ -278,7 +285,7 @@ derivation.symbol(r"R_\mu", "the reversal layer", "gradient_reversal")
     r"\nabla_\phi \left(L_y + L_d(R_\mu)\right) = \nabla_\phi \left(L_y - \mu L_d\right), \qquad \nabla_\psi \left(L_y + "
     r"L_d(R_\mu)\right) = \nabla_\psi L_d",
     because=r"What comes back from the domain classifier is multiplied by $-\mu$ where it passes the layer, and the layer is "
-    r"before the parameters $\psi$. Six examples, of which three are labeled, two features, and $\mu = 0.7$; the right side "
+    r"before the parameters $\psi$. Six examples, of which three are labeled, two features, and the weight 0.7; the right side "
     "comes from the slopes of each loss.",
 )
 def one_backward_pass():
@@ -325,7 +332,7 @@ derivation.bridge(
 
 p = derivation.number("p", "the progress of the training, from 0 to 1", "progress", between=(0, 1))
 gamma = derivation.number(r"\gamma", "how fast the weight rises", "gamma", positive=True)
-derivation.chain(
+rising = derivation.chain(
     "The weight of the domain loss rises from zero to almost one",
     plus(2 / (1 + exp(-gamma * p)), -1),
     equals(
@@ -345,8 +352,8 @@ derivation.bridge(
 )
 
 derivation.say(
-    "When is it not enough? Let the features be matched perfectly: the hypothesis then says 1 equally often in both domains. "
-    "The shares of the labels need not be equal."
+    "When is it not enough? Let the features be matched perfectly: the hypothesis then says 1 equally often in both domains. The "
+    "shares of the labels need not be equal."
 )
 g = derivation.law("g", a, "how often a hypothesis says each label, in both domains")
 b = derivation.index("b", "a true label, 0 or 1", states=2)
@@ -360,91 +367,84 @@ derivation.chain(
     equals(
         plus(wrong_s, wrong_t, times(-2, plus(g.at(1) * r_s.at(0, 1), g.at(0) * r_t.at(1, 0)))),
         r"a share is $g_1$, less the wrong ones, plus the missed ones; $g_1$ cancels",
-        wrong={"once": plus(wrong_s, wrong_t, -plus(g.at(1) * r_s.at(0, 1), g.at(0) * r_t.at(1, 0)))},
     ),
     at_most(
         plus(wrong_s, wrong_t),
         "leave out what the source says too often and the target misses",
         adding=2 * plus(g.at(1) * r_s.at(0, 1), g.at(0) * r_t.at(1, 0)),
     ),
-    so=r"The right side is the sum of both errors; with the domains exchanged it bounds $|\Pr_s(1) - \Pr_t(1)|$. A domain "
-    r"classifier at chance says nothing about this: here $d = 0$, and $\lambda^*$ has taken its place.",
+    so="The last line is the sum of both errors; with the domains exchanged it bounds the difference of the shares in either "
+    r"direction. A domain classifier at chance says nothing about this: here the distance is 0, and $\lambda^*$ has taken its "
+    "place.",
+)
+derivation.answer = prose(
+    "The target's error exceeds the source's by at most half of a distance of the two distributions of features, plus the error "
+    "{joint} that the best common hypothesis makes in both domains. A domain classifier measures that distance: with log loss "
+    "the best one has the loss {least}, and features trained against it by reversed gradients make the divergence small. The "
+    "other term it cannot see: different shares of the labels force errors if the distributions of features are equal.",
+    joint=joint,
+    least=holds(loss_d, "=", plus(log(2), -jsd), when={c: post}, named=True),
 )
 
-_SOURCE, _TARGET = _P
+
+@derivation.algorithm(
+    "Domain-adversarial training",
+    do("take examples of the source with labels, and of the target without", by=central),
+    do(r"$\mu \leftarrow 2 / (1 + e^{-\gamma p}) - 1$ at the progress $p$", adaptation_schedule, by=rising),
+    do(
+        r"$L_d$ from features that pass the reversal layer, which multiplies gradients by $-\mu$",
+        gradient_reversal,
+        domain_loss,
+        by=of_log_loss,
+    ),
+    do(r"step all parameters down the gradient of $L_y + L_d$ in one backward pass"),
+)
+def two_steps():
+    inputs, is_source = jnp.array([1.0, -1.0]), np.array([1, 0])
+
+    def loss(pair, weight):
+        features = pair[0] * inputs
+        reversed_features = gradient_reversal(features, scale=weight)
+        return jnp.log1p(jnp.exp(-features[0])) / 2 + domain_loss(pair[1] * reversed_features, is_source).mean()
+
+    pair = jnp.array([1.0, 1.0])
+    start = r"\text{source at 1, label 1; target at } {-1}; \text{ logits } \phi x, \psi \phi x, \text{ from ones}: \quad "
+    for progress, weighted, moved in ((0.1, "0.4621", "1.0102, 1.2689"), (0.2, "0.7616", "0.9337, 1.4884")):
+        weight = adaptation_schedule(jnp.array([progress]))[0]
+        yield start + r"\mu", weight, weighted
+        pair = pair - jax.grad(loss)(pair, weight)
+        yield r"\phi, \psi", pair, moved
+        start = ""
 
 
 @derivation.example(
-    "$p^s = (0.5, 0.3, 0.2)$ and $p^t = (0.2, 0.3, 0.5)$. The best domain classifier says source at the first feature, target "
-    r"at the last, anything between. With log loss it says $\frac57, \frac12, \frac27$. Where only the last feature has label 1, "
-    r"in both domains, a hypothesis that is wrong there alone attains the bound: $\epsilon_t = \epsilon_s + \mathrm{TV}$. Last, "
-    "the weight at the start, after a tenth, and at the end of the training."
+    prose(
+        "Three features, with {source} and {target}. The best domain classifier says source at the first feature, target at the "
+        r"last, anything between. With log loss it says $\frac57, \frac12, \frac27$. Where only the last feature has label 1, in "
+        "both domains, a hypothesis that is wrong there alone attains the bound: its error in the target is larger by the total "
+        "variation. Last, the weight at the start, after a tenth, and at the end of the training.",
+        source=means("p^s", Tuple(*map(nsimplify, SOURCE))),
+        target=means("p^t", Tuple(*map(nsimplify, TARGET))),
+    )
 )
 def three_features():
-    error = np.minimum(_SOURCE, _TARGET).sum() / 2
-    yield r"\mathrm{TV}", np.abs(_SOURCE - _TARGET).sum() / 2, "0.3"
-    yield r"(\epsilon_s, \epsilon_t)", [_differ(law, _ALL[:1], _ALL[1:2])[0, 0] for law in _P], "(0.2, 0.5)"
+    error = np.minimum(SOURCE, TARGET).sum() / 2
+    yield r"\mathrm{TV}", np.abs(SOURCE - TARGET).sum() / 2, "0.3"
+    yield r"(\epsilon_s, \epsilon_t)", [differ(law, ALL[:1], ALL[1:2])[0, 0] for law in DOMAINS], "(0.2, 0.5)"
     yield r"\epsilon_d", error, "0.35"
     yield r"2 (1 - 2 \epsilon_d)", proxy_a_distance(jnp.array([error]))[0], "0.6"
-    logits, ones = jnp.log(_SOURCE / _TARGET), np.ones(3, int)
-    yield "L_d", (_SOURCE @ domain_loss(logits, ones) + _TARGET @ domain_loss(logits, 0 * ones)) / 2, "0.626733"
-    yield r"\mathrm{JSD}", jensen_shannon_divergence(jnp.log(_SOURCE)[None], jnp.log(_TARGET)[None])[0], "0.066414"
+    logits, ones = jnp.log(SOURCE / TARGET), np.ones(3, int)
+    yield "L_d", (SOURCE @ domain_loss(logits, ones) + TARGET @ domain_loss(logits, 0 * ones)) / 2, "0.626733"
+    yield r"\mathrm{JSD}", jensen_shannon_divergence(jnp.log(SOURCE)[None], jnp.log(TARGET)[None])[0], "0.066414"
     yield r"\tanh \frac{\gamma p}{2}", adaptation_schedule(jnp.array([0.0, 0.1, 1.0])), "(0, 0.462117, 0.999909)"
 
 
 @derivation.figure(
-    "Left: features with a standard Gaussian law in the source domain, and the same law moved aside in the target domain. The "
-    r"least domain loss rises to $\log 2$ (dotted) as they come together, while the proxy distance falls to 0. Right: the "
-    "errors of all eight hypotheses of the example, where the label is 1 at the last two features in the source, and at the "
-    r"last in the target. None is above the line $\epsilon_s + \mathrm{TV} + \lambda^*$.",
+    "Left: features with a standard Gaussian distribution in the source domain, and the same moved aside in the target domain. "
+    r"The least domain loss rises to $\log 2$ (dotted) as they come together, while the proxy distance falls to 0. Right: the "
+    "errors of all eight hypotheses of the example, where the label is 1 at the last two features in the source, and at the last "
+    r"in the target. None is above the line $\epsilon_s + \mathrm{TV} + \lambda^*$.",
     panels=2,
 )
 def the_distance_and_the_bound(distance, errors):
-    shifts, grid = np.linspace(0, 4, 21), np.linspace(-8, 12, 401)
-    step = grid[1] - grid[0]
-    source, target = (np.exp(-((grid - mean) ** 2) / 2) / np.sqrt(2 * np.pi) for mean in (0.0, shifts[:, None]))
-    logits = (grid - shifts[:, None]) ** 2 / 2 - grid**2 / 2
-    losses = [np.asarray(domain_loss(logits.ravel(), np.full(logits.size, d))).reshape(logits.shape) for d in (1, 0)]
-    distance.plot(shifts, step * (source * losses[0] + target * losses[1]).sum(axis=1) / 2, label="least domain loss, nats")
-    distance.plot(shifts, proxy_a_distance(step * np.minimum(source, target).sum(axis=1) / 2), label="proxy distance")
-    distance.axhline(np.log(2), color="gray", linewidth=1, linestyle=":")
-    distance.set(xlabel="distance of the two means", ylabel="least loss and proxy distance")
-    distance.legend()
-    labels = np.array([[0, 1, 1], [0, 0, 1]])
-    found = [_differ(law, _ALL, label[None])[:, 0] for law, label in zip(_P, labels, strict=True)]
-    joint, ends = (found[0] + found[1]).min(), np.array([0.0, 1.0])
-    errors.plot(ends, ends + 0.3 + joint, label=r"$\epsilon_s + \mathrm{TV} + \lambda^*$")
-    errors.plot(ends, ends, color="gray", linewidth=1, linestyle=":", label=r"$\epsilon_s$")
-    errors.plot(*found, "o", label="a hypothesis")
-    errors.set(xlabel="error in the source", ylabel="error in the target", ylim=(0, 1.6))
-    errors.legend()
-
-
-@derivation.exercise(
-    "A domain classifier is right on half of the examples. What is the proxy distance? And if it is always right?",
-    "At the errors 0.5 and 0 it is (0, 2); 2 is the largest possible.",
-)
-def chance_and_certainty():
-    yield proxy_a_distance(jnp.array([0.5, 0.0])), "(0, 2)"
-
-
-@derivation.exercise(
-    "30% of the source's labels are 1, and 70% of the target's. The features are matched perfectly. What is the least sum of "
-    "both errors, and who attains it?",
-    "0.4, the difference of the shares: a hypothesis that says 1 in half of all cases, misses 20% in the target, and says 1 in "
-    "20% of cases too many in the source. Equally well one that is right in the source alone.",
-)
-def shares_of_labels():
-    says, source, target = 0.5, 0.3, 0.7
-    yield (says - source) + (target - says), "0.4"
-
-
-@derivation.exercise(
-    r"At which progress does the weight reach $\frac12$, with $\gamma = 10$?",
-    r"$\frac{2}{1 + e^{-10p}} = \frac32$ at $e^{-10p} = \frac13$, that is $p = \frac{\log 3}{10}$, about 0.1099: the weight is "
-    "0.5 after 11% of the training.",
-)
-def half_of_the_weight():
-    reached = np.log(3) / 10
-    yield reached, "0.1099"
-    yield adaptation_schedule(jnp.array([reached]))[0], "0.5"
+    draw_domains(distance, errors)
