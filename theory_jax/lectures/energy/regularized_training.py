@@ -17,7 +17,8 @@ from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Slope, Total, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.energy.energy_models import boltzmann_log_probs
 from theory_jax.energy.regularized_training import (
     anomaly_auc,
@@ -40,17 +41,14 @@ derivation = Derivation(
     question="The contrastive loss has no floor: a network lowers it without end by spreading its energies. What does a small "
     "penalty on the energies buy, what does it cost, and what are the energies good for afterwards?",
     setting=(
-        "There are finitely many states. Data have the law $d$, the samples of a training step the law $q$; both are held fixed "
-        "in the step. The network can give every state any energy.",
+        "There are finitely many states. Data have the distribution $d$, the samples of a training step the distribution $q$; "
+        "both are held fixed in the step. The network can give every state any energy.",
         r"The loss of a pair is $E^+ - E^- + a \left((E^+)^2 + (E^-)^2\right)$, with the energies $E^+$ of a datum and $E^-$ of "
-        r"a sample, and $a > 0$.",
-        "A state counts only where data or samples fall: $d + q > 0$.",
+        r"a sample, and a positive $a$.",
+        "A state counts only where data or samples fall.",
     ),
-    answer=r"The loss is at least $-\frac{1}{2a}$, and its minimizer is $E = -\frac{1}{2a} \frac{d - q}{d + q}$: energies stay "
-    r"between $\pm \frac{1}{2a}$, and their free constant is fixed. The price is a bias: where training rests, the model is "
-    r"flatter than the data, the more so the larger $a$ is.",
     limits=(
-        "That training comes to rest. With short chains the samples need not have the law of the model.",
+        "That training comes to rest. With short chains the samples need not have the distribution of the model.",
         "That a low energy means typical: in many dimensions a density is highest where hardly any data are.",
     ),
 )
@@ -72,9 +70,17 @@ derivation.chain(
             "data up": plus(times(a, (up - 1 / (2 * a)) ** 2), times(a, (down + 1 / (2 * a)) ** 2), -1 / (2 * a)),
         },
     ),
-    at_least(-1 / (2 * a), r"leave out squares; equality for $E^\pm = \mp\frac{1}{2a}$", dropping=squares),
-    so=r"Without the penalty the loss goes to $-\infty$ with $E^-$. A penalty on the difference $E^+ - E^-$ alone would have a "
-    "floor, too, but on a whole line: the constant that can be added to all energies would go on drifting.",
+    at_least(
+        -1 / (2 * a),
+        prose(
+            "leave out squares; equality if and only if {data} and {sample}",
+            data=where(up, -1 / (2 * a)),
+            sample=where(down, 1 / (2 * a)),
+        ),
+        dropping=squares,
+    ),
+    so=r"Without the penalty the loss falls without end as $E^-$ rises. A penalty on the difference $E^+ - E^-$ alone would have "
+    "a floor, too, but on a whole line: the constant that can be added to all energies would go on drifting.",
 )
 derivation.bridge(
     "The code's loss of a pair",
@@ -95,17 +101,18 @@ derivation.bridge(
 )
 
 derivation.say(
-    "All pairs reach this floor at once only if no state is both data and sample. What does the penalty do to a whole law?"
+    "All pairs reach this floor at once only if no state is both data and sample. What does the penalty do to a whole "
+    "distribution?"
 )
 x = derivation.index("x", "a state")
-d = derivation.law("d", x, "the law of the data")
-q = derivation.law("q", x, "the law of the samples")
+d = derivation.law("d", x, "the distribution of the data")
+q = derivation.law("q", x, "the distribution of the samples")
 E = derivation.numbers("E", x, "the energies of the network")
 loss = derivation.define(
     r"\mathcal{L}", Total(x, plus(times(d - q, E), times(a, d + q, E**2))), "the mean of the loss over pairs"
 )
 best = derivation.define("E^*", -(d - q) / (2 * a * (d + q)), "the best energies", over=x)
-derivation.chain(
+central = derivation.chain(
     "The best energies compare data with samples, state by state",
     loss,
     equals(
@@ -114,47 +121,72 @@ derivation.chain(
     ),
     at_least(
         -Total(x, (d - q) ** 2 / (d + q)) / (4 * a),
-        r"leave out squares; equality for $E = E^*$",
+        prose("leave out squares; equality if and only if {best} in every state", best=where(E, best)),
         dropping=Total(x, times(a, d + q, plus(E, -best) ** 2)),
     ),
     at_least(
         -1 / (2 * a),
-        r"$\frac{(d - q)^2}{d + q} = d + q - \frac{4dq}{d + q}$, and both laws sum to one; equality if they do not meet",
+        prose(
+            "{split}, and both distributions sum to one; the rest is zero only where no state is both data and sample",
+            split=holds((d - q) ** 2 / (d + q), "=", plus(d, q, -4 * d * q / (d + q))),
+        ),
         dropping=Total(x, d * q / (d + q)) / a,
         wrong={"the total variation": -1 / (4 * a)},
     ),
     central=True,
     states=2,
-    so=r"$|E^*| \le \frac{1}{2a}$: the penalty makes the energy a bounded critic between data and samples. It is 0 where both "
-    r"are equally likely, so it stops moving there.",
+    so=prose(
+        "Since {low} and {high}, the penalty makes the energy a bounded critic between data and samples. It is {none} where "
+        "both are equally likely.",
+        low=holds(best, ">=", -1 / (2 * a)),
+        high=holds(best, "<=", 1 / (2 * a)),
+        none=holds(best, "=", 0, when={q: d}, named=True),
+    ),
 )
+derivation.answer = prose(
+    "The loss of a pair is at least {floor}. For given samples the energies {best} minimize the mean loss: they lie between "
+    r"$\pm \frac{1}{2a}$, and their free constant is fixed. The price is a bias: where training rests, the model is flatter "
+    "than the data, the more so the larger $a$ is.",
+    floor=holds(pair, ">=", -1 / (2 * a), named=True),
+    best=holds(best, "=", times(-1 / (2 * a), (d - q) / (d + q)), wrong={"turned over": times(1 / (2 * a), (d - q) / (d + q))}),
+)
+m = derivation.law("m", x, r"the distribution of the model, $e^{-E} / Z$")
+derivation.symbol("Z", "its normalizer")
 
 derivation.say(
-    r"Now let the samples be the model's own, $q = m \propto e^{-E}$, and ask where such training rests: where $E = E^*$ for "
-    r"this very $q$, that is $d - m + 2a (d + m) E = 0$ in every state."
+    prose(
+        "Now let the samples be the model's own, with the distribution $m$ in place of $q$, and ask where such training rests: "
+        "where the energies are the best ones against this very $m$, that is {rest} in every state.",
+        rest=holds(plus(d, -m, times(2 * a, d + m, E)), "=", 0, when={E: -(d - m) / (2 * a * (d + m))}),
+    )
 )
-m = derivation.law("m", x, r"the law of the model, $e^{-E} / Z$")
-derivation.symbol("Z", "its normalizer")
-derivation.chain(
+rests = derivation.chain(
     "Where training rests the energies have no free constant",
     Total(x, plus(d, -m, times(2 * a, d + m, E))),
     equals(
         times(2 * a, Total(x, times(d + m, E))),
-        "both laws sum to one",
+        "both distributions sum to one",
         wrong={"the sum of both": plus(2, Total(x, 2 * a * (d + m) * E))},
     ),
-    so=r"So at rest the mean energy of data is minus that of samples. Were $m = d$, the condition would say $4 a d E = 0$: only "
-    "a law that is uniform where there are data is met exactly.",
+    so=prose(
+        "So at rest the mean energy of data is minus that of samples. For a model that equals the data the left side of the "
+        "condition is {rest}, which is 0 only at energies of 0: only a uniform distribution is met exactly.",
+        rest=holds(plus(d, -m, times(2 * a, d + m, E)), "=", times(4, a, d, E), when={m: d}, named=True),
+    ),
 )
-t = derivation.number("t", "the ratio $m/d$ in a state", positive=True)
+t = derivation.number("t", "the ratio $m/d$ of a state", positive=True)
 rest = derivation.define(r"\varepsilon", (t - 1) / (2 * a * (t + 1)), "the energy of a state at rest")
 derivation.chain(
     "At rest the energy of a state rises with the ratio of model to data",
     Slope(rest, t),
     equals(1 / (a * (t + 1) ** 2), "the rule for quotients", wrong={"the sign": -1 / (a * (t + 1) ** 2)}),
     at_least(0, "a positive fraction", dropping=1 / (a * (t + 1) ** 2)),
-    so=r"If the model prefers one state to another, its energy there is lower, so the ratio $m/d$ is lower, too: the data prefer "
-    r"it even more. The model is flatter than the data. As $a$ goes to 0 the bias vanishes.",
+    so=prose(
+        "If the model prefers one state to another, its energy there is lower, so the ratio $m/d$ is lower, too: the data "
+        "prefer it even more. The model is flatter than the data. The ratio is {ratio}, so the bias vanishes as $a$ goes to 0 "
+        "at bounded energies.",
+        ratio=holds(t, "=", (1 + 2 * a * rest) / (1 - 2 * a * rest)),
+    ),
 )
 
 
@@ -175,8 +207,8 @@ derivation.symbol(r"\nabla", "the slope by the energies of both states, samples 
 
 @derivation.autodiff(
     r"\nabla \mathcal{L} = d - m + 2 a (d + m) E",
-    because="The code's loss of a datum and a sample, averaged over both laws, on two states with $a = \\frac12$ and random "
-    "energies. A gradient that went through the samples' law would have another.",
+    because=r"The code's loss of a datum and a sample, averaged over both distributions, on two states with $\frac12$ for $a$ "
+    "and the energies 0.3 and -0.8. A gradient that went through the distribution of the samples would have another term.",
 )
 def slope_at_fixed_samples():
     d, energies = jnp.array([0.75, 0.25]), jnp.array([0.3, -0.8])
@@ -204,12 +236,12 @@ beta = derivation.number(r"\beta", "the component along the other", "u", positiv
 found = derivation.define(
     r"\hat{s}^2",
     (high**4 * alpha**2 + low**4 * beta**2) / (high**2 * alpha**2 + low**2 * beta**2),
-    r"the square of $|Wv|$ for $v = W^\top u / |W^\top u|$",
+    r"the square of $|Wv|$, with $v$ the direction of $W^\top u$",
     "the last result of spectral_normalization_step, squared",
 )
 derivation.symbol("W, u, v", "the weight, the vector that is kept, and the one computed from it")
 short = (high**2 - low**2) * low**2 * beta**2 / (high**2 * alpha**2 + low**2 * beta**2)
-derivation.chain(
+power = derivation.chain(
     "One power iteration never takes the weight for larger than it is",
     high**2,
     equals(
@@ -221,13 +253,19 @@ derivation.chain(
     ),
     at_least(
         found,
-        r"leave out $s_0^2 - s_1^2 = \delta (2 s_1 + \delta)$ times positive numbers",
+        prose(
+            "leave out {difference} times positive numbers", difference=holds(high**2 - low**2, "=", times(more, 2 * low + more))
+        ),
         dropping=more * (2 * low + more) * low**2 * beta**2 / (high**2 * alpha**2 + low**2 * beta**2),
     ),
-    so=r"So the largest singular value of $W / \hat{s}$ is at least 1. The next $u$ has $\frac{\beta'}{\alpha'} = "
-    r"\frac{s_1^2}{s_0^2} \frac{\beta}{\alpha}$: after many calls the layer stretches by 1 at most, but not after one.",
+    so=prose(
+        r"So the square of the largest singular value of $W / \hat{s}$ is {largest}. Each iteration multiplies $\beta/\alpha$ by "
+        r"{factor}, so with many of them $\hat{s}$ tends to $s_0$, and the layer comes to stretch by 1 at most; after one it may "
+        "stretch by more.",
+        largest=holds(high**2 / found, ">=", 1),
+        factor=holds(low**2 / high**2, "<", 1),
+    ),
 )
-derivation.symbol(r"\alpha', \beta'", "the components after the iteration")
 
 
 def _squared_estimate(high, low, u):
@@ -258,7 +296,7 @@ f = derivation.numbers("f", y, "the logits of an example", "logits")
 of_classifier = derivation.define("E_f", -log(Total(k, exp(f.at(k)))), "the energy in the classifier", "classifier_energy")
 posterior = derivation.define("p({}|x)", exp(f) / Total(k, exp(f.at(k))), "the classifier's probabilities", over=y, law=True)
 derivation.chain(
-    "A classifier is an energy and a conditional law",
+    "A classifier is an energy and a conditional distribution",
     times(posterior, exp(-of_classifier)),
     equals(
         times(exp(f) / Total(k, exp(f.at(k))), Total(k, exp(f.at(k)))),
@@ -266,8 +304,8 @@ derivation.chain(
         wrong={"the energy's sign": times(exp(f) / Total(k, exp(f.at(k))), 1 / Total(k, exp(f.at(k))))},
     ),
     equals(exp(f), "the sum cancels", wrong={"normalized": posterior}),
-    so=r"$e^{f_y(x)}$ is thus a joint law of $x$ and $y$, but for a constant. Adding a function of $x$ to all logits leaves "
-    r"$p(y|x)$ as it is and is subtracted from the energy: what the classifier left free is the density of $x$.",
+    so="$e^{f_y(x)}$ is thus a joint distribution of $x$ and $y$, but for its normalizer. Adding a function of $x$ to all "
+    "logits leaves $p(y|x)$ as it is and is subtracted from the energy: what the classifier left free is the density of $x$.",
 )
 derivation.bridge(
     "The code's energy of a classifier",
@@ -297,10 +335,27 @@ def pairs_that_are_ordered():
     return Sides(left=areas, right=wins + ties / 2, wrong={"ties lost": wins, "exchanged": 1 - wins - ties / 2})
 
 
+@derivation.algorithm(
+    "A step of regularized training",
+    do("take data $x^+$, and samples $x^-$ of the model by a short chain; hold them fixed"),
+    do("divide the weight of every layer by its $\\hat{s}$, from one power iteration", spectral_normalization_step, by=power),
+    do(r"$\mathcal{L} \leftarrow$ mean of $E(x^+) - E(x^-) + a \left(E(x^+)^2 + E(x^-)^2\right)$", energy_loss, by=central),
+    do(r"move the network's parameters against the gradient of $\mathcal{L}$", by=rests),
+)
+def two_steps():
+    _, _, estimate = spectral_normalization_step(jnp.diag(jnp.array([3.0, 1.0])), jnp.ones(2))
+    yield r"\hat{s} \text{ of } \mathrm{diag}(3, 1)", estimate, "2.8636"
+    data, samples, energies = np.array([0, 0, 0, 1]), np.array([0, 1, 0, 1]), jnp.zeros(2)
+    for printed in ("(-0.25, 0.25)", "(-0.1875, 0.3125)"):
+        slope = jax.grad(lambda e: energy_loss(e[data], e[samples], regularization=0.5).mean())(energies)
+        energies = energies - slope
+        yield "E", energies, printed
+
+
 @derivation.example(
-    r"Two states with $d = (\frac34, \frac14)$. First against uniform samples at $a = \frac12$, then at rest, for three weights: "
-    r"the model approaches the data as $a$ goes to 0. Then one power iteration on $\mathrm{diag}(3, 1)$ from $u = (1, 1)$, "
-    "logits $(\\log 3, 0)$, and normal energies 0, 1, 1 against anomalous ones 1, 2."
+    r"Two states, of which the data take the first with probability $\frac34$. First against uniform samples with $\frac12$ "
+    "for $a$, then at rest, for three weights: the model approaches the data as $a$ goes to 0. Then one power iteration on "
+    r"$\mathrm{diag}(3, 1)$ from $(1, 1)$, logits $(\log 3, 0)$, and normal energies 0, 1, 1 against anomalous ones 1, 2."
 )
 def by_hand():
     given = {d: (0.75, 0.25), q: (0.5, 0.5), a: 0.5}
@@ -319,7 +374,7 @@ derivation.symbol(r"\mathrm{AUC}", "the area under the curve of detections again
 
 
 @derivation.figure(
-    r"Left: the loss of a pair with $E^+ = -E^-$, for three weights of the penalty; without it (dashed) there is no floor. "
+    r"Left: the loss of a pair of opposite energies, for three weights of the penalty; without it (dashed) there is no floor. "
     r"Right: the difference of the energies of two states at rest, for data $(\frac34, \frac14)$; the data's own is $\log 3$ "
     r"(dashed).",
     panels=2,
@@ -337,39 +392,12 @@ def floor_and_bias(floor, bias):
     bias.set(xlabel="weight of the penalty", ylabel="difference of the energies", ylim=(0, 1.2))
 
 
-@derivation.exercise(
-    "How far can the energies of data and samples be apart at $a = 0.05$, and how low is the loss then?",
-    r"Each is at most $\frac{1}{2a} = 10$ from zero, so they are 20 apart, and the loss is $-\frac{1}{2a} = -10$.",
-)
-def scale_of_energies():
-    yield 2 / (2 * 0.05), "20"
-    yield energy_loss(jnp.array(-10.0), jnp.array(10.0), regularization=0.05), "-10"
-
-
-@derivation.exercise(
-    r"By which factor does a power iteration on $\mathrm{diag}(3, 1)$ shrink the share of the wrong direction? What is $u$ after "
-    "one, from $(1, 1)$?",
-    r"By $\frac{s_0^2}{s_1^2} = 9$: $u$ is $(9, 1)$ divided by its length, $(0.9939, 0.1104)$.",
-)
-def shrinking_share():
-    yield spectral_normalization_step(jnp.diag(jnp.array([3.0, 1.0])), jnp.ones(2))[1], "(0.9939, 0.1104)"
-
-
-@derivation.exercise(
-    r"Normal energies are $\mathcal{N}(0, 1)$, anomalous ones $\mathcal{N}(2, 1)$. What is the area?",
-    r"The difference is $\mathcal{N}(2, 2)$, so it is positive with probability $\Phi(\sqrt 2) = 0.921$.",
-)
-def two_gaussians():
-    grid = scipy.stats.norm.ppf((np.arange(400) + 0.5) / 400)
-    yield anomaly_auc(grid, grid + 2), "0.921"
-
-
 derivation.symbol("b", "a constant that is added to all logits")
 
 
 @derivation.numeric(
     r"\log \sum_y e^{f_y + b} = b + \log \sum_y e^{f_y}",
-    because="At $b = 900$ the exponentials overflow; the code subtracts the largest logit first.",
+    because="With 900 added the exponentials overflow; the code subtracts the largest logit first.",
     role="appendix",
 )
 def large_logits():
