@@ -14,7 +14,8 @@ from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Normal, Slope, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.prose import holds, prose
 from theory_jax.energy.langevin import langevin_sample
 from theory_jax.energy.replay_buffer import expected_age, sample, update
 
@@ -27,18 +28,16 @@ derivation = Derivation(
         "Du & Mordatch 2019, Implicit generation and modeling with energy-based models",
         "Nijkamp, Hill, Zhu & Wu 2019, Learning non-convergent non-persistent short-run MCMC toward energy-based model",
     ),
-    question="A chain of sixty steps remembers where it began. How do stored chains get long without a long wait at every "
-    "update, and how old are they?",
+    question="A chain that is begun anew at every update and stopped after sixty steps remembers where it began: its samples "
+    "are not the model's, and the training follows a wrong gradient. How do stored chains get long without a long wait at "
+    "every update, and how old are they?",
     setting=(
         "A buffer holds $N$ states. An update picks places by a rule that is independent of the states' ages. Each picked "
-        "state is replaced by a fresh draw with probability $p$, independently; it then moves $K$ steps and is written "
+        "state is replaced by a fresh sample with probability $p$, independently; it then moves $K$ steps and is written "
         "back.",
         "The age of a state is the number of its steps since it was last replaced, counted after the $K$ steps of a visit.",
         "The energy is held fixed. In training it drifts, and a state also remembers the parameters of earlier updates.",
     ),
-    answer=r"The mean age is $\frac{K}{p}$, whatever the size of the buffer. Where $K$ steps alone keep the share $L$ of a "
-    r"start, the buffer keeps $\frac{p L}{1 - (1 - p) L}$ of it, which goes to 0 with $p$: with $L = 0.547$ and $p = 0.05$ it is "
-    r"0.057.",
     limits=(
         "Convergence while the energy changes: the parameters must move slowly against the chains.",
         "The eigenfunctions of the sampler for energies that are no parabolas, and so the share $L$ of theirs.",
@@ -51,26 +50,30 @@ h = derivation.number("h", "the length of a step", "step_size", between=(0, 1))
 xi = derivation.number(r"\xi", "standard normal noise")
 K = derivation.number("K", "steps at a visit", "chain_length", integer=True, positive=True)
 derivation.say("First the problem: how long does a chain remember? Take Langevin steps on the energy $x^2/2$.")
-derivation.chain(
+decay = derivation.chain(
     "A step on a parabola keeps a fixed share of the mean",
     Expectation(Normal(xi, 0, 1), plus(x, -h * x, sqrt(2 * h) * xi)),
-    equals(times(1 - h, x), r"$\mathbb{E}[\xi] = 0$", wrong={"the step not multiplied": x - h}),
+    equals(
+        times(1 - h, x),
+        prose("{mean}", mean=holds(Expectation(Normal(xi, 0, 1), xi), "=", 0)),
+        wrong={"the step not multiplied": x - h},
+    ),
     role="lemma",
-    so=r"After $K$ steps $(1 - h)^K$ of the start is left. For a law $\mathcal{N}(0, v)$ it is $(1 - \frac{h}{v})^K$: wide modes "
-    "remember longest.",
+    so=r"After $K$ steps $(1 - h)^K$ of the start is left. For the distribution $\mathcal{N}(0, v)$ it is $(1 - "
+    r"\frac{h}{v})^K$: wide modes remember longest.",
 )
-derivation.symbol("v", "the variance of the law that is sampled")
+derivation.symbol("v", "the variance of the distribution that is sampled")
 L = derivation.number("L", r"the share of a start that $K$ steps keep, for a parabola $(1 - h)^K$", between=(0, 1))
 p = derivation.number("p", "the probability with which a state is begun anew", "reinitialize_probability", between=(0, 1))
-start = derivation.number("m", "the mean of a fresh draw")
+start = derivation.number("m", "the mean of a fresh sample")
 kept = derivation.define(
     r"\mu", p * L * start / (1 - (1 - p) * L), "the mean of what the buffer holds, once it no longer changes"
 )
 derivation.say(
-    r"Now the buffer. Let $\mu$ be the mean of a state after its visit, in the long run. Before the visit it was a fresh draw "
+    r"Now the buffer. Let $\mu$ be the mean of a state after its visit, in the long run. Before the visit it was a fresh sample "
     r"with probability $p$, and else a state of this same mean."
 )
-derivation.chain(
+central = derivation.chain(
     "What a buffer keeps of the start",
     plus(times(p, L, start), times(1 - p, L, kept)),
     equals(
@@ -80,7 +83,7 @@ derivation.chain(
     ),
     equals(
         kept,
-        r"the definition of $\mu$, multiplied by $1 - (1 - p) L$",
+        prose("by the definition, {multiplied}", multiplied=holds(times(1 - (1 - p) * L, kept), "=", times(p, L, start))),
         wrong={
             "as without a buffer": times(L, start),
             "the share times the probability": times(p, L, start),
@@ -89,9 +92,9 @@ derivation.chain(
     ),
     central=True,
     so=r"So a visit leaves $\mu$ invariant. The same holds for the mean of every function of the state whose mean a step "
-    r"multiplies by a fixed factor (an eigenfunction of the sampler) and whose mean under the stationary law is zero.",
+    r"multiplies by a fixed factor (an eigenfunction of the sampler) and whose mean under the stationary distribution is zero.",
 )
-n = derivation.number("n", "visits since the buffer was filled with fresh draws", integer=True, positive=True)
+n = derivation.number("n", "visits since the buffer was filled with fresh samples", integer=True, positive=True)
 r = derivation.define("r", (1 - p) * L, "what one visit leaves of the distance from the long run", positive=True)
 derivation.chain(
     "How fast it gets there",
@@ -99,11 +102,15 @@ derivation.chain(
     equals(plus(kept, times((1 - p) * L, r**n, plus(start, -kept))), r"the last result"),
     equals(
         plus(kept, times(r ** (n + 1), plus(start, -kept))),
-        r"$r = (1 - p) L$",
+        prose("{left}", left=holds(r, "=", times(1 - p, L))),
         wrong={"p for 1 - p": plus(kept, times(p * L, r**n, plus(start, -kept))), "the sign": plus(kept, -(r ** (n + 1)))},
     ),
-    so=r"A buffer that was filled with fresh draws has the mean $m = \mu + (m - \mu)$ at first; so it has $\mu + r^n (m - \mu)$ "
-    r"after $n$ visits. It takes the chains that are $g$ visits old, of which $p (1-p)^{g-1}$ of all are, from $m$ to $L^g m$.",
+    so=prose(
+        "A buffer that was filled with fresh samples is {distance} from the long run at first, and has {left} of that after "
+        "$n$ visits. A chain that is $g$ visits old, of which there are $p (1-p)^{g-1}$ of all, has the mean $L^g m$.",
+        distance=holds(plus(start, -kept), "=", times(start, 1 - L) / (1 - (1 - p) * L), named=True),
+        left=r**n,
+    ),
 )
 derivation.symbol("g", "how many visits a state has had since it was replaced")
 factor = derivation.define(r"\varphi", p * L / (1 - (1 - p) * L), "the share of the start that the buffer keeps", positive=False)
@@ -126,8 +133,19 @@ derivation.chain(
         wrong={"the denominator once": L * (1 - L) / (1 - (1 - p) * L), "the sign": -L * (1 - L) / (1 - (1 - p) * L) ** 2},
     ),
     at_least(0, "leave out a positive fraction", dropping=L * (1 - L) / (1 - (1 - p) * L) ** 2),
-    so=r"It rises from 0 at $p = 0$ to $L$ at $p = 1$, where there is no memory. A small $p$ has a price: a chain that got stuck "
-    "stays, and new modes are found by fresh draws alone.",
+    so=prose(
+        "It rises from {none}, if no state is ever begun anew, to {all}, if every state is. A small $p$ has a price: a chain "
+        "that got stuck stays, and modes that no chain reaches are found by fresh samples alone.",
+        none=holds(factor, "=", 0, when={p: 0}, named=True),
+        all=holds(factor, "=", L, when={p: 1}, named=True),
+    ),
+)
+derivation.answer = prose(
+    "The mean age is {age}, whatever the size of the buffer. Where the $K$ steps of a visit alone keep the share $L$ of a "
+    "start, the buffer keeps {share} of it in the long run, which is less and goes to 0 with $p$: with 0.547 for $L$ and 0.05 "
+    "for $p$ it is 0.057.",
+    age=K / p,
+    share=holds(kept / start, "=", factor, wrong={"as without a buffer": L, "both together": p * L}),
 )
 a, b = (derivation.number(name, f"the probability to leave state {k}", between=(0, 1)) for k, name in enumerate("ab"))
 q = derivation.number("q", "the probability of state 0 before a step", between=(0, 1))
@@ -137,18 +155,18 @@ derivation.chain(
     plus(times(q, 1 - a), times(1 - q, b)),
     equals(
         plus(rest, times(1 - a - b, plus(q, -rest))),
-        r"$\pi a = (1 - \pi) b$",
+        prose("{balance}", balance=holds(times(rest, a), "=", times(1 - rest, b))),
         wrong={"the other state's": plus(1 - rest, times(1 - a - b, plus(q, -1 + rest)))},
     ),
     role="remark",
-    so=r"So for every sampler on two states the buffer's law is $\pi + \varphi (\nu - \pi)$, with $\nu$ the fresh law and "
-    r"$L = (1 - a - b)^K$.",
+    so=r"So for every sampler on two states the buffer's probability of state 0 is $\pi + \varphi (\nu - \pi)$ in the long run, "
+    r"with $(1 - a - b)^K$ in the place of $L$.",
 )
-derivation.symbol(r"\nu", "the probability of state 0 under fresh draws")
+derivation.symbol(r"\nu", "the probability of state 0 under fresh samples")
 
 age = derivation.define("A", K / p, "the mean age of a state after its visit", "expected_age")
 derivation.say("And how old are the chains? Their age obeys the same kind of balance.")
-derivation.chain(
+ages_balance = derivation.chain(
     "The mean age",
     plus(times(p, K), times(1 - p, plus(age, K))),
     equals(
@@ -157,10 +175,15 @@ derivation.chain(
         wrong={"a replaced state has age 0": times(1 - p, plus(age, K)), "K p": plus(K * p, times(1 - p, age))},
     ),
     equals(
-        age, r"$(1 - p) \frac{K}{p} = \frac{K}{p} - K$", wrong={"before the visit": K * (1 - p) / p, "fresh above p": K / (1 - p)}
+        age,
+        prose("{rest}", rest=holds(times(1 - p, age), "=", plus(age, -K))),
+        wrong={"before the visit": K * (1 - p) / p, "fresh above p": K / (1 - p)},
     ),
-    so=r"It depends neither on the size of the buffer nor on the batch: these set how long a state waits between visits, and its "
-    r"age counts steps. What is handed out, before the $K$ steps, is $\frac{K (1-p)}{p}$ old on average.",
+    so=prose(
+        "It depends neither on the size of the buffer nor on the batch: these set how long a state waits between visits, and its "
+        "age counts steps. What is handed out, before the $K$ steps, is {before} old on average.",
+        before=holds(plus(age, -K), "=", K * (1 - p) / p, named=True),
+    ),
 )
 derivation.bridge(
     "The code's mean age",
@@ -175,8 +198,8 @@ derivation.symbol(r"P_g", "the probability that a state is $g$ visits old")
 
 @derivation.exact(
     r"P_g = p (1 - p)^{g-1}, \quad g = 1, 2, 3, 4",
-    because=r"All 16 outcomes of four coins with $p = \frac14$, run through the code: a buffer of one state that counts its "
-    "visits. Its age is $g$ if the last replacement was $g$ visits ago.",
+    because=r"All 16 outcomes of four coins of the probability $\frac14$, run through the code: a buffer of one state that "
+    "counts its visits. Its age is $g$ if the last replacement was $g$ visits ago.",
     outcomes=16,
 )
 def law_of_the_age():
@@ -265,6 +288,24 @@ def last_wins():
     return Sides(left=np.array(found), right=np.array(one_by_one), wrong={"the first wins": np.array(first)})
 
 
+@derivation.algorithm(
+    "An update with a replay buffer",
+    do("fill the buffer with fresh samples; then, for every update:"),
+    do("pick $B$ places", indent=1),
+    do("start each chain at the stored state, or, with probability $p$, at a fresh sample", sample, by=ages_balance, indent=1),
+    do(r"$K$ times: $x \leftarrow x - h E'(x) + \sqrt{2h}\, \xi$", langevin_sample, by=decay, indent=1),
+    do("write the ends back to their places; they are the model's samples of this update", update, by=central, indent=1),
+)
+def two_updates():
+    buffer, fresh = jnp.full(3, 2.0), jnp.full(2, 2.0)
+    updates = (([0, 2], (0.5, 0.5), "(0.98, 2, 0.98)"), ([0, 1], (0.5, 0.1), "(0.4802, 0.98, 0.98)"))
+    for picked, coins, printed in updates:
+        starts = sample(buffer, np.array(picked), fresh, np.array(coins), reinitialize_probability=0.25)
+        ends = langevin_sample(starts, np.zeros((2, 2)), lambda x: x**2 / 2, step_size=0.3)
+        buffer = update(buffer, np.array(picked), ends)
+        yield r"\text{the buffer, without noise}", buffer, printed
+
+
 @derivation.example(
     r"Steps of length 0.01 on the energy $x^2/2$, 60 of them a visit, one state in twenty begun anew; then a buffer of 10000 "
     r"with batches of 128 places, picked with replacement."
@@ -278,9 +319,9 @@ def sixty_steps():
 
 
 @derivation.figure(
-    r"Left: the share of the start that a buffer keeps, for steps of length 0.01 and 20, 60 and 200 of them a visit; at $p = 1$ "
-    r"it is that of fresh chains. Right: the ages in a buffer of 800 chains after 40 visits, in visits, over the geometric law "
-    r"$p (1-p)^{g-1}$ with $p = \frac15$ (line).",
+    "Left: the share of the start that a buffer keeps, for steps of length 0.01 and 20, 60 and 200 of them a visit; if all are "
+    "begun anew, it is that of fresh chains. Right: the ages in a buffer of 800 chains after 40 visits, in visits, over the "
+    r"geometric distribution $p (1-p)^{g-1}$ with $\frac15$ for $p$ (line).",
     panels=2,
 )
 def memory_and_age(memory, ages):
@@ -299,39 +340,6 @@ def memory_and_age(memory, ages):
     ages.hist(np.asarray(buffer), bins=np.arange(0.5, 26.5), density=True, color="0.8")
     ages.plot(visits, 0.2 * 0.8 ** (visits - 1))
     ages.set(xlabel="age in visits", ylabel="share of the buffer")
-
-
-@derivation.exercise(
-    r"How small must $p$ be so that the buffer keeps 1% of the start, if a visit's steps keep $L = 0.5472$?",
-    r"$\frac{p L}{1 - (1 - p) L} = 0.01$ gives $p = \frac{0.01 (1 - L)}{0.99 L} = 0.00836$.",
-)
-def one_percent():
-    found = 0.01 * (1 - 0.5472) / (0.99 * 0.5472)
-    yield found, "0.00836"
-    yield value(factor, {p: found, L: 0.5472}), "0.01"
-
-
-@derivation.exercise(
-    "The energy drifts. How many updates ago was a state last replaced, on average, when it is picked: with 10000 places, "
-    "batches of 128 different ones, and one in twenty begun anew?",
-    r"Replaced $\frac1p - 1 = 19$ visits ago on average, each after a wait of $\frac{N}{B} = 78.125$ updates: 1484.4. A small "
-    r"$p$ forgets the fresh law and remembers old parameters.",
-)
-def updates_ago():
-    before = expected_age(reinitialize_probability=0.05, chain_length=1) - 1
-    yield before, "19"
-    yield before * 10000 / 128, "1484.4"
-
-
-@derivation.exercise(
-    "One fresh draw is used for all states that are replaced in an update. What changes?",
-    "The mean of each state does not, so neither does the share that is kept; but the states are no longer independent. Two "
-    r"that were replaced in the same update are equal then: with $p = \frac12$ and a batch of 2 both are, with probability "
-    r"$0.25$.",
-)
-def shared_draw():
-    both = [1.0 * (max(coins) < 0.5) for coins in product((0.0, 0.5), repeat=2)]
-    yield np.mean(both), "0.25"
 
 
 @derivation.numeric(
