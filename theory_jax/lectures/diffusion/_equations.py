@@ -34,12 +34,12 @@ def predict_and_correct(sde, reverse, step, correct):
     x, half, h = jnp.ones((1, 1)), jnp.full((1, 1), 0.5), 0.1
     for time, stated in ((1.0, "(1.1763, 1.2826)"), (0.9, "(1.4622, 1.5536)")):
         drift, g = sde(x, jnp.full(1, time), beta_min=RATE, beta_max=RATE)
-        predicted = step(x, reverse(-x / _variance(time), drift, g), g, half, jnp.full(1, -h))
-        x = correct(predicted, -predicted / _variance(time - h), half)
+        predicted = step(x, reverse(-x / marginal_variance(time), drift, g), g, half, jnp.full(1, -h))
+        x = correct(predicted, -predicted / marginal_variance(time - h), half)
         yield rf"x \text{{ at time }} {time - h:.1f}: \text{{ predicted, corrected}}", (predicted[0, 0], x[0, 0]), stated
 
 
-def _variance(time):
+def marginal_variance(time):
     return 1 + 3 * variance_preserving_alpha_bar(jnp.array(time), beta_min=RATE, beta_max=RATE)
 
 

@@ -8,18 +8,18 @@ import numpy as np
 
 from theory_jax.diffusion.score_prediction import diffused_mixture, empirical_posterior_mean, mixture_score
 
-_POINTS = jnp.array([-1.0, 1.0])
+POINTS = jnp.array([-1.0, 1.0])
 
 
 def of_two_points(x, level):
     """E(x_0 | x_t = x), the score and its slope for data that are -1 or 1, each with probability one half."""
     schedule, one = jnp.array([1.0, level]), np.full(len(x), 1)
-    means, log_vars = diffused_mixture(_POINTS[:, None], jnp.full(2, -jnp.inf), one, schedule)
+    means, log_vars = diffused_mixture(POINTS[:, None], jnp.full(2, -jnp.inf), one, schedule)
 
     def score(x):
         return mixture_score(x[:, None], means, log_vars, jnp.full(2, -math.log(2)))[:, 0]
 
-    return empirical_posterior_mean(x, _POINTS, one, schedule), *jax.jvp(score, (x,), (jnp.ones_like(x),))
+    return empirical_posterior_mean(x, POINTS, one, schedule), *jax.jvp(score, (x,), (jnp.ones_like(x),))
 
 
 def draw_scores(left, right, tweedie_mean):
