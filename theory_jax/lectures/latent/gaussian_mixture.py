@@ -7,7 +7,6 @@ import math
 from functools import partial
 
 import jax.numpy as jnp
-import numpy as np
 from sympy import exp, log, pi, sqrt
 
 from theory_jax.derivation.chains import at_least, at_most, equals
@@ -386,37 +385,3 @@ derivation.figure(
     r"one component on the first of them: as its deviation $s$ shrinks, the log-likelihood rises by $\log 10$ a decade.",
     panels=2,
 )(draw_bound_and_spike)
-
-
-@derivation.exercise(
-    "What does one M-step reach if there is one component only? Take the points 0, 2 and 4.",
-    "Every share is 1: the mean 2 and the variance $8/3$, divided by the number of points. That is the maximum, in one step.",
-)
-def one_component():
-    _, mean, factor = m_step(np.array([[0.0], [2.0], [4.0]]), np.zeros((3, 1)))
-    yield mean[0, 0], "2"
-    yield factor[0, 0, 0] ** 2, "8/3"
-
-
-@derivation.exercise(
-    "The mean of a component is one of the points, in two dimensions. By how much does the log-likelihood rise if its deviation "
-    "goes from $10^{-6}$ to $10^{-12}$?",
-    r"By $2 \log 10^6$, 27.63 nats, up to the terms that have vanished.",
-)
-def shrinking():
-    points, means = np.array([[0.0, 0.0], [3.0, 0.0]]), np.array([[0.0, 0.0], [3.0, 0.0]])
-
-    def likelihood(deviation):
-        return mixture_log_density(points, np.log([0.5, 0.5]), means, np.stack([deviation * np.eye(2), np.eye(2)])).sum()
-
-    yield likelihood(1e-12) - likelihood(1e-6), "27.63"
-
-
-@derivation.exercise(
-    r"In the example, what would the next variances be with the old means in place of the new?",
-    r"0.7524 instead of 0.2263: $0.2263 + (1 - 0.2747)^2$, by the lemma on the best mean.",
-)
-def the_old_mean():
-    shares = np.exp(log_responsibilities(POINTS, *START))
-    yield shares[:, 0] @ (POINTS[:, 0] + 1) ** 2, "0.7524"
-    yield m_step(POINTS, np.log(shares))[2][0, 0, 0] ** 2, "0.2263"
