@@ -397,32 +397,3 @@ def cells_and_a_staircase(left, right):
     right.plot(at[:, 0], at[:, 0], "--", color="gray", label="slope 1")
     right.set(xlabel="$z$", ylabel="$Q(z)$")
     right.legend()
-
-
-@derivation.exercise(
-    "Where is the border between the codes $(0, 0)$ and $(2, 0)$, and which code has a vector on it?",
-    "Where the first coordinate is 1. A vector there is as near to both, and gets the lower index, 0.",
-)
-def a_border():
-    yield np.mean([0.0, 2.0]), "1"
-    yield nearest_code(np.array([[1.0, 5.0]]), np.array([[0.0, 0.0], [2.0, 0.0]]))[0], "0"
-
-
-@derivation.exercise(
-    r"The example's vectors, no memory and $\epsilon$ at 0.5: what are the smoothed counts and the codes?",
-    "The counts 2 and 1 become 1.875 and 1.125, and the sums 1.2 and 1.8 give the codes 0.64 and 1.6, not the means 0.6 and 1.8.",
-)
-def smoothed():
-    zero = np.zeros(2)
-    moved = ema_codebook_update(_line, np.array([0, 0, 1]), zero, zero[:, None], decay=0.0, epsilon=0.5)
-    yield moved[1][:, 0] / moved[2][:, 0], "1.875 and 1.125"
-    yield moved[2][:, 0], "0.64 and 1.6"
-
-
-@derivation.exercise(
-    "Two of four codes are used equally often. What does a learned prior gain over a uniform one, in nats and in bits?",
-    r"$\log 4 - \log 2$, 0.6931 nats, one bit for every code that is written: it knows that two codes never occur.",
-)
-def a_learned_prior():
-    perplexity = codebook_perplexity(np.array([0, 2, 0, 2]), num_codes=4)
-    yield np.log(4) - jnp.log(perplexity), "0.6931"
