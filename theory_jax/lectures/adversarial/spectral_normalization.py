@@ -77,7 +77,12 @@ square = derivation.chain(
     role="lemma",
     so=prose("In the same way {length}.", length=holds(SquaredNorm(j, h), "=", Total(k, c**2))),
 )
-smaller = derivation.assume("No singular value is larger than the first", sigma.at(0) ** 2 - sigma**2)
+smaller = derivation.assume(
+    "No singular value is larger than the first",
+    sigma.at(0) ** 2 - sigma**2,
+    example={sigma: (3, 1)},
+    wrong={"than the second": sigma.at(1) ** 2 - sigma**2},
+)
 derivation.chain(
     "The norm of a matrix is its largest singular value",
     Total(k, sigma**2 * c**2),
@@ -306,7 +311,12 @@ act = derivation.function(r"\phi", "a 1-Lipschitz activation, such as a leaky re
 e, d = derivation.numbers("e", k, "the inputs of a layer of activations"), derivation.numbers("d", k, "other inputs")
 number_1, number_2 = derivation.number("e'", "a number"), derivation.number("d'", "another number")
 lipschitz = derivation.assume(
-    "The activation is 1-Lipschitz", (number_1 - number_2) ** 2 - (act(number_1) - act(number_2)) ** 2, number_1, number_2
+    "The activation is 1-Lipschitz",
+    (number_1 - number_2) ** 2 - (act(number_1) - act(number_2)) ** 2,
+    number_1,
+    number_2,
+    example={act: lambda number: sin(number)},
+    wrong={"half as far apart": (number_1 - number_2) ** 2 / 4 - (act(number_1) - act(number_2)) ** 2},
 )
 derivation.chain(
     "Activations do not stretch",

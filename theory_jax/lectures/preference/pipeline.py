@@ -262,10 +262,9 @@ mine, yours = derivation.number("f", "the verdict on the one, against a third"),
 rising = derivation.assume(
     "A judge never punishes reward: of two completions the one with more has the better verdict against any third",
     (high - low) * (yours - mine),
-    low,
-    high,
-    mine,
-    yours,
+    *(low, high, mine, yours),
+    example={low: 0, high: 1, mine: 0, yours: 1},
+    wrong={"the better one punished": (high - low) * (mine - yours)},
 )
 derivation.chain(
     "A lower price wins more often",
