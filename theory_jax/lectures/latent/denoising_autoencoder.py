@@ -412,38 +412,3 @@ def density_and_denoiser(left, right):
     right.plot(data[:, 0], data[:, 0], "o", color="gray")
     right.set(xlabel="$x$", ylabel=r"$\hat x$", ylim=(-3, 3))
     right.legend()
-
-
-@derivation.exercise(
-    "Data have the variance 4 along a direction and 0.25 along another, and the noise the variance 1. By which factors does the "
-    "best linear denoiser shrink, and what are its errors?",
-    "By 0.8 and 0.2; the errors are 0.8 and 0.2 as well, against 1 for a copy.",
-)
-def shrinkage():
-    for variance, factor in ((4.0, "0.8"), (0.25, "0.2")):
-        yield variance / (variance + 1), factor
-        best_weight = variance / (variance + 1)
-        yield variance * (1 - best_weight) ** 2 + best_weight**2, factor
-
-
-@derivation.exercise(
-    r"A network was trained with noise of deviation 0.5. At the point 0.2 it answers 0.3. What is the score there, and what "
-    r"would somebody get who divides by $\sigma$?",
-    "0.1 divided by 0.25: the score is 0.4. Divided by the deviation it would be 0.2, half of it; at other levels of noise the "
-    "factor is another.",
-)
-def score_of_an_answer():
-    yield denoiser_score(jnp.array([[0.2]]), jnp.array([[0.3]]), sigma=0.5)[0, 0], "0.4"
-    yield 0.1 / 0.5, "0.2"
-
-
-@derivation.exercise(
-    "Half of the pixels of an image are hit by salt and pepper. How many become white, and how many of all are unchanged, if the "
-    "image is black?",
-    "A quarter becomes white: 25%. A quarter becomes black and was, so with the half that is not hit 75% are unchanged.",
-)
-def a_black_image():
-    uniforms = (jnp.arange(100.0)[None] + 0.5) / 100
-    after = corrupt_salt_and_pepper(jnp.zeros((1, 100)), uniforms, probability=0.5)
-    yield jnp.mean(after == 1.0) * 100, "25"
-    yield jnp.mean(after == 0.0) * 100, "75"
