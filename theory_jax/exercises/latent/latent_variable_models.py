@@ -21,7 +21,7 @@ from theory_jax.lectures.latent.latent_variable_models import derivation
     r"The observation says nothing of $z$: the posterior is the prior, with mean 0 and variance 1, and $x$ is $\mathcal{N}(\mu, "
     "sI)$; with the noise 5 its log-density at (3, 4), less the mean, is -5.9473.",
     level="easy",
-    hint="What do the formulas of the posterior and of the covariance become at $w = 0$?",
+    hint="What do the formulas of the posterior and of the covariance become without weights?",
 )
 def no_weight():
     x, weight = jnp.array([[3.0, 4.0]]), jnp.zeros((2, 1))
