@@ -188,6 +188,14 @@ def test_an_assumption_is_tried_on_its_example():
     assert "an example and a wrong form, or neither" in result.error
 
 
+def test_the_example_of_an_assumption_may_be_a_function_of_several_numbers():
+    toy = Toy()
+    f = toy.function("f", "a function", arguments=2)
+    toy.assume("Some", f(toy.m, toy.a), example={f: lambda x, y: x**2 + y**2}, wrong={"the sign": -f(toy.m, toy.a)})
+    (result,) = toy.run()
+    assert result.passed and result.words == r"holds for $f\left(x, y\right) = x^{2} + y^{2}$"
+
+
 def test_the_example_of_an_assumption_has_numbers_for_states():
     result = _assumed(
         lambda toy, f: 1 - 2 * toy.p, lambda toy, f: {toy.p: (0.5, 0.25, 0.25)}, lambda toy, f: {"three": 1 - 3 * toy.p}

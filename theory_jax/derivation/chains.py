@@ -277,8 +277,9 @@ class Assumption:
         value = self.example[key]
         if isinstance(key, sympy.Basic):
             return f"${latex(key)} = {latex(sympy.sympify(value))}$"
-        number = sympy.Symbol("x", real=True)
-        return f"${latex(key(number))} = {latex(value(number))}$"
+        _, orders = key.args
+        numbers = sympy.symbols("x:z" if len(orders) < 4 else f"x_1:{len(orders) + 1}", real=True)[: len(orders)]
+        return f"${latex(key(*numbers))} = {latex(value(*numbers))}$"
 
     def _below(self, expression, between, sizes):
         """Where the expression is negative in the example, as text."""
