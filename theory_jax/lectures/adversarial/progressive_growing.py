@@ -131,7 +131,16 @@ way = derivation.number(r"\tau", "how far a block is moved in a direction")
 unused = plus(
     Abs(way) * sqrt(SquaredNorm(i, v)), -critic(*(u.at(n) + way * v.at(n) for n in range(4))), critic(*map(u.at, range(4)))
 )
-slack = derivation.assume("The critic is 1-Lipschitz", unused, u, v, way, name=r"\delta({}, {}, {})")
+slack = derivation.assume(
+    "The critic is 1-Lipschitz",
+    unused,
+    u,
+    v,
+    way,
+    name=r"\delta({}, {}, {})",
+    example={critic: lambda *pixels: sum(pixels) / 2},
+    wrong={"slope 2": unused - Abs(way) * sqrt(SquaredNorm(i, v)) / 2},
+)
 derivation.symbol(r"\delta", r"what a 1-Lipschitz critic leaves unused: $|\tau v| - f(u + \tau v) + f(u)$")
 sizes = plus(Expectation(p, sqrt(SquaredNorm(i, detail_p))), Expectation(q, sqrt(SquaredNorm(i, detail_q))))
 central = derivation.chain(

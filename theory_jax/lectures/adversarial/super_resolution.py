@@ -90,8 +90,7 @@ derivation.chain(
     ),
     equals(2 * least, "both terms are the same", wrong={"the root of 2": sqrt(2) * least}),
     uses=(split,),
-    so=r"Restorations then have the distribution of sharp images and the perception index 0, and lose $10 \log_{10} 2$ decibels, "
-    "3.01.",
+    so=r"Restorations then have the distribution of sharp images, the perception index 0, and $10 \log_{10} 2$ dB less, 3.01.",
 )
 derivation.say(
     r"Is that the least price of realism? Now over all $y$: the distortion is $M + S$, where $S$ is the mean of $\|\hat x - "
@@ -103,8 +102,12 @@ index = derivation.number(r"\Pi", r"$W_2(p_{\hat x}, p_x)$: what restorations la
 gap = derivation.number(r"\delta", r"by how much they are more real than the means, $W - \Pi$", positive=True)
 W = derivation.define("W", index + gap, r"$W_2(p_m, p_x)$: what the means lack to be real", positive=True)
 moved = derivation.number("V", r"$W_2(p_{\hat x}, p_m)$: how far restorations are from the means", positive=True)
-coupling = derivation.assume("The least cost of a coupling is at most that of the pair of restoration and mean", S - moved**2)
-triangle = derivation.assume("The Wasserstein distance satisfies the triangle inequality", moved + index - W)
+coupling = derivation.assume(
+    "The best coupling costs no more than this pair", S - moved**2, example={S: 4, moved: 2}, wrong={"half": S / 2 - moved**2}
+)
+triangle = derivation.assume(
+    "Distances obey the triangle inequality", moved + index - W, example={moved: 1, gap: 1}, wrong={"one side": moved - W}
+)
 central = derivation.chain(
     "The least price of realism",
     plus(total, S),
@@ -320,8 +323,7 @@ derivation.bridge(
 )
 
 derivation.say(
-    "How a network makes the pixels. It works at the small size and ends in $r^2$ channels for each of the large image, which "
-    r"become blocks of $r \times r$ pixels."
+    r"How a network makes the pixels: $r^2$ channels of the small image for each of the large one become blocks of $r \times r$."
 )
 n = derivation.index("n", "a channel of four")
 u = derivation.numbers("u", n, "four channels at one pixel", "x")
