@@ -88,8 +88,9 @@ def even_odds():
 @derivation.exercise(
     "Let $f$ be 1 for positive $z$ and 0 elsewhere, with mean 0 and variance 1. What are the gradient of the average in the "
     r"mean, the average of the slopes, and the average of $f$ times the score? And for $\max(0, z)$?",
-    "The step has the gradient 0.3989. All its slopes are 0, and so is their average: the path misses the jump, which a shift of "
-    "the mean carries samples across. The score gives 0.3989. The kink does no harm: for it all three are 0.5.",
+    "The step has the gradient 0.3989. Its slopes are 0 next to the jump, and so is their average: the path misses the jump, "
+    "which a shift of the mean carries samples across. The score gives 0.3989. The kink does no harm: for it all three are "
+    "0.5.",
     level="hard",
     hint="The average of the step is the probability of a positive sample; which line of the integration by parts needs a slope?",
 )
