@@ -362,45 +362,6 @@ derivation.figure(
 )(costs)
 
 
-@derivation.exercise(
-    "How many bytes do the caches of 8 texts of 4096 tokens take, with 32 layers, 8 key heads of width 128 and 16 bits?",
-    prose(
-        "They take {bytes} bytes: 4 GiB.",
-        bytes=holds(size, "=", 4294967296, when={B: 8, N: 32, H: 8, D: 128, L: 4096, b: 2}, named=True),
-    ),
-)
-def a_larger_model():
-    yield cache_bytes(batch=8, layers=32, key_value_heads=8, head_width=128, length=4096, element_bytes=2), "4294967296"
-
-
-@derivation.exercise(
-    prose("How large is the saving at {T} and {E}?", T=where(T, 3), E=where(E, 1)),
-    prose(
-        "It is {saving}, or 25/12: the sums are {without} without a cache and {kept} with it.",
-        saving=holds(without.result / with_cache.result, "=", Rational(25, 12), named=True),
-        without=holds(without.result, "=", 200, named=True),
-        kept=holds(with_cache.result, "=", 96, named=True),
-    ),
-)
-def a_small_saving():
-    given = {T: 3, E: 1}
-    yield value(saving.lines[0].expression, given), "25/12"
-    yield value(without.result, given), "200"
-    yield value(with_cache.result, given), "96"
-
-
-@derivation.exercise(
-    "From which length on does a cached step spend more on attention than on its matrices?",
-    prose(
-        "Beyond {length}, where both cost the same, {both}: for a width of 768 from 4609 tokens on.",
-        length=where(T, 6 * E),
-        both=holds(times(4, T, E), "=", times(24, E**2)),
-    ),
-)
-def when_attention_dominates():
-    yield next(length for length in range(4600, 4700) if 4 * length * 768 > 24 * 768**2), "4609"
-
-
 derivation.say("How the code keeps it.")
 
 
