@@ -52,9 +52,12 @@ def draw_hum(left, right):
         left.plot(np.arange(33) / 64 + 0.004 * (offset - 1), levels, label=f"$K = {length}$", linewidth=1)
     left.set(xlabel="frequency, as a share of $f_s$", ylabel="level, dB")
     left.legend()
-    frequencies = np.linspace(0, np.pi, 21)
+    frequencies = np.linspace(0, np.pi, 121)
+    waves = np.cos(np.outer(frequencies, np.arange(-4, 5)))
     for shifts in (1, 2, 3):
-        right.plot(frequencies, [averaged(each, 0.0, 0, shifts) for each in frequencies], label=f"$r = {shifts}$")
+        moves = np.arange(-shifts, shifts + 1)
+        moved = phase_shuffle(jnp.asarray(np.tile(waves, (len(moves), 1))[:, None]), np.repeat(moves, 121))[:, 0, 4]
+        right.plot(frequencies, moved.reshape(-1, 121).mean(axis=0), label=f"$r = {shifts}$")
     right.vlines([np.pi / 2, np.pi], -0.3, 1, linestyle=":", color="gray")
     right.set(xlabel=r"frequency $\omega$", ylabel="factor")
     right.legend()
