@@ -6,7 +6,7 @@ The lecture on the functions of theory_jax/adversarial/gan_inversion.py.
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sympy import Integral, Rational, cos, log, pi, sin, sqrt
+from sympy import Integral, Rational, cos, log, pi, sin
 
 from theory_jax.adversarial.gan_inversion import (
     gauss_newton_step,
@@ -133,7 +133,10 @@ after = derivation.define(
 top = derivation.number("s", "the largest singular value of the matrix", positive=True)
 stretched = SquaredNorm(d, Total(l, W * g))
 longest = derivation.assume(
-    "No direction is stretched by more than the largest singular value", top**2 * SquaredNorm(l, g) - stretched
+    "No direction is stretched by more than the largest singular value",
+    top**2 * SquaredNorm(l, g) - stretched,
+    example={W: ((2, 0), (0, 1)), top: 2},
+    wrong={"not squared": top * SquaredNorm(l, g) - stretched},
 )
 falling = derivation.chain(
     "A short step lowers the objective",
@@ -160,7 +163,12 @@ u = derivation.number("u", "a code of one coordinate")
 goal = derivation.number("a", "the image, of one pixel")
 slope = derivation.number("c", "the least slope of the generator", positive=True)
 f = derivation.function("f", "a generator with one coordinate and one pixel")
-steep = derivation.assume("The generator rises everywhere", f(u).diff(u) - slope)
+steep = derivation.assume(
+    "The generator rises everywhere",
+    f(u).diff(u) - slope,
+    example={f: lambda code: code + code**3 / 3, slope: 1},
+    wrong={"twice as fast": f(u).diff(u) - 2 * slope},
+)
 one = derivation.define("F_0", (f(u) - goal) ** 2, "the objective of one coordinate and one pixel, without a price")
 derivation.chain(
     "In one dimension and without a price a rising generator has no false minimum",
@@ -397,53 +405,3 @@ def numbers_by_hand():
 )
 def basins(landscape, steps):
     draw_basins(landscape, steps)
-
-
-@derivation.exercise(
-    r"The largest singular value of the example's matrix is $\sqrt 3$. Up to which step length is a decrease certain, with the "
-    "price 1?",
-    prose(
-        "Below {longest}, that is 0.25.",
-        longest=holds(1 / (top**2 + lam), "=", Rational(1, 4), when={top: sqrt(3), lam: 1}, named=True),
-    ),
-)
-def the_longest_step():
-    yield 1 / (np.linalg.norm(np.asarray(_MATRIX), 2) ** 2 + 1), "0.25"
-
-
-@derivation.exercise(
-    r"Coordinates beyond 2 begin anew within $\pm 2$. What is their variance?",
-    prose(
-        "{third}, about 1.3333: a third more than the prior's.",
-        third=holds(bound**2 / 3, "=", Rational(4, 3), when={bound: 2}, named=True),
-    ),
-)
-def variance_of_clipped_codes():
-    places = (jnp.arange(2000.0)[None] + 0.5) / 2000
-    yield (stochastic_clip(jnp.full((1, 2000), 3.0), places, bound=2.0) ** 2).mean(), "1.3333"
-
-
-@derivation.exercise(
-    r"At how many codes is the slope of the objective zero on a helix of pitch $\frac12$, towards the image of 0?",
-    r"1, the code itself: elsewhere $-\frac{\sin u}{u}$ is about 0.2172 at most, less than the square of the pitch, 0.25.",
-)
-def a_steephelix():
-    grid = np.linspace(1e-3, 40, 200_001)
-    slopes = np.sin(grid) + 0.25 * grid
-    yield 1 + 2 * np.count_nonzero(np.diff(np.sign(slopes))), "1"
-    yield (-np.sin(grid) / grid).max(), "0.2172"
-
-
-@derivation.exercise(
-    r"The generator $0.05 u + 5 + 5 \tanh(5 (u - 5))$ rises everywhere. How many minima has the objective of the image 10 "
-    "without a price, and how many with the price 0.2?",
-    "1 and 2. With the price, one is near 2.47, where the objective is 98.77, and one near 5.30, where it is 5.66.",
-)
-def a_price_adds_a_minimum():
-    grid = np.linspace(-5, 15, 20_001)
-    missed = (0.05 * grid + 5 + 5 * np.tanh(5 * (grid - 5)) - 10) ** 2
-    for price, count in ((0.0, "1"), (0.2, "2")):
-        found = missed + price * grid**2
-        lowest = np.flatnonzero((found[1:-1] < found[:-2]) & (found[1:-1] < found[2:])) + 1
-        yield len(lowest), count
-    yield from zip((*grid[lowest], *found[lowest]), ("2.47", "5.30", "98.77", "5.66"), strict=True)

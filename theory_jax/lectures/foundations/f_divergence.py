@@ -10,7 +10,7 @@ from math import inf
 import jax.numpy as jnp
 import numpy as np
 import sympy
-from sympy import Abs, Max, Min, Rational, Subs, limit, log, oo, sqrt
+from sympy import Abs, Min, Rational, Subs, limit, log, oo, sqrt
 
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.draws import disjoint_distributions
@@ -73,9 +73,10 @@ alpha = derivation.number(r"\alpha", "the parameter of the alpha family, neither
 convex = derivation.assume(
     "The graph of a generator is above each of its tangents",
     f(u) - f(a) - slope(a) * (u - a),
-    u,
-    a,
+    *(u, a),
     name=r"B_f\left({}, {}\right)",
+    example={f: lambda ratio: ratio**2 - 1},
+    wrong={"twice the slope": f(u) - f(a) - 2 * slope(a) * (u - a)},
 )
 derivation.symbol("B_f", "how far the generator is above its tangent")
 central = derivation.chain(
@@ -416,35 +417,3 @@ def heights(axes):
         axes.plot(ratios, at - tangent_at_1, label=name.replace("_", " "))
     axes.set(xlabel="$u = p/q$", ylabel="$B_f(u, 1)$", ylim=(-0.1, 2.6))
     axes.legend()
-
-
-@derivation.exercise(
-    r"Show that Pearson's divergence is $\sum_k p_k^2/q_k - 1$. What is it in the example?",
-    r"Expand the square: $\sum_k (p_k^2/q_k - 2 p_k + q_k)$, and the last two sums are -2 and 1. In the example $1.125 + 0.125 "
-    "- 1$, which is 0.25.",
-)
-def pearson_expanded():
-    yield value(Total(k, p**2 / q) - 1, _given), "0.25"
-    yield tuple(value(p**2 / q, _given)), "1.125 + 0.125"
-
-
-@derivation.exercise(
-    r"Which $f$-divergence is zero in the example although $p$ is not $q$?",
-    r"That of the generator $\max(u - 2, 0)$: both ratios, 1.5 and 0.5, are at most 2, so its value is 0. It is convex, but it "
-    "is affine around 1.",
-)
-def not_only_if():
-    yield value(p / q, _given), "1.5 and 0.5"
-    yield value(Expectation(q, Max(p / q - 2, 0)), _given), "0"
-
-
-@derivation.exercise(
-    "Data are distributed as $(0.49, 0.02, 0.49)$. Which of the models $(1/3, 1/3, 1/3)$ and $(0.96, 0.02, 0.02)$ is nearer in "
-    "Kullback-Leibler divergence, and which in the reverse one?",
-    "Kullback-Leibler prefers the wide model, 0.321 against 1.238, since the narrow one misses a mode. The reverse divergence "
-    "prefers the narrow one, 0.582 against 0.681, since the wide one puts a third of its mass where there is almost no data.",
-)
-def two_modes():
-    data, models = jnp.log(jnp.array([[0.49, 0.02, 0.49]] * 2)), jnp.log(jnp.array([[1 / 3] * 3, [0.96, 0.02, 0.02]]))
-    yield f_divergence(data, models, divergence="kl"), "0.321 against 1.238"
-    yield f_divergence(data, models, divergence="reverse_kl")[::-1], "0.582 against 0.681"

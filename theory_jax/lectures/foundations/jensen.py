@@ -9,7 +9,7 @@ import math
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import logsumexp
-from sympy import Subs, exp, limit, log
+from sympy import Subs, exp, log
 
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import BoundSides
@@ -67,8 +67,14 @@ kappa = derivation.number(r"\kappa", "the weight of another point", between=(0, 
 f = derivation.function("f", "a differentiable convex function", "convex_fn")
 slope = function("f", 1)
 
+_PARABOLA = {f: lambda number: number**2}
 convex = derivation.assume(
-    r"The graph of f is above each of its tangents", f(u) - f(a) - slope(a) * (u - a), u, a, name=r"B_f\left({}, {}\right)"
+    "The graph of f is above each of its tangents",
+    f(u) - f(a) - slope(a) * (u - a),
+    *(u, a),
+    name=r"B_f\left({}, {}\right)",
+    example=_PARABOLA,
+    wrong={"twice the slope": f(u) - f(a) - 2 * slope(a) * (u - a)},
 )
 
 derivation.chain(
@@ -185,8 +191,20 @@ derivation.chain(
     so=r"If $f''$ is at least $m$ between the points, then $f(u) - \frac12 m u^2$ is convex and this height is never negative. "
     r"If $f''$ is at most $M$, then $\frac12 M u^2 - f(u)$ is convex, and the height with $M$ for $m$ is never positive.",
 )
-steep = derivation.assume("The second derivative of f is at least m", plus(convex.at(u, a), -m * (u - a) ** 2 / 2), u, a)
-flat = derivation.assume("The second derivative of f is at most M", plus(M * (u - a) ** 2 / 2, -convex.at(u, a)), u, a)
+steep = derivation.assume(
+    "The second derivative of f is at least m",
+    plus(convex.at(u, a), -m * (u - a) ** 2 / 2),
+    *(u, a),
+    example=_PARABOLA | {m: 2},
+    wrong={"m without its half": plus(convex.at(u, a), -m * (u - a) ** 2)},
+)
+flat = derivation.assume(
+    "The second derivative of f is at most M",
+    plus(M * (u - a) ** 2 / 2, -convex.at(u, a)),
+    *(u, a),
+    example=_PARABOLA | {M: 2},
+    wrong={"half of M": plus(M * (u - a) ** 2 / 4, -convex.at(u, a))},
+)
 gap = derivation.define(r"\Delta", plus(Expectation(w, f(x)), -f(mu)), "Jensen's gap", "jensen_gap")
 derivation.chain(
     "The gap is at least the variance times half the least curvature",
@@ -416,35 +434,3 @@ def heights_and_samples(left, right):
     right.axhline(math.log(2.5), linestyle="--", color="gray", label="log of the expected value")
     right.set(xlabel="$n$ samples", ylabel="nats")
     right.legend()
-
-
-@derivation.exercise(
-    r"What is the gap of $|x|$ for a fair coin on $\{-1, 1\}$, and for one on $\{1, 3\}$?",
-    r"1, since the mean 0 is the kink; and 0, since $|x|$ is affine from 1 to 3.",
-)
-def a_kink():
-    fair = jnp.log(jnp.full((1, 2), 0.5))
-    yield jensen_gap(jnp.array([[-1.0, 1.0]]), fair, abs), "1"
-    yield jensen_gap(jnp.array([[1.0, 3.0]]), fair, abs), "0"
-
-
-@derivation.exercise(
-    "By which factor does the arithmetic mean of 1 and 4 exceed the geometric mean, and what does it have to do with the "
-    "example?",
-    r"$2.5 / 2$, which is 1.25. Its logarithm 0.2231 is the gap of the example.",
-)
-def two_means():
-    yield math.exp(value(Divergence(w, tilted), _given)), "1.25"
-    yield math.log(2.5 / 2), "0.2231"
-
-
-@derivation.exercise(
-    r"Let $Y$ be 1 or -1 with probability one half each. What is the gap of the logarithm for $1 + \delta Y$, what is it at "
-    r"0.5, and what is its limit when divided by $\delta^2$?",
-    r"$-\frac12 \log(1 - \delta^2)$, since the mean is 1; 0.1438; and 1/2, half the variance of $Y$.",
-)
-def a_fair_sign():
-    of_the_example = plus(log(Expectation(w, r)), -Expectation(w, log(r)))
-    yield value(of_the_example, {w: (0.5, 0.5), r: (0.5, 1.5)}), "0.1438"
-    yield -math.log(1 - 0.25) / 2, "0.1438"
-    yield limit(-log(1 - delta**2) / 2 / delta**2, delta, 0), "1/2"

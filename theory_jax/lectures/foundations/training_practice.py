@@ -6,15 +6,14 @@ The lecture on the functions of theory_jax/foundations/training_practice.py.
 import math
 
 import jax.numpy as jnp
-from sympy import Abs, Max, Min, Rational, cos, log, pi, sin, sqrt
+from sympy import Abs, Max, Min, cos, log, pi, sin, sqrt
 
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import LogDensity, SquaredNorm, Total, plus, times
 from theory_jax.derivation.parts import do
-from theory_jax.derivation.prose import holds, prose, where
-from theory_jax.foundations.maximum_likelihood import gaussian_negative_log_likelihood
+from theory_jax.derivation.prose import holds, prose
 from theory_jax.foundations.training_practice import (
     adam_update,
     clip_by_global_norm,
@@ -63,8 +62,12 @@ c = derivation.number("c", "the radius of the ball", "max_norm", positive=True)
 size_g = derivation.define(r"\|g\|", sqrt(SquaredNorm(d, g)), "its norm", "norm", positive=True)
 size_u = derivation.define(r"\|u\|", sqrt(SquaredNorm(d, u)), "the norm of that vector", positive=True)
 apart = times(size_g, size_u, SquaredNorm(d, plus(g / size_g, -u / size_u)))
-inside = derivation.assume("The vector is in the ball", plus(c, -size_u))
-outside = derivation.assume("... and the gradient is not", plus(size_g, -c))
+inside = derivation.assume(
+    "The vector is in the ball", plus(c, -size_u), example={c: 5, u: (3, 4)}, wrong={"half": c / 2 - size_u}
+)
+outside = derivation.assume(
+    "... and the gradient is not", plus(size_g, -c), example={c: 5, g: (6, 8)}, wrong={"turned over": c - size_g}
+)
 central = derivation.chain(
     "Clipping is the projection onto the ball",
     SquaredNorm(d, plus(g, -u)),
@@ -248,7 +251,13 @@ derivation.bridge(
 phi = derivation.number(r"\varphi", r"the angle $\pi r$ of a step after the warm-up")
 omega = derivation.number(r"\omega", r"the angle $\frac{\pi}{T - w}$ between two steps")
 drop = derivation.number("D", r"$\mathrm{peak} - \mathrm{floor}$", positive=True)
-right_angle = derivation.assume(r"Sines and cosines of angles between zero and a right angle are not negative", sin(phi), phi)
+right_angle = derivation.assume(
+    "Sines and cosines of angles between zero and a right angle are not negative",
+    sin(phi),
+    phi,
+    example={phi: pi / 6},
+    wrong={"turned over": -sin(phi)},
+)
 derivation.chain(
     "The cosine falls at every step, least at its ends",
     plus(times(drop / 2, plus(1, cos(phi))), -times(drop / 2, plus(1, cos(phi + omega)))),
@@ -412,39 +421,3 @@ def projection_steps_and_schedule(left, middle, right):
     draw_projection(left, clip_by_global_norm)
     draw_steps(middle, adam_update)
     draw_schedule(right, warmup_cosine_learning_rate)
-
-
-@derivation.exercise(
-    r"What is Adam's first step, without $\epsilon$, for a gradient of 0.001 and for one of $-50$?",
-    r"$-\eta\, \mathrm{sgn}\, G$ for every $G$ but 0: $-\eta$ and $\eta$, so with a rate of 0.1 it is -0.1 and 0.1.",
-)
-def the_first_step():
-    update, *_ = adam_update(jnp.array([0.001, -50.0]), jnp.zeros(2), jnp.zeros(2), step=1, learning_rate=0.1, epsilon=0.0)
-    yield update, "-0.1 and 0.1"
-
-
-@derivation.exercise(
-    r"Which decay makes an average worth 1000 independent values?",
-    prose(
-        "{decay}, or 0.9980: there {worth}.",
-        decay=where(decay, Rational(999, 1001)),
-        worth=holds((1 + decay) / (1 - decay), "=", 1000),
-    ),
-)
-def a_thousand_values():
-    yield 999 / 1001, "0.9980"
-
-
-@derivation.exercise(
-    "Data on $[0, 255]$ are scaled to $[-1, 1]$. How many bits per pixel must be added to the negative log-likelihood of the "
-    "scaled data to get that of the pixels?",
-    r"The log-density of the scaled data is larger by $-\log \alpha$, so $\log_2 \frac{255}{2}$ bits are added, that is 6.9944.",
-)
-def bits_per_pixel():
-    pixels = jnp.array([[100.0, 30.0]])
-
-    def loss(x, mean, log_var):
-        return gaussian_negative_log_likelihood(x, jnp.full_like(x, mean), jnp.full_like(x, log_var))[0] / 2 / math.log(2)
-
-    scaled = scale_to_range(pixels, minimum=0.0, maximum=255.0)
-    yield loss(pixels, 127.5, math.log(400.0)) - loss(scaled, 0.0, math.log(400.0 * (2 / 255) ** 2)), "6.9944"
