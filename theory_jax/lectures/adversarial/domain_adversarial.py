@@ -125,7 +125,10 @@ derivation.say(
     "of the class disagree: not more than what the class can notice. Its definition is all that is used of it."
 )
 noticed = derivation.assume(
-    r"No two hypotheses of the class disagree much more often in one domain than in the other", d / 2 - (apart_t - apart_s)
+    "No two hypotheses of the class disagree much more often in the target than in the source",
+    d / 2 - (apart_t - apart_s),
+    example={d: 2},
+    wrong={"no distance": apart_s - apart_t},
 )
 central = derivation.chain(
     "The target's error is at most the source's, half the distance, and the joint error",
@@ -391,12 +394,7 @@ derivation.answer = prose(
     "Domain-adversarial training",
     do("take examples of the source with labels, and of the target without", by=central),
     do(r"$\mu \leftarrow 2 / (1 + e^{-\gamma p}) - 1$ at the progress $p$", adaptation_schedule, by=rising),
-    do(
-        r"$L_d$ from features that pass the reversal layer, which multiplies gradients by $-\mu$",
-        gradient_reversal,
-        domain_loss,
-        by=of_log_loss,
-    ),
+    do(r"$L_d$ behind the reversal layer, which multiplies gradients by $-\mu$", gradient_reversal, domain_loss, by=of_log_loss),
     do(r"step all parameters down the gradient of $L_y + L_d$ in one backward pass"),
 )
 def two_steps():
