@@ -293,7 +293,7 @@ derivation.chain(
     so=prose(
         r"The weights of a long past are $(1 - \rho) \rho^d$ at distance $d$. With probability $1 - \rho$ the head attends to "
         "the token itself; otherwise it is one token back and the past looks the same again: the mean distance is {mean}. The "
-        r"slopes $rac12, rac14, \dots, rac1{256}$ of 8 heads give from 1.54 to 255.5 tokens.",
+        r"slopes $\frac12, \frac14, \dots, \frac1{256}$ of 8 heads give from 1.54 to 255.5 tokens.",
         mean=holds(mean_distance, "=", rho * (1 + mean_distance), named=True),
     ),
 )
@@ -396,50 +396,3 @@ derivation.figure(
     r"Right: the mean of $|S_i|$, which limits a rotary score, against the distance, for a width of 128.",
     panels=2,
 )(diagonals_and_decay)
-
-
-@derivation.exercise(
-    prose(
-        "A query is at {m} and a key at {n}, with {w}. By which angle does the score turn the key against the query, and what "
-        "is the score of $(1, 0)$ and $(0, 1)$?",
-        m=where(m, half),
-        n=where(n, sympy.Rational(3, 2)),
-        w=where(w, sympy.pi / 3),
-    ),
-    prose(
-        "By {angle}. The score is {score}, or $-0.8660$.",
-        angle=holds(w * (n - m), "=", sympy.pi / 3, named=True),
-        score=holds(score, "=", -sympy.sqrt(3) / 2, when={q1: 1, q2: 0, k1: 0, k2: 1}, named=True),
-    ),
-)
-def an_angle():
-    yield sympy.pi / 3 * (sympy.Rational(3, 2) - half), sympy.pi / 3
-    yield value(score, {w: sympy.pi / 3, m: half, n: sympy.Rational(3, 2), q1: 1, q2: 0, k1: 0, k2: 1}), "-0.8660"
-
-
-@derivation.exercise(
-    r"A head has 1 for $W_{11}$ and 0 for all other entries. Which scores $e_m^\top W e_n$ does it give at the positions $(0, "
-    r"1)$ and $(1, 2)$ for the frequency $\frac{\pi}{2}$?",
-    prose(
-        "They are {score}: 0 and 0, but 1 at $(1, 1)$ and 0 at $(2, 2)$. Equal distances, other scores: absolute positions "
-        "remain.",
-        score=holds(
-            _product, "=", half * plus(cos(w * (m - n)), -cos(w * (m + n))), when={w11: 1, w12: 0, w21: 0, w22: 0}, named=True
-        ),
-    ),
-)
-def a_map_that_sees_positions():
-    given = {w: sympy.pi / 2, w11: 1, w12: 0, w21: 0, w22: 0}
-    for (a, c), said in (((0, 1), "0"), ((1, 2), "0"), ((1, 1), "1"), ((2, 2), "0")):
-        yield value(_product, given | {m: a, n: c}), said
-
-
-@derivation.exercise(
-    "How far back does an ALiBi head of slope $\\frac12$ look in the mean, and one of slope $\\frac{1}{256}$?",
-    prose(
-        "By {mean}: 1.54 and 255.5 tokens.", mean=holds(mean_distance, "=", 1 / (exp(mu) - 1), when={rho: exp(-mu)}, named=True)
-    ),
-)
-def two_slopes():
-    for slope, said in ((0.5, "1.54"), (1 / 256, "255.5")):
-        yield value(mean_distance, {rho: np.exp(-slope)}), said
