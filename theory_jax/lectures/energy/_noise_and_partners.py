@@ -8,16 +8,16 @@ import numpy as np
 
 from theory_jax.energy.noise_contrastive_estimation import data_loss, information_loss, log_odds, noise_loss
 
-_LINE = np.linspace(-12.0, 20.0, 641)
+LINE = np.linspace(-12.0, 20.0, 641)
 
 
 def gaussian(mean):
-    return np.exp(-((_LINE - mean) ** 2) / 2) / math.sqrt(2 * math.pi)
+    return np.exp(-((LINE - mean) ** 2) / 2) / math.sqrt(2 * math.pi)
 
 
 def mean_loss(mass, data, noise, ratio=1.0):
     """The mean loss of mass times the data's distribution, on the grid."""
-    width = _LINE[1] - _LINE[0]
+    width = LINE[1] - LINE[0]
     odds = log_odds(jnp.log(data) + mass, jnp.log(noise), noise_ratio=ratio)
     return width * (jnp.dot(data, data_loss(odds)) + ratio * jnp.dot(noise, noise_loss(odds)))
 

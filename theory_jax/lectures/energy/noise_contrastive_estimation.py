@@ -93,10 +93,10 @@ least = derivation.define(
     r"\mathcal{L}^*", -Total(k, times(u, Expectation(truth, log(truth)))), "the mean loss of the best classifier"
 )
 derivation.answer = prose(
-    "A classifier whose log-odds are {odds} is best if and only if the model is the distribution of the data, and then "
-    "{equal}: the loss itself normalizes the model. With much noise its gradient tends to that of the likelihood of a "
-    r"normalized model. With a partner to be found among $K$ candidates in place of a datum among noise, $\log K$ less the "
-    "loss is a lower bound on mutual information.",
+    "A classifier whose log-odds are {odds} is best if and only if the model is the distribution of the data; its loss is then "
+    "the least one, {equal}, so the loss itself normalizes the model. With much noise its gradient tends to that of the "
+    r"likelihood of a normalized model. With a partner to be found among $K$ candidates in place of a datum among noise, $\log "
+    "K$ less the loss is a lower bound on mutual information.",
     odds=plus(log(m), -log(n), -log(nu)),
     equal=holds(loss_of_the_model, "=", least, when={m: d}, wrong={"the mass left free": 2 * least}),
 )
