@@ -5,11 +5,11 @@ The lecture on the functions of theory_jax/diffusion/score_prediction.py.
 
 import jax.numpy as jnp
 import numpy as np
-from sympy import Rational, exp, log, sin, solve, sqrt
+from sympy import Rational, exp, log, sin, sqrt
 
 from theory_jax.derivation.chains import at_most, equals
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Expectation, LogDensity, Normal, Slope, Total, Variance, plus, times
+from theory_jax.derivation.notation import Expectation, LogDensity, Slope, Total, Variance, plus, times
 from theory_jax.derivation.parts import do, value
 from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.diffusion.score_prediction import (
@@ -21,7 +21,6 @@ from theory_jax.diffusion.score_prediction import (
     score_from_noise,
     tweedie_mean,
 )
-from theory_jax.energy.langevin import gaussian_stationary_variance
 from theory_jax.lectures.diffusion._scores import draw_scores, of_two_points
 from theory_jax.lectures.diffusion.forward_process import marginal_law
 from theory_jax.lectures.energy.langevin import stationary
@@ -410,41 +409,4 @@ def score_and_mean(left, right):
     draw_scores(left, right, tweedie_mean)
 
 
-@derivation.exercise(
-    r"What is the score of $q_t$ for data $\mathcal{N}(0, c)$? Evaluate it at one half for data of variance one quarter and a "
-    "share of 0.5184 of signal.",
-    r"$x_t$ is Gaussian of variance $1 - \bar\alpha_t + \bar\alpha_t c$, here 0.6112. The score is $-x_t$ over that, here "
-    "-0.8181.",
-)
-def score_of_gaussian_data():
-    mixture = diffused_mixture(jnp.zeros((1, 1)), jnp.log(jnp.array([0.25])), np.array([1]), jnp.array([1.0, 0.5184]))
-    yield mixture_score(jnp.array([[0.5]]), *mixture, jnp.zeros(1))[0, 0], "-0.8181"
-
-
 theta = derivation.number(r"\theta", "the slope of a linear model of the score")
-
-
-@derivation.exercise(
-    r"Fit the model $-\theta x$ to samples of $\mathcal{N}(0, 4)$ by implicit score matching: minimize $\mathbb{E}[\frac12 s^2 "
-    "+ s']$. What if the half is forgotten?",
-    prose(
-        r"The loss is {loss}, least at $\frac14$: the true score $-x/4$. Without the half it is $4 \theta^2 - \theta$, least at "
-        r"$\frac18$.",
-        loss=holds(Expectation(Normal(x, 0, 4), half * (theta * x) ** 2 - theta), "=", 2 * theta**2 - theta),
-    ),
-)
-def implicit_matching_by_hand():
-    model = -theta * x
-    for factor, best in ((half, Rational(1, 4)), (1, Rational(1, 8))):
-        loss = Expectation(Normal(x, 0, 4), factor * model**2 + model.diff(x))
-        yield solve(derivation.ground().expand(loss).diff(theta), theta)[0], best
-
-
-@derivation.exercise(
-    r"Langevin dynamics runs on $\mathcal{N}(0, 1)$ with steps of length 0.1 for $h$. Which variance do the samples have? From "
-    "which $h$ on does it diverge?",
-    r"It is $1 / (1 - \frac{h}{2})$, here 1.0526. It diverges from a length of 2 on, where the factor $(1 - h)^2$ reaches 1.",
-)
-def langevin_on_a_gaussian():
-    yield gaussian_stationary_variance(jnp.ones(()), step_size=0.1), "1.0526"
-    yield (1 - 2) ** 2, "1"
