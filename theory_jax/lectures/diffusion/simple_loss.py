@@ -17,7 +17,6 @@ from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, SquaredNorm, Total, Variance, plus, times
 from theory_jax.derivation.parts import do, value
 from theory_jax.derivation.prose import holds, prose, where
-from theory_jax.diffusion.noise_schedules import linear_alpha_bar
 from theory_jax.diffusion.reverse_process import (
     interpolated_log_variance,
     posterior_log_variance,
@@ -413,38 +412,3 @@ def the_second_step():
 def weights_and_best_losses(left, right):
     draw_weights(left, variational_weight)
     draw_best_losses(right)
-
-
-@derivation.exercise(
-    "For the linear schedule of 1000 steps and the large variance: which weights has the bound in the second step and in the "
-    "last, and where is it smallest?",
-    r"0.2727 in the second, 0.0102 in the last; smallest in step 349, with 0.00497.",
-)
-def weights_of_the_linear_schedule():
-    weights = variational_weight(np.arange(2, 1001), linear_alpha_bar(num_steps=1000))
-    yield weights[0], "0.2727"
-    yield weights[-1], "0.0102"
-    yield np.argmin(weights) + 2, "349"
-    yield weights.min(), "0.00497"
-
-
-@derivation.exercise(
-    r"A network outputs 0 everywhere. What is the expectation of its simple loss in 3 dimensions?",
-    r"$\mathbb{E}\|\epsilon\|^2$, which is $D$, so 3 at every level: where a training run starts.",
-)
-def the_silent_network():
-    corners = jnp.array([[sign_a, sign_b, sign_c] for sign_a in (-1.0, 1) for sign_b in (-1.0, 1) for sign_c in (-1.0, 1)])
-    losses = simple_loss(jnp.ones((8, 3)), np.full(8, 2), corners, lambda x, t: 0 * x, _LEVELS)
-    yield losses.mean(), "3"
-
-
-@derivation.exercise(
-    "A network has one parameter: it predicts the same number $f$ at two levels, whose conditional means are 0 and 1. Which $f$ "
-    "is best for the weights 1 and 3, and for equal ones?",
-    r"$w_1 f^2 + w_2 (f - 1)^2$ is smallest at $\frac{w_2}{w_1 + w_2}$: 0.75, against 0.5. For a restricted network the weight "
-    "matters.",
-)
-def a_restricted_network():
-    grid = np.arange(0, 1001) / 1000
-    for first, second, said in ((1, 3, "0.75"), (1, 1, "0.5")):
-        yield grid[np.argmin(first * grid**2 + second * (grid - 1) ** 2)], said
