@@ -15,7 +15,7 @@ from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Limit, Normal, Product, Slope, Total, plus, times
-from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.parts import do
 from theory_jax.derivation.prose import holds, prose
 from theory_jax.diffusion.noise_schedules import (
     alpha_bar_from_betas,
@@ -399,36 +399,6 @@ def by_hand():
 )
 def four_schedules(left, right):
     draw_schedules(left, right)
-
-
-@derivation.exercise(
-    r"The linear schedule has 1000 steps from $10^{-4}$ to 0.02. What is the sum of its betas, and how much is left at the end?",
-    r"The sum is $\frac{1000}{2} \cdot 0.0201$, or 10.05, and 4.036e-05 is left.",
-)
-def hos_schedule():
-    yield value(T * (first + last) / 2, {T: 1000, first: 1e-4, last: 0.02}), "10.05"
-    yield linear_alpha_bar(num_steps=1000)[-1], "4.036e-05"
-
-
-@derivation.exercise(
-    r"What is left at the end with the same two betas but 100 steps?",
-    "The sum of the betas is 1.005, and 0.3636 is left: more than a third of the variance is still signal, and a sampler that "
-    "starts from pure noise starts from the wrong distribution.",
-)
-def too_few_steps():
-    yield value(T * (first + last) / 2, {T: 100, first: 1e-4, last: 0.02}), "1.005"
-    yield linear_alpha_bar(num_steps=100)[-1], "0.3636"
-
-
-@derivation.exercise(
-    r"A schedule was made for images of 32 pixels. By how much must $\lambda$ be shifted for 128 pixels, and where does the "
-    r"level $\frac12$ go?",
-    r"By $-2 \log 4$, which is -2.7726; the level $\frac12$ has the log-SNR 0, so it goes to $\frac{1}{1 + 16}$, or 0.0588.",
-)
-def larger_images():
-    level = shift_log_snr(jnp.array(0.5), base_resolution=32.0, resolution=128.0)
-    yield log_snr(level), "-2.7726"
-    yield level, "0.0588"
 
 
 derivation.symbol(r"(\beta_T, \beta_{T-1})", "the last two betas")
