@@ -94,8 +94,8 @@ def another_convention():
 @derivation.exercise(
     r"Data $\mathcal{N}(0, 1)$, and a condition that leaves half of the variance. The flow is run with the scale 3. At which "
     "scale would the sharpened distribution, the one that guidance is meant to sample, be as narrow?",
-    "The flow's variance is $(1 - r)^w$, here 0.125. The sharpened one has $(1 - r)/(1 + (w' - 1) r)$, which is equal at $w' = "
-    "1 + ((1 - r)^{1 - w} - 1)/r$, here 7. The scale that a user sets understates how sharp the samples are, and at large "
+    "The flow's variance is $(1 - r)^w$, here 0.125. The sharpened one has $(1 - r)/(1 + (w' - 1) r)$, which is equal if $w'$ "
+    "is $1 + ((1 - r)^{1 - w} - 1)/r$, here 7. The scale that a user sets understates how sharp the samples are, and at large "
     "scales by an exponential factor: a scale of 5 is already as narrow as 31.",
     level="hard",
     hint="Set the two variances equal, and solve for the scale of the second.",

@@ -51,7 +51,7 @@ def which_steps():
 
 @derivation.exercise(
     r"A program mixes with the shares instead of their roots: $\bar\alpha_t x_0 + (1 - \bar\alpha_t)\, \epsilon$. Which variance "
-    r"does its noisy value have at $\bar\alpha_t = \frac12$, for data of variance 1, and which signal-to-noise ratio?",
+    r"does its noisy value have at a share of one half, for data of variance 1, and which signal-to-noise ratio?",
     "The variance is 0.5, not 1: the inputs of the network would shrink in the middle of the schedule and grow again. The ratio "
     "of the variances of signal and noise is 1, as in the right mixture at this level, but at a share of 0.9 it is 81 instead "
     "of 9.",
@@ -71,9 +71,9 @@ def shares_without_roots():
 @derivation.exercise(
     r"Data are $-2$ or $2$, each with probability one half. At which share $\bar\alpha_t$ do the two peaks of the density of "
     r"$x_t$ merge into one, and what would the share be for data that are $-1$ or $1$?",
-    r"The second derivative of the density at 0 changes its sign where $\bar\alpha_t y^2$, the squared mean of a peak, equals "
-    r"$1 - \bar\alpha_t$, its variance: at $1/(1 + y^2)$, which is 1/5 for $y = 2$, and 1/2 for $y = 1$. At smaller "
-    r"shares the density does not show that the data are two points.",
+    r"The second derivative of the density at 0 changes its sign where $\bar\alpha_t y^2$, the squared mean of the peak of a "
+    r"point $y$, equals $1 - \bar\alpha_t$, its variance: at $1/(1 + y^2)$, which is 1/5 for points at distance 2 from 0, and "
+    "1/2 at distance 1. At smaller shares the density has a single peak, as for a single Gaussian.",
     level="hard",
     hint="By symmetry the density has slope 0 at the point 0; ask whether that is a peak or a valley.",
 )
