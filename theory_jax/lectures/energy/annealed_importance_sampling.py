@@ -174,7 +174,7 @@ w = derivation.define(
 derivation.answer = prose(
     "The mean weight is exactly the wanted ratio, {mean}, if every transition leaves its own distribution as it is, however "
     "few temperatures there are and however badly the transitions mix. The logarithm of a weight is low on average, by a "
-    "divergence between the walk and its reversal: {low}. That of a mean of several weights is low by less, so likelihoods "
+    "divergence between the walk and its reversal: {low}. That of a mean of several weights is low by no more, so likelihoods "
     r"come out too high on average. With perfect transitions the gap and the variance of $\log w$ fall as one over the number "
     "of temperatures.",
     mean=holds(Expectation(Q, w), "=", ratio, wrong={"averaged over the reversed walks": Expectation(R, w)}),
@@ -226,9 +226,9 @@ derivation.chain(
     uses=(first,),
     so=prose(
         "Let the transitions be perfect, so that the states of a walk are independent samples of their temperatures, which are "
-        r"$0, \frac1K, \ldots, 1$. Then the mean of $\log w$ is a left Riemann sum with $K$ terms of the integral of the "
-        r"slope, which is $\log(Z_1/Z_0)$. The slope never falls, {rises}, so the sum is never high: it is low by about half "
-        r"the rise over $K$. And the variance of $\log w$ is a sum of $K$ variances over $K^2$.",
+        r"$0, \frac1K, \ldots, \frac{K-1}{K}$. Then the mean of $\log w$ is a left Riemann sum with $K$ terms of the integral "
+        r"of the slope, which is $\log(Z_1/Z_0)$. The slope never falls, {rises}, so the sum is never high: it is low by about "
+        r"half the rise over $K$. And the variance of $\log w$ is a sum of $K$ variances over $K^2$.",
         rises=holds(Slope(log(Z_beta), beta, 2), ">=", 0),
     ),
 )
