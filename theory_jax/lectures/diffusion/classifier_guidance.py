@@ -5,14 +5,13 @@ The lecture on the functions of theory_jax/diffusion/classifier_guidance.py.
 
 import math
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from sympy import Rational, exp, log, oo, sqrt
+from sympy import Rational, exp, log, sqrt
 
 from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Limit, Slope, Total, plus, times
+from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Slope, Total, plus, times
 from theory_jax.derivation.parts import do, value
 from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.diffusion.classifier_guidance import class_log_probs, classifier_gradient, guided_mean, guided_noise
@@ -292,7 +291,6 @@ derivation.answer = prose(
     bayes=holds(Slope(ell(c, x), x), "=", plus(Slope(log(density), x), Slope(log(classifier), x))),
 )
 
-_EVEN = 1 / (1 + exp(-2 * x))
 _LEVELS = jnp.array([1.0, 0.5184])
 _SIGNS, _EQUAL, _POINTS = jnp.array([[-1.0], [1.0]]), jnp.full(2, -math.log(2)), jnp.full(2, -jnp.inf)
 
@@ -387,61 +385,3 @@ def two_guided_steps():
 )
 def tilted_densities(left, right):
     draw_tilted_densities(left, right)
-
-
-@derivation.exercise(
-    r"At a level where nothing of the data is left, what are the classifier and its slope, for classes of "
-    r"weight 0.25 and 0.75?",
-    r"$x_T$ is independent of the class, so the classifier gives the weights, 0.25 and 0.75, for every $x$, and its slope is 0.",
-)
-def pure_noise():
-    def log_probs(x):
-        return class_log_probs(x, np.array([1]), _SIGNS, jnp.zeros(2), jnp.log(jnp.array([0.25, 0.75])), jnp.array([1.0, 0.0]))
-
-    x = jnp.array([[1.7]])
-    yield jnp.exp(log_probs(x))[0], "0.25 and 0.75"
-    yield classifier_gradient(x, np.array([0]), log_probs)[0, 0], "0"
-
-
-@derivation.exercise(
-    r"Two Gaussian classes of equal variance have log-odds that are a line with slope 2. What is the bend $H$ of $\log "
-    r"q_t(y|x)$? Evaluate it at even odds.",
-    prose(
-        r"$\log q_t(y|x)$ is the logarithm of a logistic function of the line, so its slope is {slope} and its bend {bend}, "
-        r"which is never positive: the guided variance $v$ always exists and is at most $\sigma^2$. At even odds the bend is "
-        "$-1$.",
-        slope=holds(Slope(-log(1 + exp(-2 * x)), x), "=", 2 * (1 - _EVEN), named=True),
-        bend=holds(Slope(-log(1 + exp(-2 * x)), x, 2), "=", -4 * _EVEN * (1 - _EVEN), named=True),
-    ),
-)
-def two_gaussian_classes():
-    # means 1 and -1 at unit variance: log-odds 2x
-    def log_prob(x):
-        return class_log_probs(
-            x[None, None], np.array([1]), jnp.array([[1.0], [-1.0]]) / 0.6, jnp.zeros(2), _EQUAL, jnp.array([1.0, 0.36])
-        )[0, 0]
-
-    yield jax.grad(jax.grad(log_prob))(0.0), "-1"
-
-
-@derivation.exercise(
-    r"Where $r$ and $\bar\alpha_t$ are one half, how large is the gap between the two variances at $w = 3$, and which scale "
-    "makes it largest?",
-    prose(
-        "The gap is {gap}: 0.125 at scale 3. Its derivative has the sign of $5 w^2 + 6 w - 3$, which is positive above scale "
-        "1: the gap grows toward {limit} and has no maximum.",
-        gap=holds(
-            plus(times(a, 1 - r) / P_0, 1 - a, -(1 - a * r) / P_t),
-            "=",
-            w * (w - 1) / times(2, w + 1, w + 3),
-            when={a: half, r: half},
-            named=True,
-        ),
-        limit=holds(Limit(w * (w - 1) / (2 * (w + 1) * (w + 3)), w, oo), "=", half, named=True),
-    ),
-)
-def the_gap():
-    gap = w * (w - 1) / (2 * (w + 1) * (w + 3))
-    yield float(gap.subs(w, 3)), "0.125"
-    yield derivation.ground().expand(-(1 - a * r) / P_t + a * (1 - r) / P_0 + 1 - a).subs({a: half, r: half}), gap
-    yield gap.diff(w) * (w + 1) ** 2 * (w + 3) ** 2 * 2, 5 * w**2 + 6 * w - 3

@@ -420,14 +420,6 @@ derivation.figure(
 )(growth_and_moments)
 
 
-@derivation.exercise(
-    "A program uses $2n$ for $b$, and draws galaxies of the index 1. What is wrong with them?",
-    "The flux is right for every $b$. But its half-light radius is not: it holds 0.5940 of the light.",
-)
-def a_wrong_constant():
-    yield scipy.special.gammainc(2.0, 2.0), "0.5940"
-
-
 derivation.exercise(
     r"Which share of a Gaussian galaxy's light is within $2R$?",
     prose(

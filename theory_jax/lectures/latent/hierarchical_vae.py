@@ -13,7 +13,6 @@ from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Limit, LogDensity, Normal, Slope, Total, plus, times
 from theory_jax.derivation.parts import do, value
 from theory_jax.derivation.prose import holds, prose, where
-from theory_jax.foundations.maximum_likelihood import gaussian_kl_divergence
 from theory_jax.latent.hierarchical_vae import (
     hierarchical_kl,
     hierarchical_negative_elbo,
@@ -403,37 +402,3 @@ derivation.figure(
     "the distribution of the codes. Right: what it gains, and the leading term: flat where there is no dependence.",
     panels=2,
 )(draw_priors_and_gains)
-
-
-@derivation.exercise(
-    r"What is the product of four equal measurements $\mathcal{N}(3, 2)$?",
-    r"$\mathcal{N}(3.0000, 0.5000)$: the precisions add to 2.",
-)
-def four_measurements():
-    one = two = (jnp.array([[3.0]]), jnp.log(jnp.array([[2.0]])))
-    for _ in range(3):
-        two = precision_weighted_product(*two, *one)
-    yield two[0][0, 0], "3.0000"
-    yield np.exp(two[1][0, 0]), "0.5000"
-
-
-@derivation.exercise(
-    r"A level has the mean of its prior and twice the variance. What does it cost, and what with half the variance?",
-    r"$\frac12 (1 - \log 2)$, 0.1534 nats, and $\frac12 (\log 2 - \frac12)$, 0.0966.",
-)
-def another_width():
-    zero = jnp.zeros((1, 1))
-    yield residual_gaussian_kl(zero, zero + np.log(2), zero)[0], "0.1534"
-    yield gaussian_kl_divergence(zero, zero - np.log(2), zero, zero)[0], "0.0966"
-
-
-@derivation.exercise(
-    r"The codes of a VAE fill $\mathcal{N}(0, 1)$ exactly. What do levels above gain, if $x$ depends on $z_1$ only? And "
-    r"what if the codes are $\mathcal{N}(1, 1)$?",
-    "At most 0 nats for this encoder, by the bound of the gain; and at most 0.5 nats, which a simple prior of mean 1 gains as "
-    "well.",
-)
-def codes_that_fill_the_prior():
-    zero = jnp.zeros((1, 1))
-    yield gaussian_kl_divergence(zero, zero, zero, zero)[0], "0"
-    yield gaussian_kl_divergence(zero + 1, zero, zero, zero)[0], "0.5"

@@ -3,7 +3,6 @@
 The lecture on the functions of theory_jax/state_space/hippo.py.
 """
 
-import numpy as np
 import sympy
 from sympy import Integral, KroneckerDelta, Max, Min, sqrt
 
@@ -425,17 +424,6 @@ derivation.exercise(
     r"$c_0$ moves at the rate $(f - c_0)/t$, so $t c_0$ grows at the rate $f$: it is the running mean $\frac1t \int_0^t f$. "
     r"Online it is $2 \sum_i f_i / (2j + 1)$, so 12/7: half a value of zero, from the start, is averaged with them.",
 )(a_running_mean)
-
-
-@derivation.exercise(
-    "What are the eigenvalues of LegS and of LegT with a window of 1, for two numbers?",
-    r"$(-2, -1)$, the diagonal; and $-2 \pm 1.4142 i$: the characteristic polynomial is $\lambda^2 + 4 \lambda + 6$.",
-)
-def eigenvalues_of_two():
-    yield np.sort(np.linalg.eigvals(legs_matrices(order=2)[0])), "(-2, -1)"
-    rates = np.linalg.eigvals(legt_matrices(order=2, window=1.0)[0])
-    yield rates.real.max(), "-2"
-    yield rates.imag.max(), "1.4142"
 
 
 derivation.exercise(
