@@ -14,8 +14,6 @@ PIP_INSTALL := $(IN_VENV) -m pip install --disable-pip-version-check --constrain
 
 # containers often set it; some seventy processes of the suite would then compile every module again
 unexport PYTHONDONTWRITEBYTECODE
-# SymPy remembers 1000 results, and a lecture has more: with room for them derivations take a tenth less
-export SYMPY_CACHE_SIZE ?= 20000
 
 .PHONY: help demo test test-peers test-processors topic lint syllabus book bench release clean
 
