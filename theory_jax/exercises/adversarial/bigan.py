@@ -18,7 +18,7 @@ def matching_pairs():
 
 @derivation.exercise(
     "The pairs are independent, with uniform examples on three points. What are $H(x|z)$, and the value of the game if both "
-    "laws of pairs are such?",
+    "distributions of pairs are such?",
     r"$\log 3$, 1.0986, and -1.3863: the game is won, and the code is worth nothing.",
 )
 def a_worthless_code():

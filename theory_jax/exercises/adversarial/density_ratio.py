@@ -29,10 +29,10 @@ def impossible_ratio():
 
 
 @derivation.exercise(
-    "Which law do the kept samples have if the bound is below the largest ratio, and what is their rate? Take the bound 1 in the "
-    "example.",
-    r"A sample is kept with probability $\min(1, r/B)$, so the law is $\min(q, p/B)$ divided by its sum, which is the rate. "
-    r"Here $\min(q, p)$ is $\frac14$ at every point: the law is 0.3333 there, the rate 0.75.",
+    "Which distribution do the kept samples have if the bound is below the largest ratio, and what is their rate? Take the "
+    "bound 1 in the example.",
+    r"A sample is kept with probability $\min(1, r/B)$, so the distribution is $\min(q, p/B)$ divided by its sum, which is the "
+    r"rate. Here $\min(q, p)$ is $\frac14$ at every point: the distribution is 0.3333 there, the rate 0.75.",
 )
 def bound_too_small():
     kept = _kept(0.0)

@@ -1,4 +1,4 @@
-"""Exercises of the lecture: Decoding: what reshaping a law costs, and how a token is drawn from it."""
+"""Exercises of the lecture: Decoding: what reshaping a distribution costs, and how a token is drawn from it."""
 
 import math
 

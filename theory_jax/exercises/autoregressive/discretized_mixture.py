@@ -1,4 +1,4 @@
-"""Exercises of the lecture: Discretized logistic mixtures: probabilities of integers from a continuous law."""
+"""Exercises of the lecture: Discretized logistic mixtures: probabilities of integers from a continuous distribution."""
 
 import jax
 import jax.numpy as jnp

@@ -36,6 +36,6 @@ def francisco():
     counts = np.zeros((16, 16))
     counts[:15, :15] = np.where(np.arange(225) < 199, 3.0, 0.0).reshape(
         15, 15
-    )  # other pairs; the last context was never seen, so it has the continuation law
-    counts[0, 15] = 50.0  # the last context was never seen: it has the continuation law
+    )  # other pairs; the last context was never seen, so it has the continuation distribution
+    counts[0, 15] = 50.0  # the last context was never seen: it has the continuation distribution
     yield jnp.exp(kneser_ney_log_probs(jnp.array(counts), discount=0.5))[15, 15], "1/200"

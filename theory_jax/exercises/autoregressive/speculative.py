@@ -1,6 +1,6 @@
 """Exercises of the lecture.
 
-Drafted by a small model, checked by a large one: why the law is the large one's, and when it is faster.
+Drafted by a small model, checked by a large one: why the distribution is the large one's, and when it is faster.
 """
 
 import jax.numpy as jnp

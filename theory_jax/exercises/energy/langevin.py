@@ -1,4 +1,4 @@
-"""Exercises of the lecture: Langevin sampling: a random walk that has a given law, and the price of its steps."""
+"""Exercises of the lecture: Langevin sampling: a random walk that has a given distribution, and the price of its steps."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Exercises of the lecture: Metropolis-adjusted Langevin: an exact law at any length of the step."""
+"""Exercises of the lecture: Metropolis-adjusted Langevin: an exact distribution at any length of the step."""
 
 import jax.numpy as jnp
 import numpy as np

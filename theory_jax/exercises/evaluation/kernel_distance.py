@@ -12,7 +12,8 @@ from theory_jax.lectures.evaluation.kernel_distance import ab, derivation, momen
 @derivation.exercise(
     r"Which distance has the linear kernel, of degree 1, in one dimension?",
     prose(
-        "The kernel {linear} has the features 1 and $a$, so its distance is {square}. Of the example's laws it is 0.0625.",
+        "The kernel {linear} has the features 1 and $a$, so its distance is {square}. Of the example's distributions it is "
+        "0.0625.",
         linear=plus(ab, 1),
         square=holds(
             plus(
@@ -32,8 +33,8 @@ def the_linear_kernel():
 
 
 @derivation.exercise(
-    r"A fair coin on $\pm 1$ and the law on $\{-\sqrt3, 0, \sqrt3\}$ with $(\frac16, \frac23, \frac16)$: what is their distance, "
-    "with the cubic kernel and with a Gaussian of bandwidth 1?",
+    r"A fair coin on $\pm 1$ and the distribution on $\{-\sqrt3, 0, \sqrt3\}$ with $(\frac16, \frac23, \frac16)$: what is "
+    "their distance, with the cubic kernel and with a Gaussian of bandwidth 1?",
     r"Three moments agree, 0, 1 and 0, so the cubic kernel gives 0. The Gaussian gives 0.0953.",
 )
 def three_equal_moments():
@@ -44,7 +45,8 @@ def three_equal_moments():
 
 
 @derivation.exercise(
-    r"By how much is the estimate with the diagonals too large in expectation, for the example's laws and two points each?",
+    "By how much is the estimate with the diagonals too large in expectation, for the example's distributions and two points "
+    "each?",
     r"The features' variances sum to $\frac74 = 1.75$ under $p$ and $\frac{21}{16}$ under $q$, so by half of both: 1.53125.",
 )
 def the_bias_of_two_points():

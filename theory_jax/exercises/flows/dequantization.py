@@ -30,8 +30,8 @@ def the_last_of_four():
 @derivation.exercise(
     "Which noise makes the bound tight at the integer 0 in the example, and what does it give?",
     prose(
-        "The model's own law within the cell, of density {noise}. A noisy 0 is at {at}, where {density}, so $\\log p(y)$ less "
-        "the logarithm of the noise's density, less $\\log 2$, is {bound}, about -1.3863, for every $u$.",
+        r"The model's own distribution within the cell, of density {noise}. A noisy 0 is at {at}, where {density}, so $\log "
+        r"p(y)$ less the logarithm of the noise's density, less $\log 2$, is {bound}, about -1.3863, for every $u$.",
         noise=2 * noise,
         at=where(y, noise / 2),
         density=holds(2 * y, "=", noise),

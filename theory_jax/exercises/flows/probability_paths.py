@@ -9,7 +9,7 @@ from theory_jax.lectures.flows.probability_paths import derivation
 
 
 @derivation.exercise(
-    r"What is the law of the optimal-transport path at time 1, given $x_1 = 3$, for $s = 0.1$?",
+    r"What is the distribution of the optimal-transport path at time 1, given $x_1 = 3$, for $s = 0.1$?",
     r"$\mathcal{N}(3, 0.01)$: the place is $x_1 + s x_0$, so noise of 1 ends at 3.1.",
 )
 def what_is_left():

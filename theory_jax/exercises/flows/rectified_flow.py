@@ -10,7 +10,7 @@ from theory_jax.lectures.flows.rectified_flow import _field_of, _second_field, d
 
 
 @derivation.exercise(
-    r"Noise and data have the same law, $c = 1$. What are $C_0$, $C_1$, $S$ and $W$?",
+    r"Noise and data have the same distribution, $c = 1$. What are $C_0$, $C_1$, $S$ and $W$?",
     r"2, 0, $2 - \frac{\pi}{2} = 0.4292$ and $\frac{\pi}{2} = 1.5708$: independent pairs cost 2, the flow takes every start back "
     r"to itself, on a path that bends.",
 )

@@ -1,4 +1,4 @@
-"""Exercises of the lecture: A law of whole rankings, whose pairs are Bradley-Terry."""
+"""Exercises of the lecture: A distribution of whole rankings, whose pairs are Bradley-Terry."""
 
 import jax.numpy as jnp
 import numpy as np

@@ -15,7 +15,7 @@ LAWS = np.array([[0.3, 0.1, 0.2, 0.2, 0.2], [0.05, 0.4, 0.05, 0.1, 0.4]])
 
 
 def divergence(images, laws):
-    """The Jensen-Shannon divergence of two laws on these images, of which equal ones are one outcome."""
+    """The Jensen-Shannon divergence of two distributions on these images, of which equal ones are one outcome."""
     _, place = np.unique(np.asarray(images).reshape(len(images), -1).round(12), axis=0, return_inverse=True)
     merged = jnp.asarray([np.bincount(place.ravel(), weights=law) for law in laws])
     return jensen_shannon_divergence(*jnp.log(merged)[:, None])[0]

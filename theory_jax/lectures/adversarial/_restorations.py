@@ -26,7 +26,7 @@ def in_decibels(size, squares):
 
 
 def similarity_factors(law, a, b, first, second):
-    """The luminance, and the contrast and structure, of two windows of pixels with the weights of a law."""
+    """The luminance, and the contrast and structure, of two windows of pixels with the weights of a distribution."""
     mean_a, mean_b = Expectation(law, a), Expectation(law, b)
     both = Expectation(law, a * b) - mean_a * mean_b
     light = (2 * mean_a * mean_b + first) / (mean_a**2 + mean_b**2 + first)

@@ -395,7 +395,7 @@ def small_numbers():
         yield rf"\text{{{words} error}}", [spectral_convergence(*both), log_magnitude_distance(*both, epsilon=1e-9)], wanted
     data, fakes = jnp.array([0.5, 0.5]), jnp.array([1.0, 0.0])  # of (1, -1) and (-1, 1)
     moved = phase_shuffle(jnp.tile(jnp.array([1.0, -1.0]), (2, 1, 1)), np.array([0, 1]))[:, 0, 0]
-    shifted = jnp.mean(moved[:, None] == jnp.array([1.0, -1.0]), axis=0)  # the data's law stays what it is
+    shifted = jnp.mean(moved[:, None] == jnp.array([1.0, -1.0]), axis=0)  # the data's distribution stays what it is
     for words, law in ((r"\mathrm{JSD}", fakes), (r"\text{... after shifts}", shifted)):
         yield words, jensen_shannon_divergence(jnp.log(data)[None], jnp.log(law)[None]), "0.2158" if law is fakes else "0"
     yield r"\text{change with the phase, bins 1.3 and 5.3}", [change_with_phase(1.3), change_with_phase(5.3)], "0.592, 0.0038"

@@ -43,14 +43,15 @@ derivation = Derivation(
         "Examples $x$ and latents $z$ live on finitely many points. The data are distributed as $p(x)$ and the latents as the "
         "prior. Encoder and generator are stochastic, $q(z|x)$ and $g(x|z)$; deterministic maps are the limit in which each "
         "puts all probability on one point.",
-        "There are two laws of pairs: $P$, of an example from the data with its code, and $Q$, of a latent from the prior with "
-        r"the example that is made from it. The discriminator gives a pair the logit $\ell(x, z)$ of being the encoder's.",
+        "There are two distributions of pairs: $P$, of an example from the data with its code, and $Q$, of a latent from the "
+        r"prior with the example that is made from it. The discriminator gives a pair the logit $\ell(x, z)$ of being the "
+        "encoder's.",
         r"By the lecture on GANs, on pairs: the best logit is $\log P - \log Q$, and the value of the game is then $2\, "
         r"\mathrm{JSD}(P, Q) - \log 4$.",
     ),
     limits=(
-        "Continuous spaces with deterministic maps: both laws of pairs live on thin sets and have no densities there. The "
-        "argument by events carries over, the best logit does not.",
+        "Continuous spaces with deterministic maps: both distributions of pairs live on thin sets and have no densities there. "
+        "The argument by events carries over, the best logit does not.",
         "Training: at a distance from the optimum a small total variation is not what the losses measure.",
     ),
 )
@@ -74,7 +75,7 @@ best = derivation.define(
 
 
 def _of_every_pair(p, q, r, g):
-    """The best logit, of laws p [X] and r [Z], and tables q and g [X, Z]."""
+    """The best logit, of distributions p [X] and r [Z], and tables q and g [X, Z]."""
     tables = np.broadcast_arrays(p[:, None], q, r, g)
     return optimal_joint_logit(*(jnp.log(table).ravel() for table in tables)).reshape(tables[0].shape)
 
@@ -135,7 +136,7 @@ derivation.chain(
     "encoder whose codes are distributed as the prior.",
 )
 derivation.chain(
-    "The law of the pairs knows the encoder",
+    "The distribution of the pairs knows the encoder",
     P / Total(z, P),
     equals(encoder, prose("{data}", data=holds(Total(z, P), "=", p)), wrong={"the pairs themselves": P, "the data": p}),
     states=2,

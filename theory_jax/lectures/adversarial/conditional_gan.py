@@ -100,7 +100,7 @@ central = derivation.chain(
     value,
     equals(
         Expectation(p_y, Total(x, plus(p * log(p / (2 * m)), q * log(q / (2 * m))))),
-        r"$p(y)$ is taken out, and cancels inside the logarithms since both laws of pairs have it",
+        r"$p(y)$ is taken out, and cancels inside the logarithms since both distributions of pairs have it",
         wrong={
             "not canceled": Expectation(p_y, Total(x, plus(p * log(p_y * p / (2 * m)), q * log(p_y * q / (2 * m))))),
             "no factor 2": Expectation(p_y, Total(x, plus(p * log(p / m), q * log(q / m)))),

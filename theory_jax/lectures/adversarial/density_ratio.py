@@ -37,8 +37,8 @@ derivation = Derivation(
     question="A classifier only decides between real and fake. How does one obtain the ratio of the two densities from it, and "
     "how does that ratio correct a generator that is wrong?",
     setting=(
-        "The data have the law $p$, the generator's samples the law $q$, both on finitely many points; $q$ is positive wherever "
-        "$p$ is.",
+        "The data have the distribution $p$, the generator's samples the distribution $q$, both on finitely many points; $q$ "
+        "is positive wherever $p$ is.",
         r"A labeled draw has the label 1 with probability $\alpha$ (the prior) and then comes from $p$, otherwise, with "
         r"probability $1 - \alpha$, from $q$.",
         r"A classifier gives every point a logit $\ell$ and the probability $\sigma(\ell)$ of being data.",
@@ -145,10 +145,10 @@ spread = derivation.define(r"\mathrm{TV}", Total(x, Abs(p - q)) / 2, "the total 
 derivation.chain(
     "With equal priors the best classifier is right by half the total variation more often than chance",
     Total(x, plus(p, q, Abs(p - q))) / 4,
-    equals(plus(Rational(1, 2), spread / 2), r"both laws sum to one"),
+    equals(plus(Rational(1, 2), spread / 2), r"both distributions sum to one"),
     so=prose(
         "The left side is the share of draws whose label is guessed right by the likelier side, {likelier}. A classifier that is "
-        "right in clearly more than half of fresh draws shows that the laws differ: a two-sample test.",
+        "right in clearly more than half of fresh draws shows that the distributions differ: a two-sample test.",
         likelier=holds(Total(x, Max(p / 2, q / 2)), "=", Total(x, plus(p, q, Abs(p - q))) / 4),
     ),
     role="remark",

@@ -232,7 +232,7 @@ least = -Total(x, p_s * log(post.at(1, x)) + p_t * log(post.at(0, x))) / 2
 jsd = derivation.define(
     r"\mathrm{JSD}",
     plus(Divergence(p_s, m) / 2, Divergence(p_t, m) / 2),
-    "the Jensen-Shannon divergence of the two laws",
+    "the Jensen-Shannon divergence of the two distributions",
     "jensen_shannon_divergence",
 )
 of_log_loss = derivation.chain(

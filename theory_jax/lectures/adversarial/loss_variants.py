@@ -111,7 +111,7 @@ derivation.chain(
     equals(
         2 * triangle,
         prose("{gap}", gap=holds(plus(2 * q, -(p + q)), "=", plus(q, -p))),
-        wrong={"the other law in the denominator": Total(k, (2 * q - (p + q)) ** 2 / (2 * q)), "no factor 2": triangle},
+        wrong={"the other distribution in the denominator": Total(k, (2 * q - (p + q)) ** 2 / (2 * q)), "no factor 2": triangle},
     ),
     role="remark",
     so=r"If $b - c$ is 1 and $b - a$ is 2, the first line is the square above: Pearson's $\chi^2$ of $2q$ against $p + q$. The "

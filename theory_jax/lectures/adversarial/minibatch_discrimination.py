@@ -111,7 +111,7 @@ pairs = derivation.chain(
 l = derivation.index("l", "a feature", states=2)  # noqa: E741
 feature = derivation.numbers("F", (k, l), "the features of a state")
 mean_feature = derivation.define("m", Expectation(q, feature), "the mean features of a round", over=(l, r))
-mean_of_all = derivation.define(r"\bar m", Expectation(p, feature), "those of the mean law", over=l)
+mean_of_all = derivation.define(r"\bar m", Expectation(p, feature), "those of the mean distribution", over=l)
 derivation.chain(
     "The same for similarities in place of coincidences",
     Expectation(mu, SquaredNorm(l, mean_feature)),

@@ -299,9 +299,9 @@ derivation.symbol("W", "the distance of that order on a line", "wasserstein_dist
 
 @derivation.exact(
     r"W(x, y) = \min_{s} \left(\tfrac17 \sum_i |x_i - y_{s(i)}|^o\right)^{1/o},\qquad o = 1, 2",
-    because="All matchings of two samples of seven. A coupling may also split points, but the cheapest cost is always reached by "
-    "a matching: the couplings of two uniform laws are mixtures of matchings (Birkhoff, stated), and a mean is no smaller than "
-    "its smallest term.",
+    because="All matchings of two samples of seven. A coupling may also split points, but the cheapest cost is always reached "
+    "by a matching: the couplings of two uniform distributions are mixtures of matchings (Birkhoff, stated), and a mean is no "
+    "smaller than its smallest term.",
     outcomes=5040,
 )
 def all_matchings():

@@ -19,7 +19,7 @@ def step_of_example(prefix):
     return (SECOND if prefix.shape[1] == 1 else THIRD)[prefix[:, 0]]
 
 
-# forty models with its own law for every prefix, and the 81 sequences of length 4
+# forty models with its own distribution for every prefix, and the 81 sequences of length 4
 TREES = jnp.log(jnp.array(np.random.default_rng(1).dirichlet(np.full(3, 0.5), size=(40, 4, 27))))
 START = TREES[:, 0, 0]
 SEQUENCES = jnp.array(list(itertools.product(range(3), repeat=4)))

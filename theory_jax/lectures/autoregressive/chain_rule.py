@@ -73,7 +73,7 @@ given_1 = derivation.define("p({}|{})", marginal_2 / marginal_1, "a conditional"
 given_2 = derivation.define("p({}|{},{})", joint / marginal_2, "a conditional", over=(x3, x1, x2), positive=True)
 
 central = derivation.chain(
-    "Every law is a product of conditionals",
+    "Every distribution is a product of conditionals",
     joint,
     equals(
         times(marginal_1, marginal_2 / marginal_1, joint / marginal_2),
@@ -117,13 +117,17 @@ b = derivation.numbers("b", x1, "the logit of the second, a number for each firs
 success = derivation.define(r"\sigma(a)", 1 / (1 + exp(-a)), "the probability that the first is 1", positive=True)
 success_2 = derivation.define(r"\sigma(b_{{{}}})", 1 / (1 + exp(-b)), "the same of the second", over=x1, positive=True)
 model_1 = derivation.define(
-    "q({})", Piecewise((success, Eq(x1, 1)), (1 - success, True)), "the model's law of the first", over=x1, law=True
+    "q({})", Piecewise((success, Eq(x1, 1)), (1 - success, True)), "the model's distribution of the first", over=x1, law=True
 )
 model_2 = derivation.define(
-    "q({}|{})", Piecewise((success_2, Eq(x2, 1)), (1 - success_2, True)), "its law of the second", over=(x2, x1), law=True
+    "q({}|{})",
+    Piecewise((success_2, Eq(x2, 1)), (1 - success_2, True)),
+    "its distribution of the second",
+    over=(x2, x1),
+    law=True,
 )
 conversely = derivation.chain(
-    "Conversely, any conditionals make a law, whatever the logits are",
+    "Conversely, any conditionals make a distribution, whatever the logits are",
     Total(x1, Total(x2, times(model_1, model_2))),
     equals(Total(x1, times(model_1, Total(x2, model_2))), "no factor but the last contains the last variable"),
     equals(
@@ -157,10 +161,10 @@ derivation.chain(
     ),
 )
 
-p = derivation.law("p({})", x1, "a law of the first variable")
-cond = derivation.law("p({}|{})", (x2, x1), "a law of the second for each first")
-q = derivation.law("q({})", x1, "a model's law of the first", "logits")
-cond_q = derivation.law("q({}|{})", (x2, x1), "a model's law of the second", "logits")
+p = derivation.law("p({})", x1, "a distribution of the first variable")
+cond = derivation.law("p({}|{})", (x2, x1), "a distribution of the second for each first")
+q = derivation.law("q({})", x1, "a model's distribution of the first", "logits")
+cond_q = derivation.law("q({}|{})", (x2, x1), "a model's distribution of the second", "logits")
 splits = derivation.chain(
     "The likelihood splits into one term a variable",
     Expectation(p, Expectation(cond, -log(q * cond_q))),

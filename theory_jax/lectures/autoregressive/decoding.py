@@ -1,4 +1,4 @@
-"""Decoding: what reshaping a law costs, and how a token is drawn from it.
+"""Decoding: what reshaping a distribution costs, and how a token is drawn from it.
 
 The lecture on the functions of theory_jax/autoregressive/decoding.py.
 """
@@ -31,7 +31,7 @@ from theory_jax.lectures.lemmas.gumbel_max import gumbel_max
 
 derivation = Derivation(
     module=__name__,
-    title="Decoding: what reshaping a law costs, and how a token is drawn from it",
+    title="Decoding: what reshaping a distribution costs, and how a token is drawn from it",
     lectures=(48,),
     sources=(
         "Holtzman et al. 2020, The Curious Case of Neural Text Degeneration",

@@ -1,4 +1,4 @@
-"""Discretized logistic mixtures: probabilities of integers from a continuous law.
+"""Discretized logistic mixtures: probabilities of integers from a continuous distribution.
 
 The lecture on the functions of theory_jax/autoregressive/discretized_mixture.py.
 """
@@ -31,7 +31,7 @@ from theory_jax.lectures.lemmas.gibbs import gibbs
 
 derivation = Derivation(
     module=__name__,
-    title="Discretized logistic mixtures: probabilities of integers from a continuous law",
+    title="Discretized logistic mixtures: probabilities of integers from a continuous distribution",
     lectures=(42,),
     sources=(
         "Salimans, Karpathy, Chen & Kingma 2017, PixelCNN++: improving the PixelCNN with discretized logistic mixture likelihood",

@@ -34,12 +34,12 @@ derivation = Derivation(
         "Kneser & Ney 1995, Improved Backing-off for M-gram Language Modeling",
         "Jelinek & Mercer 1980, Interpolated Estimation of Markov Source Parameters from Sparse Data",
     ),
-    question="With counts alone, which conditional law is best, what is wrong with it, and how do smoothing, interpolation and "
-    "the Kneser-Ney estimate follow from stated wishes?",
+    question="With counts alone, which conditional distribution is best, what is wrong with it, and how do smoothing, "
+    "interpolation and the Kneser-Ney estimate follow from stated wishes?",
     setting=(
-        r"The chain rule is cut short: the law of a token depends on the $n - 1$ tokens before it, its context $u$, and not on "
-        r"what came earlier (the Markov assumption). A text is then described by the counts $c_{uw}$ of context $u$ followed "
-        r"by word $w$.",
+        "The chain rule is cut short: the distribution of a token depends on the $n - 1$ tokens before it, its context $u$, "
+        "and not on what came earlier (the Markov assumption). A text is then described by the counts $c_{uw}$ of context $u$ "
+        "followed by word $w$.",
         r"The chains write out three words and three contexts, or two of each; their lines do not depend on how many there are.",
     ),
     limits=(
@@ -53,7 +53,7 @@ w = derivation.index("w", "a word", states=3)
 c = derivation.numbers("c", (u, w), r"how often context $u$ is followed by word $w$", "counts", positive=True)
 c_u = derivation.define("c", Total(w, c), "how often context $u$ occurs", over=u, positive=True)
 p_hat = derivation.define(r"\hat p({}|{})", c / c_u, "the relative frequency", over=(w, u), law=True)
-p = derivation.law("p({}|{})", (w, u), "any conditional law", "log_probs")
+p = derivation.law("p({}|{})", (w, u), "any conditional distribution", "log_probs")
 
 counting = derivation.chain(
     "Counting is maximum likelihood",
@@ -94,7 +94,7 @@ additive = derivation.define(
     r"\tilde p", (k_w + alpha) / (n + alpha * V), "the additive estimate", "additive_log_probs", over=w, law=True
 )
 frequency = derivation.define(r"\hat p", k_w / n, "the relative frequency", over=w, law=True)
-uniform = derivation.define("V^{-1}", 1 / V, "the uniform law")
+uniform = derivation.define("V^{-1}", 1 / V, "the uniform distribution")
 adding = derivation.chain(
     "Adding to the counts is the mean of a posterior",
     times(gamma(k_w + alpha + 1) / gamma(k_w + alpha), gamma(n + alpha * V) / gamma(n + alpha * V + 1)),
@@ -113,8 +113,8 @@ adding = derivation.chain(
         prose("split the numerator, {split}", split=holds(k_w + alpha, "=", plus(times(n, frequency), times(alpha, V, uniform)))),
         wrong={"weights turned over": plus(times(alpha * V / (n + alpha * V), frequency), times(n / (n + alpha * V), uniform))},
     ),
-    so=r"A mixture of the relative frequency and the uniform law: a prior belief that is worth $\alpha V$ observations, and "
-    r"does not know which words are plausible.",
+    so=r"A mixture of the relative frequency and the uniform distribution: a prior belief that is worth $\alpha V$ "
+    "observations, and does not know which words are plausible.",
 )
 derivation.bridge(
     "The code computes it",
@@ -144,9 +144,11 @@ new = derivation.define(
     r"\lambda^+", Total(i, weights * of_table / mixed) / M, "the weights after a step", "interpolation_em_step", over=k, law=True
 )
 new_mixed = derivation.define("p^+", Total(k, new * of_table), "the mixture's probability after it", over=i, positive=True)
-old_law = derivation.define("r({}|{})", weights * of_table / mixed, "the same as a law of the table", over=(k, i), law=True)
+old_law = derivation.define(
+    "r({}|{})", weights * of_table / mixed, "the same as a distribution of the table", over=(k, i), law=True
+)
 new_law = derivation.define(
-    "r^+({}|{})", new * of_table / new_mixed, "the law of the table after the step", over=(k, i), law=True
+    "r^+({}|{})", new * of_table / new_mixed, "the distribution of the table after the step", over=(k, i), law=True
 )
 reweighted = times(weights, Total(i, of_table / mixed) / M)
 em = derivation.chain(
@@ -190,8 +192,9 @@ derivation.bridge(
 )
 
 derivation.say(
-    "Kneser and Ney. Discount every count that was seen by $d$, and give what this frees to a law of words that does not look "
-    "at the context. Which law? Wish that the model, averaged over the contexts as they occur, has the words' frequencies."
+    "Kneser and Ney. Discount every count that was seen by $d$, and give what this frees to a distribution of words that does "
+    "not look at the context. Which distribution? Wish that the model, averaged over the contexts as they occur, has the "
+    "words' frequencies."
 )
 unseen = And(Eq(u, 0), Ne(w, 0))
 seen = derivation.define(
@@ -203,18 +206,18 @@ seen = derivation.define(
 b = derivation.define("b", seen * (c + 1), "the counts, of which some are 0 and the others at least 1", "counts", over=(u, w))
 b_u = derivation.define("b", Total(w, b), "how often context $u$ occurs", over=u, positive=True)
 d = derivation.number("d", "the discount", "discount", between=(0, 1))
-beta = derivation.law(r"\beta", w, "a law of the words, behind the freed mass")
+beta = derivation.law(r"\beta", w, "a distribution of the words, behind the freed mass")
 contexts = derivation.define(r"s", Total(u, seen), "in how many contexts the word occurs", over=w)
 pairs = derivation.define("S", Total(u, Total(w, seen)), "how many pairs were seen", positive=True)
 model = derivation.define(
     r"p_d({}|{})",
     (b - d * seen) / b_u + d * Total(v, seen.at(u, v)) / b_u * beta,
-    r"the discounted law: $\max(b_{uw} - d, 0) = b_{uw} - d s_{uw}$",
+    r"the discounted distribution: $\max(b_{uw} - d, 0) = b_{uw} - d s_{uw}$",
     "kneser_ney_log_probs",
     over=(w, u),
 )
 derivation.chain(
-    "The discounted law sums to one",
+    "The discounted distribution sums to one",
     Total(w, model),
     equals(
         plus((b_u - times(d, Total(w, seen))) / b_u, times(d, Total(w, seen)) / b_u),
@@ -227,7 +230,7 @@ derivation.chain(
     role="lemma",
 )
 derivation.chain(
-    "Averaged over the contexts, it keeps the words' frequencies for one law behind the freed mass alone",
+    "Averaged over the contexts, it keeps the words' frequencies for one distribution behind the freed mass alone",
     Total(u, times(b_u, model)),
     equals(Total(u, plus(b, -times(d, seen), times(d, Total(v, seen.at(u, v)), beta))), "multiply"),
     equals(
@@ -247,7 +250,7 @@ derivation.chain(
         law=where(beta, contexts / pairs),
     ),
 )
-continuation = derivation.define(r"\beta^*", contexts / pairs, "the continuation law", over=w, law=True)
+continuation = derivation.define(r"\beta^*", contexts / pairs, "the continuation distribution", over=w, law=True)
 derivation.answer = prose(
     r"The relative frequency {best} maximizes the likelihood, and gives probability 0 to every pair that the text happens not to "
     "contain. Adding a constant to the counts is a posterior mean: {additive}. The weights of longer and shorter memories are "
@@ -261,7 +264,7 @@ derivation.answer = prose(
     law=holds(continuation, "=", contexts / pairs, wrong={"the words' frequencies": Total(u, b) / Total(u, b_u)}),
 )
 derivation.bridge(
-    "The code has this law behind a discount of one half",
+    "The code has this distribution behind a discount of one half",
     log((b - seen / 2) / b_u + Total(v, seen.at(u, v)) / (2 * b_u) * continuation),
     kneser_ney_log_probs,
     counts=b,
@@ -329,7 +332,7 @@ _TEXT = jnp.array([[0, 1, 0, 0, 1]])  # abaab
 @derivation.algorithm(
     "An interpolated model of pairs",
     do("count the words and the pairs of the training text", ngram_counts, by=counting),
-    do("take $p_{ik}$, the probability of held-out token $i$ under two smoothed laws", additive_log_probs, by=adding),
+    do("take $p_{ik}$, the probability of held-out token $i$ under two smoothed distributions", additive_log_probs, by=adding),
     do(r"take positive weights $\lambda$, and until they stay:"),
     do(r"$r_k(i) \leftarrow \lambda_k p_{ik} / p_i$ for every token and table, with their mixture $p_i$", by=em, indent=1),
     do(r"$\lambda_k \leftarrow \frac{1}{M} \sum_i r_k(i)$", interpolation_em_step, by=em, indent=1),
@@ -366,8 +369,8 @@ def abaab():
 
 @derivation.figure(
     "Left: the loss of held-out text under additive smoothing. It is infinite at pseudo-count 0, approaches that of the "
-    "uniform law (dashed) for large ones, and has a minimum between. Right: the weights of a mixture climb to the maximum of "
-    "the held-out log-likelihood in steps of EM.",
+    "uniform distribution (dashed) for large ones, and has a minimum between. Right: the weights of a mixture climb to the "
+    "maximum of the held-out log-likelihood in steps of EM.",
     panels=2,
 )
 def smoothing_and_mixing(left, right):

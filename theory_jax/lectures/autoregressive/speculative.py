@@ -1,4 +1,4 @@
-"""Drafted by a small model, checked by a large one: why the law is the large one's, and when it is faster.
+"""Drafted by a small model, checked by a large one: why the distribution is the large one's, and when it is faster.
 
 The lecture on the functions of theory_jax/autoregressive/speculative.py.
 """
@@ -26,24 +26,24 @@ from theory_jax.derivation.prose import holds, prose, where
 
 derivation = Derivation(
     module=__name__,
-    title="Drafted by a small model, checked by a large one: why the law is the large one's, and when it is faster",
+    title="Drafted by a small model, checked by a large one: why the distribution is the large one's, and when it is faster",
     lectures=(48,),
     sources=(
         "Leviathan, Kalman & Matias 2023, Fast inference from transformers via speculative decoding",
         "Chen, Borgeaud, Irving, Lespiau, Sifre & Jumper 2023, Accelerating large language model decoding with speculative "
         "sampling",
     ),
-    question="A language model writes one token a pass, although a pass over several tokens costs hardly more. A small model can "
-    "draft several, and the large one check them all at once. How are drafts accepted so that nothing of the large model's law "
-    "is lost, and when does it pay?",
+    question="A language model writes one token a pass, although a pass over several tokens costs hardly more. A small model "
+    "can draft several, and the large one check them all at once. How are drafts accepted so that nothing of the large model's "
+    "distribution is lost, and when does it pay?",
     setting=(
-        "The draft has the law $q$ and the target the law $p$, after the same tokens, on finitely many tokens, positive here. "
-        "A token to which $q$ gives no probability is never drafted.",
+        "The draft has the distribution $q$ and the target the distribution $p$, after the same tokens, on finitely many "
+        "tokens, positive here. A token to which $q$ gives no probability is never drafted.",
         "A draft $x$ is accepted if a uniform number is less than $p(x)/q(x)$. After a rejection a token is drawn from the "
-        r"residual law, which is proportional to $\max(p - q, 0)$.",
+        r"residual distribution, which is proportional to $\max(p - q, 0)$.",
         "A block has $G$ drafts, made one after the other. They are accepted from the left up to the first rejection, which is "
-        "replaced by a draw of the residual there. If none is rejected, the target's pass has one more law, of which a token is "
-        "drawn.",
+        "replaced by a draw of the residual there. If none is rejected, the target's pass has one more distribution, of which "
+        "a token is drawn.",
     ),
     limits=(
         "Acceptances in a text are neither independent nor equally likely; the third exercise shows that this can help.",
@@ -54,22 +54,22 @@ derivation = Derivation(
 )
 
 x = derivation.index("x", "a token")
-p = derivation.law("p", x, "the target's law", "exp(target_log_probs)")
-q = derivation.law("q", x, "the draft's law", "exp(draft_log_probs)")
+p = derivation.law("p", x, "the target's distribution", "exp(target_log_probs)")
+q = derivation.law("q", x, "the draft's distribution", "exp(draft_log_probs)")
 beta = derivation.define(r"\beta", Total(x, Min(p, q)), "the probability of acceptance", "acceptance_probability", positive=True)
-tv = derivation.define(r"\mathrm{TV}", Total(x, Abs(p - q)) / 2, "the total variation distance of both laws")
+tv = derivation.define(r"\mathrm{TV}", Total(x, Abs(p - q)) / 2, "the total variation distance of both distributions")
 excess = derivation.define("e", Max(p - q, 0), "the target's excess over the draft", over=x)
 derivation.answer = prose(
-    "An accepted token leaves {overlap} and a redrawn one adds what is missing, $e$: together the target's law, {whole}, "
-    "exactly. Acceptance has the probability {agree}, and no way to agree more often exists. If acceptances are independent and "
-    "equally likely, a block of one draft pays if and only if acceptance is more likely than a draft is expensive; otherwise no "
-    "block does.",
+    "An accepted token leaves {overlap} and a redrawn one adds what is missing, $e$: together the target's distribution, "
+    "{whole}, exactly. Acceptance has the probability {agree}, and no way to agree more often exists. If acceptances are "
+    "independent and equally likely, a block of one draft pays if and only if acceptance is more likely than a draft is "
+    "expensive; otherwise no block does.",
     overlap=Min(p, q),
-    whole=holds(plus(Min(p, q), excess), "=", p, wrong={"the draft's law": q}),
+    whole=holds(plus(Min(p, q), excess), "=", p, wrong={"the draft's distribution": q}),
     agree=holds(beta, "=", plus(1, -tv), wrong={"not halved": plus(1, -2 * tv)}),
 )
 overlap = derivation.chain(
-    "A draft is accepted as often as the laws overlap",
+    "A draft is accepted as often as the distributions overlap",
     Expectation(q, Min(1, p / q)),
     equals(
         beta,
@@ -92,12 +92,12 @@ derivation.bridge(
     acceptance_probability,
     draft_log_probs=[log(q)],
     target_log_probs=[log(p)],
-    wrong={"the product of the laws": Total(x, p * q)},
+    wrong={"the product of the distributions": Total(x, p * q)},
 )
-r = derivation.define("r", excess / Total(x, excess), "the residual law", "exp(residual_log_probs)", over=x)
+r = derivation.define("r", excess / Total(x, excess), "the residual distribution", "exp(residual_log_probs)", over=x)
 y = derivation.index("y", "the token that is emitted", "speculative_token")
 emission = derivation.chain(
-    "The emitted token has the target's law",
+    "The emitted token has the target's distribution",
     plus(times(q, Min(1, p / q)), times(plus(1, -Expectation(q, Min(1, p / q))), r)),
     equals(plus(Min(p, q), times(1 - beta, r)), "the first result, for this token and for all of them"),
     equals(
@@ -111,9 +111,9 @@ emission = derivation.chain(
     equals(p, "where the target is above the draft this is $q + (p - q)$, and elsewhere it is $p + 0$"),
     uses=(overlap,),
     central=True,
-    so="For every draft: a bad one costs time and not quality. The first term is the probability that this token is drafted and "
-    "accepted, the second that some draft was rejected and this token drawn instead. (A draft with the target's own law is never "
-    "rejected and needs no residual.)",
+    so="For every draft: a bad one costs time and not quality. The first term is the probability that this token is drafted "
+    "and accepted, the second that some draft was rejected and this token drawn instead. (A draft with the target's "
+    "distribution is never rejected and needs no residual.)",
 )
 J = derivation.numbers("J", (x, y), "the probability of a draft and an emitted token together, by any method", positive=True)
 row = derivation.define("a", Total(y, J) - J.at(x, x), "that of the draft, with another token emitted", over=x)
@@ -129,11 +129,11 @@ derivation.chain(
     at_least(Total(x, J.at(x, x)), "leave out the smaller rest, a sum of probabilities", dropping=Total(x, Min(row, column))),
     states=2,
     role="lemma",
-    so=r"The first line is $\beta$, if drafts have the law $q$ and emitted tokens the law $p$; the last is the probability that "
-    "both are equal.",
+    so=r"The first line is $\beta$, if drafts have the distribution $q$ and emitted tokens the distribution $p$; the last is "
+    "the probability that both are equal.",
 )
 derivation.bridge(
-    "The code computes the logarithm of the residual law",
+    "The code computes the logarithm of the residual distribution",
     log(r),
     residual_log_probs,
     draft_log_probs=[log(q)],
@@ -144,7 +144,7 @@ derivation.bridge(
 
 @derivation.exact(
     r"\max \Pr(\text{draft} = \text{emitted}) = \beta",
-    because="Over all joint laws of both tokens with the marginals of the example: a linear program of nine variables.",
+    because="Over all joint distributions of both tokens with the marginals of the example: a linear program of nine variables.",
     role="remark",
     outcomes=9,
     tolerance=1e-9,
@@ -187,15 +187,16 @@ _LAWS = np.random.default_rng(48).dirichlet(np.ones(2), size=(2, 7))  # draft an
 
 
 def _after(which, beginning):
-    """The law of the next of two tokens after a beginning of at most two."""
+    """The distribution of the next of two tokens after a beginning of at most two."""
     return _LAWS[which][(2 ** len(beginning) - 1) + sum(t << k for k, t in enumerate(beginning))]
 
 
 @derivation.exact(
     r"\Pr(y_1 y_2 y_3) = p(y_1)\, p(y_2 | y_1)\, p(y_3 | y_1 y_2)",
-    because="By induction: the first token has the target's law. If it was accepted, the rest is a block with one draft less, "
-    "after the token after which these drafts were made; if not, the target continues. Two tokens, blocks of two drafts, "
-    "arbitrary laws: every draft, every pattern of acceptance, and what is missing to three tokens drawn from the target.",
+    because="By induction: the first token has the target's distribution. If it was accepted, the rest is a block with one "
+    "draft less, after the token after which these drafts were made; if not, the target continues. Two tokens, blocks of two "
+    "drafts, arbitrary distributions: every draft, every pattern of acceptance, and what is missing to three tokens drawn from "
+    "the target.",
     outcomes=4 * 3 * 2,
 )
 def blocks_have_the_targets_law():
@@ -232,7 +233,7 @@ def blocks_have_the_targets_law():
         np.prod([_after(0, text[:k])[text[k]] for k in range(2)]) * _after(1, text[:2])[text[2]]
         for text in product(range(2), repeat=3)
     ]
-    return Sides(left=law.ravel(), right=np.array(whole), wrong={"the draft's law": np.array(other)})
+    return Sides(left=law.ravel(), right=np.array(whole), wrong={"the draft's distribution": np.array(other)})
 
 
 a = derivation.number(r"\alpha", "the probability that a draft is accepted, by itself", "acceptance", between=(0, 1))
@@ -296,8 +297,8 @@ def _speed(acceptance, lengths, cost):
 
 @derivation.algorithm(
     "Speculative decoding, one block",
-    do("for $i = 1, \\dots, G$: draw $x_i$ from the draft's law $q_i$ after all tokens so far"),
-    do("in one pass over the drafts, compute the target's laws $p_1, \\dots, p_{G+1}$"),
+    do("for $i = 1, \\dots, G$: draw $x_i$ from the draft's distribution $q_i$ after all tokens so far"),
+    do("in one pass over the drafts, compute the target's distributions $p_1, \\dots, p_{G+1}$"),
     do("for $i = 1, \\dots, G$, with a uniform number $u_i$:"),
     do("if $u_i < p_i(x_i) / q_i(x_i)$: emit $x_i$", speculative_block, by=overlap, indent=1),
     do("else: emit a draw from $r_i \\propto \\max(p_i - q_i, 0)$ and stop", residual_log_probs, by=emission, indent=1),
@@ -319,8 +320,8 @@ def two_blocks():
 
 
 @derivation.example(
-    "The target's probabilities are 0.5, 0.4 and 0.1, the draft's 0.3, 0.2 and 0.5: the overlap, the residual law, and the "
-    r"emitted law. Then a block of two drafts, each accepted with probability $\frac12$."
+    "The target's probabilities are 0.5, 0.4 and 0.1, the draft's 0.3, 0.2 and 0.5: the overlap, the residual distribution, "
+    r"and the emitted distribution. Then a block of two drafts, each accepted with probability $\frac12$."
 )
 def three_tokens():
     p, q = _EXAMPLE
@@ -333,9 +334,9 @@ def three_tokens():
 
 
 @derivation.figure(
-    "Left: the example's laws. The overlap is accepted; what the draft has more is rejected as often as the target's excess is "
-    "drawn: both areas are equal. Right: tokens a target's pass against the length of the block, for three probabilities of "
-    "acceptance and the cost of a draft.",
+    "Left: the example's distributions. The overlap is accepted; what the draft has more is rejected as often as the target's "
+    "excess is drawn: both areas are equal. Right: tokens a target's pass against the length of the block, for three "
+    "probabilities of acceptance and the cost of a draft.",
     panels=2,
 )
 def overlap_and_speed(laws, speeds):

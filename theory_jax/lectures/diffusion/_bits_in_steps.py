@@ -1,4 +1,4 @@
-"""Bits with a known joint law, filled in by the steps of masked diffusion: the bound, and what is lost, by enumeration.
+"""Bits with a known joint distribution, filled in by the steps of masked diffusion: the bound, and what is lost, by enumeration.
 
 joint: the probabilities of the texts, one axis of size 2 for each bit. levels: from 1 down to 0.
 """
@@ -16,12 +16,12 @@ def uniform_levels(steps):
 
 
 def entropy(joint):
-    """The entropy of a law, in nats."""
+    """The entropy of a distribution, in nats."""
     return -np.sum(joint * np.log(joint))
 
 
 def marginal(joint, places):
-    """The joint law of some of the bits."""
+    """The joint distribution of some of the bits."""
     return joint.sum(axis=tuple(place for place in range(joint.ndim) if place not in places))
 
 

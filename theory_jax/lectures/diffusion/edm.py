@@ -34,11 +34,11 @@ derivation = Derivation(
         r"The denoiser is $D = c_\mathrm{skip}\, x + c_\mathrm{out}\, F(c_\mathrm{in}\, x, c_\mathrm{noise})$ with a network "
         r"$F$, and its loss $\lambda(\sigma)\, (D - y)^2$, for each entry.",
         "Every mean below is of a quadratic expression in $y$ and $n$, so it depends on these moments only: it is computed with "
-        "Gaussians, and holds for all laws that have them. Uses of a density are marked.",
+        "Gaussians, and holds for all distributions that have them. Uses of a density are marked.",
     ),
     limits=(
         "That these scalings train better: the source measured it.",
-        r"The law of the levels, and $c_\mathrm{noise} = \frac14 \log \sigma$: both are choices.",
+        r"The distribution of the levels, and $c_\mathrm{noise} = \frac14 \log \sigma$: both are choices.",
         "The sampler: this lecture is about training alone.",
     ),
 )

@@ -67,7 +67,7 @@ ratio = derivation.define(
 derivation.say(
     r"The whole topic is one calculation: a Gaussian variable that is shrunk, with Gaussian noise added, is Gaussian again, "
     r"and the variances add. A Gaussian is known by its moment generating function $\mathbb{E}[e^{u x}] = e^{u m + u^2 v / "
-    r"2}$, so the law of $x_t$ is found by computing this expectation."
+    r"2}$, so the distribution of $x_t$ is found by computing this expectation."
 )
 marginal_law = derivation.chain(
     "Two jumps are one (Chapman-Kolmogorov)",
@@ -120,7 +120,7 @@ derivation.answer = prose(
     r"The noisy value is drawn in one jump from the data: {jump} has the mean {mean} and the variance {noise}, given $x_0$. From "
     r"an earlier value $x_s$ it is the same with $\bar\alpha_t / \bar\alpha_s$ in place of $\bar\alpha_t$. For data of unit "
     r"variance the share $\bar\alpha_t$ of the variance is signal and the rest is noise; for any data the divergence from the "
-    "standard normal law does not rise at any step.",
+    "standard normal distribution does not rise at any step.",
     jump=means("x_t", jump),
     mean=holds(
         Expectation(Normal(epsilon, 0, 1), jump), "=", times(sqrt(a_t), x_0), named=True, wrong={"without the root": a_t * x_0}
@@ -162,7 +162,7 @@ derivation.bridge(
     wrong={"the level in place of the ratio": sqrt(a_s * kept) * x_s + sqrt(1 - a_s * kept) * epsilon},
 )
 derivation.bridge(
-    "Mean and log-variance of the marginal law",
+    "Mean and log-variance of the marginal distribution",
     (times(sqrt(a_t), x_0), log(1 - a_t)),
     forward_marginal,
     x0=[x_0],
@@ -183,7 +183,7 @@ derivation.bridge(
 )
 
 k = derivation.index("k", "one of the values that the data may take")
-weight = derivation.law("p", k, "any law of the data")
+weight = derivation.law("p", k, "any distribution of the data")
 data = derivation.numbers("y", k, "the data's values")
 moved = Normal(x_t, sqrt(a_t) * data, 1 - a_t)
 derivation.chain(
@@ -206,31 +206,31 @@ derivation.chain(
 )
 
 derivation.say(
-    "How much is lost? A step is a channel: it treats every input by the same noisy rule. No channel makes two laws easier to "
-    "tell apart, and this one leaves the standard normal as it is. So the divergence from it can only fall. The lemma is "
-    "proved for channels between finitely many states; for densities the sums are integrals."
+    "How much is lost? A step is a channel: it treats every input by the same noisy rule. No channel makes two distributions "
+    "easier to tell apart, and this one leaves the standard normal as it is. So the divergence from it can only fall. The "
+    "lemma is proved for channels between finitely many states; for densities the sums are integrals."
 )
 i = derivation.index("x", "a state before the channel")
 j = derivation.index("y", "a state after it")
-q_x = derivation.law("q({})", i, "any law before the channel")
+q_x = derivation.law("q({})", i, "any distribution before the channel")
 p_x = derivation.law("p({})", i, "another one")
 kernel = derivation.law("k({}|{})", (j, i), "the channel")
-q_y = derivation.define("q'({})", Total(i, q_x * kernel), "the first law after the channel", over=j, law=True)
-p_y = derivation.define("p'({})", Total(i, p_x * kernel), "the second law after the channel", over=j, law=True)
+q_y = derivation.define("q'({})", Total(i, q_x * kernel), "the first distribution after the channel", over=j, law=True)
+p_y = derivation.define("p'({})", Total(i, p_x * kernel), "the second distribution after the channel", over=j, law=True)
 q_back = derivation.define(
     "q({}|{})", q_x * kernel / q_y, "by Bayes' rule: the state before, given the one after", over=(i, j), law=True
 )
-p_back = derivation.define("p({}|{})", p_x * kernel / p_y, "the same under the second law", over=(i, j), law=True)
+p_back = derivation.define("p({}|{})", p_x * kernel / p_y, "the same under the second distribution", over=(i, j), law=True)
 data_processing = derivation.chain(
-    "No channel makes two laws easier to tell apart",
+    "No channel makes two distributions easier to tell apart",
     plus(Divergence(q_x, p_x), -Divergence(q_y, p_y)),
     equals(
         plus(Total(j, Total(i, q_x * kernel * log(q_x * kernel / (p_x * kernel)))), -Divergence(q_y, p_y)),
-        r"the channel sums to one over $y$; it would cancel in the ratio, so the ratio is one of joint laws, too",
+        r"the channel sums to one over $y$; it would cancel in the ratio, so the ratio is one of joint distributions, too",
     ),
     equals(
         plus(Total(j, Total(i, q_x * kernel * log((q_y * q_back) / (p_y * p_back)))), -Divergence(q_y, p_y)),
-        "the joint law in the other order, by Bayes' rule",
+        "the joint distribution in the other order, by Bayes' rule",
         wrong={
             "one of the two ratios turned over": plus(
                 Total(j, Total(i, q_x * kernel * log((q_y * p_back) / (p_y * q_back)))), -Divergence(q_y, p_y)
@@ -240,7 +240,7 @@ data_processing = derivation.chain(
     equals(
         Expectation(q_y, Divergence(q_back, p_back)),
         r"the logarithm of a product: the first factor gives the divergence after the channel, which is subtracted",
-        wrong={"averaged under the other law": Expectation(p_y, Divergence(q_back, p_back))},
+        wrong={"averaged under the other distribution": Expectation(p_y, Divergence(q_back, p_back))},
     ),
     at_least(
         0,
@@ -251,9 +251,9 @@ data_processing = derivation.chain(
     role="lemma",
     about=(q_x, p_x, kernel),
     states=2,
-    so=r"For the forward process, with $q$ the law of $x_{t-1}$ and $p = \mathcal{N}(0, 1)$, which a step does not change: "
-    r"$\mathrm{KL}(q(x_t) \,\|\, \mathcal{N}(0, 1)) \le \mathrm{KL}(q(x_{t-1}) \,\|\, \mathcal{N}(0, 1))$, whatever the data "
-    r"are. A step can only destroy information.",
+    so=r"For the forward process, with $q$ the distribution of $x_{t-1}$ and $p = \mathcal{N}(0, 1)$, which a step does not "
+    r"change: $\mathrm{KL}(q(x_t) \,\|\, \mathcal{N}(0, 1)) \le \mathrm{KL}(q(x_{t-1}) \,\|\, \mathcal{N}(0, 1))$, whatever "
+    "the data are. A step can only destroy information.",
 )
 
 m = derivation.number("m", "the mean of Gaussian data")
@@ -315,7 +315,7 @@ derivation.chain(
     "Noisy data at a random time, as every training step draws them",
     do(r"take data $x_0$, a time $t$ and noise $\epsilon \sim \mathcal{N}(0, 1)$"),
     do(r"$x_t \leftarrow \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$", forward_sample, by=marginal_law),
-    do("or, with the same law, step by step: for $s = 1, \\dots, t$:"),
+    do("or, with the same distribution, step by step: for $s = 1, \\dots, t$:"),
     do(r"$x_s \leftarrow \sqrt{\alpha_s}\, x_{s-1} + \sqrt{1 - \alpha_s}\, \epsilon_s$", forward_step, indent=1),
 )
 def both_ways():
@@ -340,8 +340,8 @@ def two_steps():
 
 @derivation.figure(
     r"Left: twenty paths of thirty steps from $x_0 = 2$, with the band $\sqrt{\bar\alpha_t}\, x_0 \pm 2 \sqrt{1 - "
-    r"\bar\alpha_t}$ that the marginal law predicts. Right: the density of $x_t$ for data that are $-2$ or $2$: two spikes "
-    r"merge into one bell.",
+    r"\bar\alpha_t}$ that the marginal distribution predicts. Right: the density of $x_t$ for data that are $-2$ or $2$: two "
+    "spikes merge into one bell.",
     panels=2,
 )
 def paths_and_densities(left, right):

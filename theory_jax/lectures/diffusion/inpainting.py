@@ -1,4 +1,4 @@
-"""Inpainting: which law a sampler draws from if known entries are written into every step, and what the exact step is.
+"""Inpainting: which distribution a sampler draws from if known entries are written into every step, and what the exact step is.
 
 The lecture on the functions of theory_jax/diffusion/inpainting.py.
 """

@@ -55,7 +55,8 @@ derivation = Derivation(
         "ones stay.",
     ),
     limits=(
-        "How far the conditionals of a trained network are from those of one law. The gap to the best order measures it.",
+        "How far the conditionals of a trained network are from those of one distribution. The gap to the best order measures "
+        "it.",
         "The best schedule for more than two tokens, and samplers that fill in the positions of which the model is surest: "
         "they are not this process, and the bound does not hold for them.",
         r"Other noise on tokens, such as uniform noise, in which a visible token can be wrong.",
@@ -99,7 +100,7 @@ p = derivation.number("p", r"the model's probability of the true token in a mask
 
 
 derivation.bridge(
-    "The code computes the law of a step back, with the token averaged over the model",
+    "The code computes the distribution of a step back, with the token averaged over the model",
     [[[log(unmask * p), log(unmask * (1 - p)), log(1 - unmask)]]],
     posterior_log_probs,
     x0_log_probs=[[[log(p), log(1 - p), -sympy.oo]]],
@@ -113,8 +114,8 @@ derivation.bridge(
 
 derivation.say(
     "The bound is that of every chain of latent variables, a divergence for each step (lecture on the bound of diffusion). At "
-    r"$\alpha_T = 0$ both chains begin with masks alone, which costs nothing. Given the text both laws of a step are products "
-    "over positions, so divergences add up, and visible positions have none."
+    r"$\alpha_T = 0$ both chains begin with masks alone, which costs nothing. Given the text both distributions of a step are "
+    "products over positions, so divergences add up, and visible positions have none."
 )
 u = derivation.number(r"\upsilon", "the probability that a step fills the position, now any number", between=(0, 1))
 true_fill = derivation.define("q(x^l)", u, "the step back that knows the text: the token", positive=True)

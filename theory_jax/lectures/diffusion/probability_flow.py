@@ -75,7 +75,8 @@ transport = derivation.chain(
     central=True,
     so=prose(
         "The first line is the Fokker-Planck equation. The last means: mass at $x$ moves with the velocity {velocity}, and "
-        "nothing is created or lost. So points that start from the data's law and follow it have the diffusion's densities.",
+        "nothing is created or lost. So points that start from the data's distribution and follow it have the diffusion's "
+        "densities.",
         velocity=velocity,
     ),
 )
@@ -106,8 +107,9 @@ change = derivation.chain(
     ),
 )
 derivation.answer = prose(
-    "Points that start from the data's law and move with the velocity {velocity} have the diffusion's density at every time. "
-    r"Along a path the log-density of a flow changes at the rate {rate}, here in two dimensions, so $" + INTEGRATED + r"$. The "
+    "Points that start from the data's distribution and move with the velocity {velocity} have the diffusion's density at "
+    "every time. Along a path the log-density of a flow changes at the rate {rate}, here in two dimensions, so "
+    "$" + INTEGRATED + r"$. The "
     r"divergence is the mean of $e^\top J e$ over probes of mean 0 and covariance $I$; one solver carries state and integral.",
     said=(INTEGRATED,),
     velocity=velocity,
@@ -206,7 +208,7 @@ derivation.chain(
 derivation.symbol("V_T", "the variance at the end")
 cost = plus(log(end) / 2, -(end - 1) * x0**2 / (2 * c))
 derivation.chain(
-    "What it costs to take a standard normal law for the last density",
+    "What it costs to take a standard normal distribution for the last density",
     plus(-log(2 * pi) / 2, -(ending**2) / 2, log(end / c) / 2, log(2 * pi * c) / 2, x0**2 / (2 * c)),
     equals(cost, r"the logarithms of $c$ and $2\pi$ cancel", wrong={"the prior's log 2 pi": plus(log(2 * pi) / 2, cost)}),
     so=prose(

@@ -55,7 +55,7 @@ derivation = Derivation(
     ),
     limits=(
         "That a sum of many terms becomes an integral is used for continuous integrands; its rate is derived for Gaussian data.",
-        "That the excess over the mutual information vanishes for every law of the data is not shown.",
+        "That the excess over the mutual information vanishes for every distribution of the data is not shown.",
         "The schedule still decides how noisy an estimate from random times is. How to learn it is not shown.",
     ),
 )

@@ -61,7 +61,7 @@ a = derivation.numbers("a", k, r"the energies where $\theta$ is 0")
 g = derivation.numbers("g", k, r"the slopes of the energies in $\theta$")
 E = derivation.define("E", a + theta * g, "the energies", "energies", over=k)
 Z = derivation.define("Z", Total(k, exp(-E / T)), "the normalizer, or partition function", "exp(log_partition)", positive=True)
-p = derivation.define("p", exp(-E / T) / Z, "the model, a Boltzmann law", "exp(boltzmann_log_probs)", over=k, law=True)
+p = derivation.define("p", exp(-E / T) / Z, "the model, a Boltzmann distribution", "exp(boltzmann_log_probs)", over=k, law=True)
 F = derivation.define("F", -T * log(Z), "the free energy", "helmholtz_free_energy")
 
 Delta = derivation.number(r"\Delta", "how much the energy of one state is above that of another", positive=True)
@@ -108,9 +108,9 @@ slope = derivation.chain(
     so=r"$Z$ is gone. What is left of it is an expectation under the model, which samples of the model estimate.",
 )
 
-data = derivation.law(r"\nu", k, "the law of the data")
+data = derivation.law(r"\nu", k, "the distribution of the data")
 loss = derivation.define(r"\mathcal{L}", Expectation(data, -log(p)), "the mean negative log-likelihood")
-q = derivation.law("q", k, "any law")
+q = derivation.law("q", k, "any distribution")
 derivation.answer = prose(
     "Low energies are probable: {model}. The gradient of the negative log-likelihood is the mean slope of the energy under "
     "the data, less that under the model, over the temperature, {gradient}: training lowers the energy of data and raises that "
@@ -180,7 +180,7 @@ derivation.chain(
 
 derivation.say("What is $-T \\log Z$ itself good for? It is the least value of a functional in which $Z$ does not occur.")
 derivation.chain(
-    "Every law has at least the free energy of the Boltzmann law",
+    "Every distribution has at least the free energy of the Boltzmann distribution",
     plus(Expectation(q, E), -T * Entropy(q)),
     equals(Expectation(q, plus(E, T * log(q))), prose("{entropy}", entropy=holds(-Entropy(q), "=", Expectation(q, log(q))))),
     equals(
@@ -363,7 +363,8 @@ def two_steps_of_a_parameter():
 @derivation.example(
     r"Three states with the energies $0, \log 2, \log 2$. At the temperature 1 the weights are $1, \frac12, \frac12$, at "
     r"$\frac12$ they are $1, \frac14, \frac14$. Then the energies of the last two states are $\theta$, which is $\log 2$, and "
-    r"the data have the law $(\frac34, \frac18, \frac18)$: half of the model is in these states, and a quarter of the data."
+    r"the data have the distribution $(\frac34, \frac18, \frac18)$: half of the model is in these states, and a quarter of the "
+    "data."
 )
 def three_states():
     for t, name, law in ((1.0, "1", "(0.5, 0.25, 0.25)"), (0.5, r"\tfrac12", "(0.6667, 0.1667, 0.1667)")):

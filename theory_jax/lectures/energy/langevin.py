@@ -1,4 +1,4 @@
-"""Langevin sampling: a random walk that has a given law, and the price of its steps.
+"""Langevin sampling: a random walk that has a given distribution, and the price of its steps.
 
 The lecture on the functions of theory_jax/energy/langevin.py.
 """
@@ -27,7 +27,7 @@ from theory_jax.lectures.energy._langevin_chains import draw_bias, draw_wells
 
 derivation = Derivation(
     module=__name__,
-    title="Langevin sampling: a random walk that has a given law, and the price of its steps",
+    title="Langevin sampling: a random walk that has a given distribution, and the price of its steps",
     lectures=(),
     sources=(
         "Roberts & Tweedie 1996, Exponential convergence of Langevin distributions and their discrete approximations",
@@ -45,8 +45,8 @@ derivation = Derivation(
         "Test functions are smooth and vanish outside of a bounded interval.",
     ),
     limits=(
-        "Whether the chain with finite $h$ has a stationary law for energies that are no parabolas, and how far it is off. For "
-        "energies that grow faster than a parabola it need not have one: far out every step overshoots.",
+        "Whether the chain with finite $h$ has a stationary distribution for energies that are no parabolas, and how far it is "
+        "off. For energies that grow faster than a parabola it need not have one: far out every step overshoots.",
         "How long a chain takes from one mode to another: exponentially long in the height of the barrier, divided by $T$.",
         "The limit of the chain as a process in continuous time, and what clipping the state does.",
     ),

@@ -1,4 +1,4 @@
-"""Metropolis-adjusted Langevin: an exact law at any length of the step.
+"""Metropolis-adjusted Langevin: an exact distribution at any length of the step.
 
 The lecture on the functions of theory_jax/energy/metropolis_adjusted_langevin.py.
 """
@@ -20,7 +20,7 @@ from theory_jax.lectures.energy._adjusted_chains import draw_bias, draw_speed, e
 
 derivation = Derivation(
     module=__name__,
-    title="Metropolis-adjusted Langevin: an exact law at any length of the step",
+    title="Metropolis-adjusted Langevin: an exact distribution at any length of the step",
     lectures=(),
     sources=(
         "Metropolis et al. 1953, Equation of state calculations by fast computing machines",

@@ -32,11 +32,11 @@ derivation = Derivation(
         "Binkowski, Sutherland, Arbel & Gretton 2018, Demystifying MMD GANs",
         "Sriperumbudur et al. 2010, Hilbert space embeddings and metrics on probability measures",
     ),
-    question="A Frechet distance of features sees two moments, and its estimate is too large. Is there a distance of laws that "
-    "can see more, and that a sample estimates without bias?",
+    question="A Frechet distance of features sees two moments, and its estimate is too large. Is there a distance of "
+    "distributions that can see more, and that a sample estimates without bias?",
     setting=(
-        r"A kernel is an inner product of features, $k(x, y) = \sum_d \phi_d(x)\, \phi_d(y)$. Two laws $p$ and $q$ are given, "
-        "under which the features have second moments; here they live on finitely many points.",
+        r"A kernel is an inner product of features, $k(x, y) = \sum_d \phi_d(x)\, \phi_d(y)$. Two distributions $p$ and $q$ "
+        "are given, under which the features have second moments; here they live on finitely many points.",
         r"$x, x'$ are drawn from $p$, and $y, y'$ from $q$, all independently.",
     ),
     limits=(
@@ -49,8 +49,8 @@ derivation = Derivation(
 x = derivation.index("x", "a point")
 y = derivation.index("y", "another point")
 d = derivation.index("d", "a feature", states=2)
-p = derivation.law("p", x, "the first law")
-q = derivation.law("q", x, "the second law")
+p = derivation.law("p", x, "the first distribution")
+q = derivation.law("q", x, "the second distribution")
 phi = derivation.numbers(r"\phi", (d, x), "the features of a point")
 k = derivation.define("k({},{})", Total(d, phi * phi.at(d, y)), "the kernel", "polynomial_kernel, gaussian_kernel", over=(x, y))
 distance = derivation.define(
@@ -61,8 +61,8 @@ pairs = plus(
 )
 derivation.answer = prose(
     r"The squared distance of the mean features, $\mathrm{MMD}^2$, is {pairs}: it needs the kernel only. It sees what the "
-    "features see: the cubic kernel three moments, a Gaussian every difference of laws. Means over pairs of different points "
-    "estimate it without bias; with the diagonals the estimate is never negative, and in expectation too large.",
+    "features see: the cubic kernel three moments, a Gaussian every difference of distributions. Means over pairs of different "
+    "points estimate it without bias; with the diagonals the estimate is never negative, and in expectation too large.",
     pairs=holds(
         distance,
         "=",
@@ -156,17 +156,17 @@ cubic_moments = derivation.chain(
         ),
         wrong={"every moment once": plus(moment[0] ** 2, moment[1] ** 2, moment[2] ** 2)},
     ),
-    so="Laws with three equal moments have no distance (exercise 2). Of the moments that it sees, the weights depend on the "
-    "scale of the features, so features must not be scaled anew for every model.",
+    so="Distributions with three equal moments have no distance (exercise 2). Of the moments that it sees, the weights depend "
+    "on the scale of the features, so features must not be scaled anew for every model.",
 )
 h = derivation.number("h", "the bandwidth", "bandwidth", positive=True)
 c = derivation.number("c", "the distance of two points", positive=True)
-r = derivation.number("r", "the probability of the second point under the first law", between=(0, 1))
-s = derivation.number("s", "... and under the second law", between=(0, 1))
+r = derivation.number("r", "the probability of the second point under the first distribution", between=(0, 1))
+s = derivation.number("s", "... and under the second distribution", between=(0, 1))
 of_two = derivation.define(
     "G",
     plus(((1 - r) - (1 - s)) ** 2, (r - s) ** 2, 2 * ((1 - r) - (1 - s)) * (r - s) * exp(-(c**2) / (2 * h**2))),
-    r"$\mathrm{MMD}^2$ of two laws on two points, with a Gaussian kernel",
+    r"$\mathrm{MMD}^2$ of two distributions on two points, with a Gaussian kernel",
     "gaussian_kernel",
 )
 derivation.chain(
@@ -174,7 +174,7 @@ derivation.chain(
     of_two,
     equals(
         times(2 * (r - s) ** 2, 1 - exp(-(c**2) / (2 * h**2))),
-        "the kernel of a point with itself is 1, and what one law has more at the second point it lacks at the first",
+        "the kernel of a point with itself is 1, and what one distribution has more at the second point it lacks at the first",
     ),
     role="lemma",
     so=prose(
@@ -197,13 +197,13 @@ derivation.chain(
     ),
 )
 
-derivation.say("Now the estimates. Two points are drawn from each law; more points add more pairs of the same kind.")
+derivation.say("Now the estimates. Two points are drawn from each distribution; more points add more pairs of the same kind.")
 x1, x2 = derivation.index("x_1", "the first of two draws"), derivation.index("x_2", "the second")
-y1, y2 = derivation.index("y_1", "the first draw of the other law"), derivation.index("y_2", "its second")
+y1, y2 = derivation.index("y_1", "the first draw of the other distribution"), derivation.index("y_2", "its second")
 
 
 def _drawn(body):
-    """Its expectation over two draws from each law."""
+    """Its expectation over two draws from each distribution."""
     return Expectation(p.at(x1), Expectation(p.at(x2), Expectation(q.at(y1), Expectation(q.at(y2), body))))
 
 
@@ -228,8 +228,8 @@ unbiased = derivation.chain(
     equals(pairs, "the draws are independent", wrong={"the cross term once": pairs + Expectation(p, Expectation(q.at(y), k))}),
     equals(distance, "the central result"),
     states=2,
-    so="An estimate that is never negative could not do this where the laws are equal, unless it were always zero. So this one "
-    "must be negative sometimes, and a negative value is no error.",
+    so="An estimate that is never negative could not do this where the distributions are equal, unless it were always zero. So "
+    "this one must be negative sometimes, and a negative value is no error.",
 )
 derivation.chain(
     "All pairs have one, the scatter of the features by the number of draws",
@@ -259,7 +259,7 @@ derivation.chain(
     V,
     equals(
         SquaredNorm(d, (phi.at(d, x1) + phi.at(d, x2)) / 2 - (phi.at(d, y1) + phi.at(d, y2)) / 2),
-        "the central result, with the laws of the samples",
+        "the central result, with the distributions of the samples",
     ),
     at_least(
         0, "leave out squares", dropping=SquaredNorm(d, (phi.at(d, x1) + phi.at(d, x2)) / 2 - (phi.at(d, y1) + phi.at(d, y2)) / 2)
@@ -344,8 +344,8 @@ def two_subsets():
 
 
 @derivation.example(
-    r"Two laws on $\{0, 1\}$, $p = (\frac12, \frac12)$ and $q = (\frac14, \frac34)$, and the cubic kernel: all three moments "
-    r"differ by $-\frac14$. Then two samples of two points, $\{0, 2\}$ and $\{1, 1\}$."
+    r"Two distributions on $\{0, 1\}$, $p = (\frac12, \frac12)$ and $q = (\frac14, \frac34)$, and the cubic kernel: all three "
+    r"moments differ by $-\frac14$. Then two samples of two points, $\{0, 2\}$ and $\{1, 1\}$."
 )
 def two_laws_and_two_samples():
     kernel, weights = polynomial_kernel(jnp.array([[0.0], [1.0]]), jnp.array([[0.0], [1.0]])), jnp.array([0.25, -0.25])

@@ -42,7 +42,8 @@ derivation = Derivation(
     setting=(
         r"A text is a sequence of tokens $t_1, \dots, t_T$. The model gives each a positive probability $q_i$ after those before "
         r"it, so the text has the probability $\prod_i q_i$.",
-        r"Texts are drawn from a law $p$. A tokenizer maps every text to one sequence of tokens, from which it can be read back.",
+        "Texts are drawn from a distribution $p$. A tokenizer maps every text to one sequence of tokens, from which it can be "
+        "read back.",
     ),
     limits=(
         "The entropy of a text per token as texts grow long.",
@@ -80,9 +81,9 @@ derivation.say(
 )
 s = derivation.index("s", "the first letter", states=2)
 t = derivation.index("t", "the second letter", states=2)
-first = derivation.law("p({})", s, "the law of the first letter")
-second = derivation.law("p({}|{})", (t, s), "the law of the second, given the first")
-q_first = derivation.law("q({})", s, "the model's law of the first")
+first = derivation.law("p({})", s, "the distribution of the first letter")
+second = derivation.law("p({}|{})", (t, s), "the distribution of the second, given the first")
+q_first = derivation.law("q({})", s, "the model's distribution of the first")
 q_second = derivation.law("q({}|{})", (t, s), "... and of the second")
 expected = derivation.define(
     "L", -Expectation(first, Expectation(second, plus(log(q_first), log(q_second)))) / 2, "the expected log perplexity of a text"
@@ -115,7 +116,7 @@ derivation.chain(
     at_least(
         (Entropy(first) + Expectation(first, Entropy(second))) / 2,
         prose(
-            "leave out the divergences (Gibbs); equality if and only if the model is the law, {first} and {second}",
+            "leave out the divergences (Gibbs); equality if and only if the model is the distribution, {first} and {second}",
             first=where(q_first, first),
             second=where(q_second, second),
         ),
@@ -168,9 +169,9 @@ P_2 = derivation.define(r"\mathrm{PP}_2", exp(-ell / T_2), "... and of the other
 bits = derivation.define(r"\mathrm{bpb}", -ell / (B * log(2)), "bits per byte", "bits_per_byte")
 derivation.answer = prose(
     "It is the inverse of the geometric mean of the tokens' probabilities, {mean}: as if each token were one of so many, all "
-    "equally likely. No model has, on average, a log perplexity below the entropy of the text per token, and only the true law "
-    "has that: for two letters, {floor}. Models with other tokens cannot be compared by it; bits per byte see the probability of "
-    "the text alone, however it is cut: {same}.",
+    "equally likely. No model has, on average, a log perplexity below the entropy of the text per token, and only the true "
+    "distribution has that: for two letters, {floor}. Models with other tokens cannot be compared by it; bits per byte see the "
+    "probability of the text alone, however it is cut: {same}.",
     mean=holds(perplexity, "=", Product(i, q) ** (-1 / T), wrong={"the geometric mean": Product(i, q) ** (1 / T)}),
     floor=holds(
         expected, "=", (Entropy(first) + Expectation(first, Entropy(second))) / 2, when={q_first: first, q_second: second}

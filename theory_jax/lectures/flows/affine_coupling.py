@@ -127,9 +127,10 @@ derivation.chain(
 mu = derivation.number(r"\mu", "the mean of $x_b$ given $x_a$, under the data")
 v = derivation.number("v", "its variance", positive=True)
 derivation.say(
-    r"Training maximizes $\mathbb{E}_q[\log p(x)]$ under the law $q$ of the data, that is, it minimizes $\mathrm{KL}(q \,\|\, "
-    r"p)$. Both densities change by the same factor under the flow, which leaves their ratio: the divergence of the data from "
-    r"the model is that of the transformed data from the noise. For Gaussian data both sides are computed:"
+    r"Training maximizes $\mathbb{E}_q[\log p(x)]$ under the distribution $q$ of the data, that is, it minimizes "
+    r"$\mathrm{KL}(q \,\|\, p)$. Both densities change by the same factor under the flow, which leaves their ratio: the "
+    "divergence of the data from the model is that of the transformed data from the noise. For Gaussian data both sides are "
+    "computed:"
 )
 derivation.chain(
     "The divergence is the same on both sides of the flow",
@@ -170,7 +171,7 @@ derivation.chain(
     ),
     so=prose(
         "Then $z_b$ has mean 0 and variance 1 given every $x_a$: with {scale} and {shift}, {mean} and {variance}. Only second "
-        "moments of $x_b$ entered: how far its conditional law is from a Gaussian is what this layer cannot change.",
+        "moments of $x_b$ entered: how far its conditional distribution is from a Gaussian is what this layer cannot change.",
         scale=where(s, -log(v) / 2),
         shift=where(t, -mu / sqrt(v)),
         mean=holds(Expectation(Normal(xb, mu, v), zb), "=", 0),

@@ -156,13 +156,13 @@ derivation.chain(
 )
 
 u = derivation.number("u", "a uniform number", "u", between=(0, 1))
-rate = derivation.number(r"\lambda", "the rate of an exponential law", "rate", positive=True)
+rate = derivation.number(r"\lambda", "the rate of an exponential distribution", "rate", positive=True)
 waiting = derivation.define("x", -log(1 - u) / rate, "the mapped number", "inverse_transform_sample", positive=True)
 derivation.say(
     prose(
         "The other direction asks for a map. On the line, take the inverse of a distribution function: if $U$ is uniform, "
-        r"$P(C^{-1}(U) \le t) = P(U \le C(t)) = C(t)$. For the exponential law the inverse is {x}: its distribution function "
-        "there is {u}.",
+        r"$P(C^{-1}(U) \le t) = P(U \le C(t)) = C(t)$. For the exponential distribution the inverse is {x}: its distribution "
+        "function there is {u}.",
         said=(r"P(C^{-1}(U) \le t) = P(U \le C(t)) = C(t)",),
         x=holds(waiting, "=", -log(1 - u) / rate),
         u=holds(1 - exp(-rate * waiting), "=", u),
@@ -194,8 +194,8 @@ derivation.bridge(
 )
 
 derivation.say(
-    "For the normal law that inverse is no elementary function. In the plane it is: the density of two independent standard "
-    r"normals depends on the radius $r$ alone. Write $z = (r \cos\varphi, r \sin\varphi)$."
+    "For the normal distribution that inverse is no elementary function. In the plane it is: the density of two independent "
+    r"standard normals depends on the radius $r$ alone. Write $z = (r \cos\varphi, r \sin\varphi)$."
 )
 r = derivation.number("r", "the radius", positive=True)
 phi = derivation.number(r"\varphi", "the angle", between=(0, 2 * pi))
@@ -275,8 +275,8 @@ normals = derivation.chain(
 derivation.answer = prose(
     "A density is divided by the factor by which the map stretches volume: {loss} at $x = f(z)$, where $p_Z$ is taken at $z$. "
     "Maps in a row add their log-determinants: {row}. In one dimension the inverse of an increasing distribution function maps "
-    "uniform noise to its law. In two, polar coordinates give Box and Muller's map, {first} and {second}: their log-density, "
-    "{bell}, is that of two independent standard normals.",
+    "uniform noise to its distribution. In two, polar coordinates give Box and Muller's map, {first} and {second}: their "
+    "log-density, {bell}, is that of two independent standard normals.",
     said=("x = f(z)",),
     loss=holds(log(pushed), "=", plus(log(density), -log(Abs(stretch))), wrong={"added": plus(log(density), log(Abs(stretch)))}),
     row=holds(log(Abs(second * stretch)), "=", plus(log(Abs(second)), log(Abs(stretch)))),
@@ -360,9 +360,9 @@ derivation.bridge(
 
 @derivation.numeric(
     r"u_1 \ge 2^{-53} \quad\Rightarrow\quad r \le \sqrt{106 \log 2} = 8.572",
-    because="Uniform numbers in float64 are multiples of $2^{-53}$, in float32 of $2^{-24}$, where the largest radius is 5.768. "
-    "The normal law exceeds them with probability $2^{-53}$ and $2^{-24}$: a sampler that draws billions must know it. A "
-    "uniform number that is 0 is mapped to 1 by $1 - u$, never clipped, which would pile up mass at one radius.",
+    because="Uniform numbers in float64 are multiples of $2^{-53}$, in float32 of $2^{-24}$, where the largest radius is "
+    "5.768. The normal distribution exceeds them with probability $2^{-53}$ and $2^{-24}$: a sampler that draws billions must "
+    "know it. A uniform number that is 0 is mapped to 1 by $1 - u$, never clipped, which would pile up mass at one radius.",
     role="appendix",
 )
 def the_largest_radius():

@@ -65,15 +65,17 @@ K = derivation.number("K", "the number of levels", "num_levels", positive=True)
 i = derivation.index("i", "a third of the cell of $x$", states=3)
 j = derivation.index("j", "another third", states=3)
 p = derivation.numbers("p", i, "the density on it", "exp(log_prob)", positive=True)
-uniform = derivation.define(r"\upsilon", Rational(1, 3), "the law of the noise, uniform over the thirds", over=i, law=True)
+uniform = derivation.define(
+    r"\upsilon", Rational(1, 3), "the distribution of the noise, uniform over the thirds", over=i, law=True
+)
 cell = derivation.define("P(x)", Total(i, p) / (3 * K), "the probability of $x$", positive=True)
-within = derivation.define("r", p / Total(j, p.at(j)), "the model's law within the cell", over=i, law=True)
+within = derivation.define("r", p / Total(j, p.at(j)), "the model's distribution within the cell", over=i, law=True)
 bound = plus(Expectation(uniform, log(p)), -log(K))
 derivation.answer = prose(
-    r"The mean of $\log p(y)$ over the noise, less $\log K$, is at most $\log P(x)$, and falls short of it by the divergence of "
-    "uniform noise from the model's own law within the cell: {gap}. For $D$ integers $D \\log K$ is taken off. Divided by "
-    r"$-D \log 2$ it is an upper bound of the bits per dimension, comparable with the cost of any model of the integers. "
-    "Without noise the likelihood of a density on integers has no maximum.",
+    r"The mean of $\log p(y)$ over the noise, less $\log K$, is at most $\log P(x)$, and falls short of it by the divergence "
+    r"of uniform noise from the model's own distribution within the cell: {gap}. For $D$ integers $D \log K$ is taken off. "
+    r"Divided by $-D \log 2$ it is an upper bound of the bits per dimension, comparable with the cost of any model of the "
+    "integers. Without noise the likelihood of a density on integers has no maximum.",
     gap=holds(
         log(cell), "=", plus(bound, Divergence(uniform, within)), wrong={"turned over": bound + Divergence(within, uniform)}
     ),
@@ -107,7 +109,7 @@ central = derivation.chain(
 x = derivation.index("x", "an integer", states=2)
 data = derivation.law("P_d({})", x, "its probability under the data")
 model = derivation.law("P({})", x, "... under the model")
-inside = derivation.law("r({}|{})", (i, x), "the model's law within the cell of $x$")
+inside = derivation.law("r({}|{})", (i, x), "the model's distribution within the cell of $x$")
 derivation.chain(
     "Training minimizes two divergences",
     Expectation(data, Expectation(uniform, log((data * uniform) / (model * inside)))),
@@ -118,7 +120,7 @@ derivation.chain(
     ),
     so="The first is what is wanted. The second is paid for steps at the edges of cells, which a smooth flow does not draw.",
 )
-rho = derivation.law(r"\rho", i, "any law of the noise within the cell")
+rho = derivation.law(r"\rho", i, "any distribution of the noise within the cell")
 derivation.chain(
     "Other noise gives other bounds",
     log(cell),

@@ -32,18 +32,18 @@ derivation = Derivation(
     question="Flow matching joins noise and data by straight lines, yet its flow is curved, and needs many steps. Why, what does "
     "training on the pairs that the flow makes repair, and are the new pairs an optimal transport?",
     setting=(
-        r"A coupling is a joint law of noise $x_0$ and data $x_1$, independent or not, with finite second moments. Pairs are "
-        r"joined by lines, $x_t = (1 - t) x_0 + t x_1$.",
+        "A coupling is a joint distribution of noise $x_0$ and data $x_1$, independent or not, with finite second moments. "
+        "Pairs are joined by lines, $x_t = (1 - t) x_0 + t x_1$.",
         r"The velocity of the flow is the mean of $x_1 - x_0$ given the place $x_t$, and is assumed regular: one flow line "
         r"passes through every place. A flow line that starts at $x_0$ ends at $z_1$. The pairs $(x_0, z_1)$ are the next "
         r"coupling.",
-        r"Flow lines visit at every time the same places as the lines of the pairs, with the same law (lecture on flow "
+        r"Flow lines visit at every time the same places as the lines of the pairs, with the same distribution (lecture on flow "
         r"matching). So the places at a time are named by the flow line $k$ that passes through them.",
         "The chains have finitely many lines, pairs and times, and one coordinate, except where two are shown.",
     ),
     limits=(
         "Regularity of the velocity for couplings that are not independent.",
-        "The error of a trained velocity: it adds up over the rounds, and the law of the data drifts.",
+        "The error of a trained velocity: it adds up over the rounds, and the distribution of the data drifts.",
     ),
 )
 
@@ -51,8 +51,8 @@ j = derivation.index("j", "a time")
 k = derivation.index("k", "a flow line, and the place where it is at a time")
 n = derivation.index("n", "a pair of the coupling")
 lengths = derivation.law("h", j, "the lengths of the times between the ends", "diff(times)")
-w = derivation.law("w", k, "the law of the flow lines")
-given = derivation.law("p({}|{},{})", (n, k, j), "the law of the pair whose line is at the place")
+w = derivation.law("w", k, "the distribution of the flow lines")
+given = derivation.law("p({}|{},{})", (n, k, j), "the distribution of the pair whose line is at the place")
 g = derivation.numbers("g", n, "the velocity of a pair, $x_1 - x_0$", "x1 - x0")
 u = derivation.define("u", Expectation(given, g), "the velocity of the flow at the place", over=(k, j))
 travel = derivation.define("d", Expectation(lengths, u), "where a flow line ends minus where it starts", "x1_hat - x0", over=k)
@@ -270,7 +270,7 @@ derivation.chain(
         prose("both squares have the mean 1, {one}", one=holds(Expectation(Normal(e1, 0, 1), e1**2), "=", 1)),
         wrong={"one coordinate": 2, "the rest": 0},
     ),
-    so="Both laws are the same normal law, so staying costs 0.",
+    so="Both distributions are the same normal distribution, so staying costs 0.",
 )
 
 # ---------------------------------------------------------------------------------------------------- the code

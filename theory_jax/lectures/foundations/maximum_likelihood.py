@@ -47,7 +47,7 @@ derivation = Derivation(
     ),
     limits=(
         "That the empirical distribution converges to the true one as the sample grows (the law of large numbers) is not shown.",
-        "Of Wilks' theorem only the mean of the limit is checked here, not its chi-squared law.",
+        "Of Wilks' theorem only the mean of the limit is checked here, not its chi-squared distribution.",
         "The best single Gaussian in reverse divergence is found numerically. It is not unique: there is one near each mode.",
     ),
 )
@@ -58,14 +58,14 @@ K = derivation.count(k, "K", "the number of categories", "num_categories")
 c = derivation.numbers("c", k, "how often category $k$ occurs in the sample", positive=True)
 N = derivation.define("N", Total(k, c), "the size of the sample", positive=True)
 p_hat = derivation.define(r"\hat p", c / N, "the empirical distribution", "empirical_distribution", over=k, law=True)
-p = derivation.law("p", k, "any law", "log_probs_p")
+p = derivation.law("p", k, "any distribution", "log_probs_p")
 q = derivation.law("q", k, "the model", "log_probs_q")
 derivation.symbol("t", "a positive number")
 
 derivation.say(
-    r"Two lemmas carry the lecture, and most of this course. The graph of the logarithm is below its tangent at 1, by the gap "
-    r"$t - 1 - \log t$ (lemmas/tangent). Averaged over the ratio of two laws, this gap is their divergence, so a divergence is "
-    r"never negative: Gibbs' inequality (lemmas/gibbs)."
+    "Two lemmas carry the lecture, and most of this course. The graph of the logarithm is below its tangent at 1, by the gap "
+    r"$t - 1 - \log t$ (lemmas/tangent). Averaged over the ratio of two distributions, this gap is their divergence, so a "
+    "divergence is never negative: Gibbs' inequality (lemmas/gibbs)."
 )
 
 derivation.answer = prose(
@@ -245,7 +245,7 @@ derivation.chain(
     equals(
         plus(Rational(1, 2) * log(s / s_star), (s_star + (m_star - m) ** 2) / (2 * s), -Rational(1, 2)),
         r"both terms are quadratic in $y$: of the data they see the mean and the variance alone, so this line holds for every "
-        r"law with these two moments, not for Gaussian data only",
+        r"distribution with these two moments, not for Gaussian data only",
         wrong={
             "the squared distance counted twice": log(s / s_star) / 2
             + (s_star + 2 * (m_star - m) ** 2) / (2 * s)
@@ -290,7 +290,7 @@ derivation.chain(
         r"one draw has variance $p_k (1 - p_k)$ in its indicator of $k$; $N$ draws have $1/N$ of it, and the factor $N$ "
         r"cancels it",
     ),
-    equals((K - 1) / 2, "the laws sum to one"),
+    equals((K - 1) / 2, "the distributions sum to one"),
     role="lemma",
 )
 

@@ -57,7 +57,7 @@ def slopes_of_optimum():
 
 
 def draw_line_and_bias(left, right):
-    """A law of one latent dimension with posterior means, and the mean estimate over the number of samples."""
+    """A distribution of one latent dimension with posterior means, and the mean estimate over the number of samples."""
     weight, at = np.array([[2.0], [1.0]]), np.array([[3.0, 4.0]])
     angles = np.linspace(0, 2 * np.pi, 100)
     ellipse = 2 * np.linalg.cholesky(weight @ weight.T + np.eye(2)) @ np.stack([np.cos(angles), np.sin(angles)])

@@ -33,8 +33,8 @@ derivation = Derivation(
         "A label $y$ has the probability $p(y)$, a latent variable $z$ the prior $p(z|y)$, and the observation $x$ the "
         "likelihood $p(x|z,y)$. The encoder is $q(z|x,y)$. All have finitely many states and are positive in the chains; sums "
         "become integrals for a Gaussian $z$.",
-        r"For averages over data, $p(y)$ and $p(x|y)$ are the laws of the data, $q(z|y) = \mathbb{E}_{p(x|y)}\, q(z|x,y)$ is "
-        r"the aggregate code of a class, and $q(z) = \mathbb{E}_{p(y)}\, q(z|y)$ that of all.",
+        r"For averages over data, $p(y)$ and $p(x|y)$ are the distributions of the data, $q(z|y) = \mathbb{E}_{p(x|y)}\, "
+        r"q(z|x,y)$ is the aggregate code of a class, and $q(z) = \mathbb{E}_{p(y)}\, q(z|y)$ that of all.",
     ),
     limits=(
         "That a decoder makes use of the label: a strong one can ignore it. Generated images have to be classified to see.",
@@ -69,8 +69,8 @@ derivation.chain(
         dropping=gibbs.at(q, posterior),
     ),
     central=True,
-    so="It is the evidence lower bound with one more condition in every law. Three networks may see the label: the prior, the "
-    "encoder and the decoder.",
+    so="It is the evidence lower bound with one more condition in every distribution. Three networks may see the label: the "
+    "prior, the encoder and the decoder.",
 )
 x = derivation.index("x", "an observation of the data", states=2)
 p_x = derivation.law("p({}|{})", (x, y), "the data of a label")
@@ -177,10 +177,10 @@ derivation.chain(
 )
 
 derivation.answer = prose(
-    "Every law of the bound is given the label, and nothing else changes: {bound}, the bound plus the divergence from the "
-    "posterior. A prior without the label charges the encoder for every nat about $y$ in $z$, which the decoder knows already: "
-    "training pushes it out, and what stays is style. On average over the data a label gains {gain}, which is at most its "
-    "entropy, {entropy} for $K$ labels.",
+    "Every distribution of the bound is given the label, and nothing else changes: {bound}, the bound plus the divergence from "
+    "the posterior. A prior without the label charges the encoder for every nat about $y$ in $z$, which the decoder knows "
+    "already: training pushes it out, and what stays is style. On average over the data a label gains {gain}, which is at most "
+    "its entropy, {entropy} for $K$ labels.",
     bound=holds(
         log(evidence), "=", plus(elbo, Divergence(q, posterior)), wrong={"subtracted": plus(elbo, -Divergence(q, posterior))}
     ),

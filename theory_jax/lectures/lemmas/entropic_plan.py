@@ -10,8 +10,8 @@ from theory_jax.lectures.lemmas.gibbs import gibbs
 derivation = Derivation(
     module=__name__,
     title="The entropic plan is an exponential of potentials minus the cost",
-    question="Mass is moved from one law to another, and the cost of a plan is reduced by a weight times its entropy. Which plan "
-    "is best, and what does it cost?",
+    question="Mass is moved from one distribution to another, and the cost of a plan is reduced by a weight times its entropy. "
+    "Which plan is best, and what does it cost?",
     setting=(
         r"A plan (a coupling) $\pi_{i,j} = p_i\, \kappa(j|i)$ moves the share $\kappa(j|i)$ of the mass at $i$ to $j$. Its rows "
         r"sum to $p$, its columns to $q$. All are positive here.",
@@ -23,7 +23,7 @@ derivation = Derivation(
 )
 i = derivation.index("i", "a point from which mass leaves")
 j = derivation.index("j", "a point at which it arrives")
-p = derivation.law("p", i, "the law of the rows")
+p = derivation.law("p", i, "the distribution of the rows")
 share = derivation.law(r"\kappa({}|{})", (j, i), "the shares of any plan")
 pi = derivation.define(r"\pi", p * share, "any plan", over=(i, j), positive=True)
 q = derivation.define("q", Total(i, pi), "its column sums", over=j, law=True)
@@ -96,8 +96,8 @@ more_cost = derivation.chain(
 )
 k = derivation.index("k", "a pair of a row and a column", states=6)
 K = derivation.count(k, "K", "the number of pairs, rows times columns")
-on_pairs = derivation.law("r", k, r"the plan that is best for $\varepsilon$, as a law on pairs")
-uniform = derivation.define("u", 1 / K, "the uniform law on pairs", over=k, law=True)
+on_pairs = derivation.law("r", k, r"the plan that is best for $\varepsilon$, as a distribution on pairs")
+uniform = derivation.define("u", 1 / K, "the uniform distribution on pairs", over=k, law=True)
 cost_of_best = derivation.number("C", r"the cost of the plan that is best for $\varepsilon$")
 entropy_of_best = derivation.define("H", Entropy(on_pairs), "its entropy")
 cheapest = derivation.number("C_0", "the cost of a cheapest plan")

@@ -11,7 +11,7 @@ derivation = Derivation(
     module=__name__,
     title="The divergence of two Gaussians",
     question="Which differences of two Gaussians does their divergence measure, and when is it zero?",
-    sources=("Kingma & Welling 2014, appendix B, for a standard normal second law",),
+    sources=("Kingma & Welling 2014, appendix B, for a standard normal second distribution",),
 )
 x = derivation.number("x", "a point on the line")
 m = derivation.number("m", "the mean of the first Gaussian")

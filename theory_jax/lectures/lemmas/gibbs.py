@@ -10,7 +10,7 @@ from theory_jax.lectures.lemmas.tangent import tangent
 derivation = Derivation(
     module=__name__,
     title="Gibbs' inequality: a divergence is never negative",
-    question="Why does no law explain data better, on average, than the law that the data come from?",
+    question="Why does no distribution explain data better, on average, than the distribution that the data come from?",
     setting=(
         r"All probabilities are positive in the chain; where $p_k = 0$ the term $p_k \log p_k$ is its limit 0, and where "
         r"$q_k = 0 < p_k$ the divergence is infinite.",
@@ -21,8 +21,8 @@ derivation = Derivation(
     ),
 )
 k = derivation.index("k", "a state")
-p = derivation.law("p", k, "any law")
-q = derivation.law("q", k, "any other law")
+p = derivation.law("p", k, "any distribution")
+q = derivation.law("q", k, "any other distribution")
 derivation.symbol("t", "a positive number")
 
 gibbs = derivation.chain(
@@ -37,7 +37,7 @@ gibbs = derivation.chain(
         wrong={"the gap counted twice": Expectation(p, 1 - q / p) + Expectation(p, tangent.at(q / p))},
     ),
     equals(Total(k, plus(p, -q)), r"multiply each term by its $p_k$"),
-    equals(0, "both laws sum to one", wrong={"the laws' masses added": 2}),
+    equals(0, "both distributions sum to one", wrong={"the distributions' masses added": 2}),
     about=(p, q),
     central=True,
     role="lemma",

@@ -52,7 +52,7 @@ two_samples = derivation.chain(
     plus(_of_two(log((first + second) / 2)), -Expectation(w, log(r))),
     equals(
         _of_two(times(-Rational(1, 2), plus(log(first / mean), log(second / mean)))),
-        r"either draw alone has the law of $k$",
+        r"either draw alone has the distribution of $k$",
         wrong={"the logarithms added, not averaged": _of_two(-plus(log(first / mean), log(second / mean)))},
     ),
     equals(_gaps, r"$-\log t = 1 - t + (t - 1 - \log t)$ at $t = r_{z_1}/c$ and at $t = r_{z_2}/c$, with the mean 1"),

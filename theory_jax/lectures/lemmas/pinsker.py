@@ -10,10 +10,11 @@ from theory_jax.lectures.lemmas.gibbs import gibbs
 derivation = Derivation(
     module=__name__,
     title="Pinsker's inequality: total variation is at most the square root of half the divergence",
-    question="If the divergence of two laws is small, how far apart can the probabilities be that they give to one event?",
+    question="If the divergence of two distributions is small, how far apart can the probabilities be that they give to one "
+    "event?",
     sources=("Pinsker 1964, Information and Information Stability; the constant 2: Csiszar 1967 and Kullback 1967",),
 )
-P = derivation.number("P", "the probability of an event under one law", between=(0, 1))
+P = derivation.number("P", "the probability of an event under one distribution", between=(0, 1))
 Q = derivation.number("Q", "its probability under another", between=(0, 1))
 binary = plus(P * log(P / Q), (1 - P) * log((1 - P) / (1 - Q)))
 
@@ -34,10 +35,10 @@ two_outcomes = derivation.chain(
     role="lemma",
 )
 k = derivation.index("k", "a state")
-inside_p = derivation.law("r", k, "the first law, given the event")
-inside_q = derivation.law("s", k, "the second law, given the event")
-outside_p = derivation.law(r"\bar r", k, "the first law, given the complement")
-outside_q = derivation.law(r"\bar s", k, "the second law, given the complement")
+inside_p = derivation.law("r", k, "the first distribution, given the event")
+inside_q = derivation.law("s", k, "the second distribution, given the event")
+outside_p = derivation.law(r"\bar r", k, "the first distribution, given the complement")
+outside_q = derivation.law(r"\bar s", k, "the second distribution, given the complement")
 within = plus(P * gibbs.at(inside_p, inside_q), (1 - P) * gibbs.at(outside_p, outside_q))
 pinsker = derivation.chain(
     "Pinsker's inequality: total variation is at most the square root of half the divergence",
@@ -60,18 +61,18 @@ pinsker = derivation.chain(
     states=2,
     central=True,
     role="lemma",
-    so=r"For the event that the first law is larger, $P - Q$ is the total variation, as the next line shows. So $\mathrm{KL} \ge "
-    r"2\, \mathrm{TV}^2$: convergence in divergence is convergence in total variation. If the event is empty, the laws agree and "
-    r"both sides are zero.",
+    so="For the event that the first distribution is larger, $P - Q$ is the total variation, as the next line shows. So "
+    r"$\mathrm{KL} \ge 2\, \mathrm{TV}^2$: convergence in divergence is convergence in total variation. If the event is empty, "
+    "the distributions agree and both sides are zero.",
 )
-p = derivation.law("p", k, "the first law")
-q = derivation.law("q", k, "the second law")
+p = derivation.law("p", k, "the first distribution")
+q = derivation.law("q", k, "the second distribution")
 derivation.symbol("t", "a number")
 derivation.chain(
     "Total variation is the largest difference of the probabilities of an event",
     Total(k, Abs(p - q)) / 2,
     equals(plus(Total(k, Max(p - q, 0)), -Total(k, p - q) / 2), r"$|t| = 2 \max(t, 0) - t$ for every number $t$", points=40),
-    equals(Total(k, Max(p - q, 0)), "both laws sum to one; what is left is the sum over the event", points=40),
+    equals(Total(k, Max(p - q, 0)), "both distributions sum to one; what is left is the sum over the event", points=40),
     role="lemma",
 )
 epsilon = derivation.number(r"\varepsilon", "a small step")

@@ -1,4 +1,4 @@
-"""The best law, if leaving a reference has a price, is the tilted reference."""
+"""The best distribution, if leaving a reference has a price, is the tilted reference."""
 
 from sympy import exp, log
 
@@ -9,15 +9,15 @@ from theory_jax.lectures.lemmas.gibbs import gibbs
 
 derivation = Derivation(
     module=__name__,
-    title="The best law, if leaving a reference has a price, is the tilted reference",
-    question="Each state has a value, and each nat of divergence from a reference has a price. Which law is best?",
+    title="The best distribution, if leaving a reference has a price, is the tilted reference",
+    question="Each state has a value, and each nat of divergence from a reference has a price. Which distribution is best?",
     sources=(
         "Donsker & Varadhan 1975, Asymptotic evaluation of certain Markov process expectations for large time",
         "Zellner 1988, Optimal information processing and Bayes's theorem",
     ),
 )
 k = derivation.index("k", "a state")
-p = derivation.law("p", k, "any law")
+p = derivation.law("p", k, "any distribution")
 p_0 = derivation.law("p_0", k, "the reference")
 f = derivation.numbers("f", k, "the value of a state")
 T = derivation.number("T", "the price of a nat", positive=True)
@@ -25,7 +25,7 @@ Z = derivation.define("Z", Total(k, p_0 * exp(f / T)), "the normalizer", positiv
 tilted = derivation.define("p_T", p_0 * exp(f / T) / Z, "the tilted reference", over=k, law=True)
 
 tilting = derivation.chain(
-    "The best law, if leaving a reference has a price, is the tilted reference",
+    "The best distribution, if leaving a reference has a price, is the tilted reference",
     plus(T * log(Total(k, p_0 * exp(f / T))), -Expectation(p, f), T * Divergence(p, p_0)),
     equals(
         plus(times(T, log(Z)), times(T, Expectation(p, log(p / (p_0 * exp(f / T)))))),

@@ -29,7 +29,7 @@ derivation = Derivation(
         "Peters & Schaal 2007, Reinforcement learning by reward-weighted regression",
         "Korbak, Perez & Buckley 2022, RL with KL penalties is better viewed as Bayesian inference",
         "Rafailov et al. 2023, Direct preference optimization, eqs. 3 to 5",
-        "Gao, Schulman & Hilton 2023, Scaling laws for reward model overoptimization",
+        "Gao, Schulman & Hilton 2023, Scaling distributions for reward model overoptimization",
     ),
     question="A language model is to be rewarded, but must not leave its reference. Which policy has the best reward if every "
     "nat of departure has a price, and what is a reward, seen from that policy?",

@@ -1,4 +1,4 @@
-"""A law of whole rankings, whose pairs are Bradley-Terry.
+"""A distribution of whole rankings, whose pairs are Bradley-Terry.
 
 The lecture on the functions of theory_jax/preference/plackett_luce.py.
 """
@@ -29,7 +29,7 @@ from theory_jax.preference.plackett_luce import (
 
 derivation = Derivation(
     module=__name__,
-    title="A law of whole rankings, whose pairs are Bradley-Terry",
+    title="A distribution of whole rankings, whose pairs are Bradley-Terry",
     lectures=(54,),
     sources=(
         "Luce 1959, Individual choice behavior",
