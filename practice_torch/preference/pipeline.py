@@ -77,7 +77,8 @@ def win_rate(scores_first, scores_second):
     for name, scores in {"scores_first": scores_first, "scores_second": scores_second}.items():
         require_values(name, scores, lambda a: ~a.isnan(), "a number: NaN neither wins nor loses")
     won, not_lost = scores_first > scores_second, scores_first >= scores_second
-    return (won.to(scores_first.dtype) + not_lost.to(scores_first.dtype)).mean() / 2
+    dtype = scores_first.dtype if scores_first.is_floating_point() else torch.get_default_dtype()  # scores may be whole numbers
+    return (won.to(dtype) + not_lost.to(dtype)).mean() / 2
 
 
 def token_class_score(tokens, completion, token_values):

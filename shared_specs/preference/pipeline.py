@@ -82,6 +82,8 @@ SPEC = (
     ),
     Agree("win_rate", "regular", given(scores_first=normal(7), scores_second=normal(7)), differentiate=(), smallest_batch=1,
           frozen=("scores_first", "scores_second")),
+    Agree("win_rate", "whole numbers, such as stars", given(scores_first=[3, 5, 1, 4], scores_second=[3, 2, 4, 4]),
+          differentiate=(), frozen=("scores_first", "scores_second")),
     Anchor(
         "win_rate", "two wins, two ties, one loss",
         given(scores_first=[1.0, 3.0, 0.0, -2.0, np.inf], scores_second=[0.5, -3.0, 0.0, -1.0, np.inf]), gives=0.6,

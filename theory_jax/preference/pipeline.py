@@ -78,7 +78,7 @@ def win_rate(scores_first, scores_second):
     for name, scores in {"scores_first": scores_first, "scores_second": scores_second}.items():
         require_values(name, scores, lambda a: ~np.isnan(a), "a number: NaN neither wins nor loses")
     wins, ties = scores_first > scores_second, scores_first == scores_second
-    return jnp.mean(wins + 0.5 * ties, dtype=scores_first.dtype)
+    return jnp.mean(wins + 0.5 * ties, dtype=jnp.result_type(scores_first, float))  # scores may be whole numbers
 
 
 def token_class_score(tokens, completion, token_values):
