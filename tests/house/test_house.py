@@ -360,13 +360,13 @@ PLANTED = (
     *(
         planted(house.missing_mirrors, f"half built, without {path}", {path: None}, f"ground/coin is half built: {path} is")
         for path in HOUSE
-        if "coin.py" in path and path.split("/")[1] not in ("pictures", "experiments", "exercises")
+        if "coin.py" in path and path.split("/")[1] not in ("pictures", "experiments")
     ),
     planted(
         house.missing_mirrors,
         "half built, with a lecture alone",
         {"theory_jax/lectures/first/urn.py": LECTURE},
-        "first/urn is half built: shared_specs/first/urn.py, theory_jax/first/urn.py, practice_torch/first/urn.py, tests/first/m",
+        "first/urn is half built: shared_specs/first/urn.py, theory_jax/first/urn.py, practice_torch/first/urn.py, theory_jax/exerc",
     ),
     planted(house.missing_mirrors, "unknown to the syllabus", {"theory_jax/ground/die.py": THEORY}, "ground/die is not a topic"),
     planted(
