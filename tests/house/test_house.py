@@ -366,7 +366,7 @@ PLANTED = (
         house.missing_mirrors,
         "half built, with a lecture alone",
         {"theory_jax/lectures/first/urn.py": LECTURE},
-        "first/urn is half built: shared_specs/first/urn.py, theory_jax/first/urn.py, practice_torch/first/urn.py, theory_jax/exerc",
+        "first/urn is half built: shared_specs/first/urn.py, theory_jax/first/urn.py, practice_torch/first/urn.py, theory_jax/e",
     ),
     planted(house.missing_mirrors, "unknown to the syllabus", {"theory_jax/ground/die.py": THEORY}, "ground/die is not a topic"),
     planted(

@@ -245,7 +245,10 @@ def missing_mirrors(root):
     """A topic of the syllabus has all of its files (it is built) or none (it is planned); no file belongs to another topic."""
     syllabus = load(root / "shared_specs" / "syllabus.toml")
     for topic in syllabus.topics:
-        paths = [*(f"{folder}/{topic}.py" for folder in (*THREE, LECTURES, EXERCISES)), "tests/{}/mistakes_{}.py".format(*topic.split("/"))]
+        paths = [
+            *(f"{folder}/{topic}.py" for folder in (*THREE, LECTURES, EXERCISES)),
+            "tests/{}/mistakes_{}.py".format(*topic.split("/")),
+        ]
         missing = [path for path in paths if not (root / path).is_file()]
         if 0 < len(missing) < len(paths):
             yield f"{topic} is half built: {', '.join(missing)} is missing"
