@@ -1,10 +1,9 @@
 """The terms that a topic introduces, from docs/glossary.md."""
 
+import posixpath
 import re
 from pathlib import Path
 from typing import NamedTuple
-
-from book import sources
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "glossary.md"
 ROW = re.compile(r"(?m)^\| ([^|]+) \| ([^|]+) \| ([^|]*) \| \[`(\w+)`\]\(\S+\) \| \[(\w+/\w+)\]\(\S+\) \|$")
@@ -30,5 +29,5 @@ def section(here, topic):
     names = [term.name for term in terms() if term.topic == topic]
     if not names:
         return ""
-    page = sources.address(here, "guides/glossary")
+    page = posixpath.relpath("guides/glossary.md", posixpath.dirname(here))  # Sphinx leads it to the page
     return f"## Terms\n\nIntroduced here: {', '.join(names)}. The [glossary]({page}) says what they mean."

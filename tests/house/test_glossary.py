@@ -41,5 +41,5 @@ def test_a_meaning_is_a_phrase_and_a_symbol_is_mathematics():
 
 def test_the_page_of_a_topic_names_its_terms():
     text = section("topics/latent/elbo", "latent/elbo")
-    assert "evidence lower bound (ELBO), importance weight" in text and "../../guides/glossary.html" in text
+    assert "evidence lower bound (ELBO), importance weight" in text and "../../guides/glossary.md" in text
     assert section("topics/foundations/nothing", "foundations/nothing") == ""
