@@ -6,22 +6,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "glossary.md"
-ROW = re.compile(r"(?m)^\| ([^|]+) \| ([^|]+) \| ([^|]*) \| \[`(\w+)`\]\(\S+\) \| \[(\w+/\w+)\]\(\S+\) \|$")
+ENTRY = re.compile(r"(?m)^- \*\*(.+?)\*\*(?:, (\$.+?\$))?: (.+) \(\[`(\w+)`\]\(\S+\), \[(\w+/\w+)\]\(\S+\)\)$")
 
 
 class Term(NamedTuple):
-    """A row of the glossary. function: of the topic that introduces the term."""
+    """An entry of the glossary. function: of the topic that introduces the term."""
 
     name: str
-    meaning: str
     symbol: str
+    meaning: str
     function: str
     topic: str
 
 
 def terms():
-    """The rows, in their order."""
-    return [Term(*found) for found in ROW.findall(PAGE.read_text(encoding="utf-8"))]
+    """The entries, in their order."""
+    return [Term(*found) for found in ENTRY.findall(PAGE.read_text(encoding="utf-8"))]
 
 
 def section(here, topic):
