@@ -127,7 +127,6 @@ derivation.chain(
         "the fundamental theorem of calculus: the incomplete gamma function is the integral of its integrand",
         wrong={"not regularized": Slope(share * gamma(2 * n), x)},
     ),
-    central=True,
     uses=(ring, whole),
     so=r"Both the share of the light and $P$ are 0 at 0 and grow alike, so the share within $\rho$ is $P(2n, x)$. At the "
     "radius $R$, $x$ is $b$ itself, and $R$ holds half of the light if and only if $P(2n, b)$ is one half: $b$ is the median "
@@ -260,7 +259,7 @@ yy = derivation.define("Q_{yy}", m * (sin(phi) ** 2 / q + q * cos(phi) ** 2), "t
 xy = derivation.define("Q_{xy}", m * (1 / q - q) * sin(phi) * cos(phi), "that of both", "xy")
 ellipticity = derivation.define(r"\varepsilon", (1 - q**2) / (1 + q**2), "the ellipticity")
 derivation.chain(
-    "What the moments say of the direction",
+    "The second moments give the ellipticity and, doubled, the angle, whatever the profile is",
     Matrix([[xx - yy, 2 * xy]]) / (xx + yy),
     equals(
         ellipticity * Matrix([[cos(phi) ** 2 - sin(phi) ** 2, 2 * sin(phi) * cos(phi)]]),
@@ -268,6 +267,7 @@ derivation.chain(
         wrong={"the product once": ellipticity * Matrix([[cos(phi) ** 2 - sin(phi) ** 2, sin(phi) * cos(phi)]])},
     ),
     equals(ellipticity * Matrix([[cos(2 * phi), sin(2 * phi)]]), "the double angle"),
+    central=True,
     so=r"The angle enters doubled: half a turn brings a galaxy onto itself. So a condition should be given as $q \cos 2\phi$ "
     r"and $q \sin 2\phi$, which are the same for $\phi$ and $\phi + \pi$. The pair $\varepsilon \cos 2\phi, \varepsilon \sin "
     r"2\phi$ would also be continuous where $q$ is 1 and no direction is left.",
