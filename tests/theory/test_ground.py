@@ -28,3 +28,9 @@ def test_a_lemma_about_laws_holds_for_conditional_ones():
 def test_a_sum_inside_a_sum_keeps_its_sign():
     a = sympy.Symbol("a")
     assert latex(plus(a**2, 1 - a)) == r"a^{2} + \left(1 - a\right)"
+
+
+def test_another_value_of_a_number_is_inside_its_interval_also_for_the_ends():
+    t = sympy.Symbol("t", positive=True)
+    ground = Ground(between={t: (0, sympy.Integer(1))})
+    assert [ground.elsewhere(t, sympy.Rational(end, 2)) for end in (0, 1, 2)] == [sympy.Rational(k, 4) for k in (2, 3, 2)]

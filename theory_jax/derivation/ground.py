@@ -39,7 +39,8 @@ class Ground:
     def elsewhere(self, symbol, value):
         """Another value of a number than this one, within its interval; of a number for each state, in the first state alone."""
         if symbol in self.between:
-            return (value + self.between[symbol][1]) / 2
+            low, high = self.between[symbol]
+            return (value + (low if value == high else high)) / 2
         return value + sympy.Rational(3, 7) * sympy.Mul(*(sympy.KroneckerDelta(index, 0) for index in free_indices(symbol)))
 
     def size(self, index):

@@ -197,7 +197,7 @@ surgery = derivation.chain(
         ),
     ),
     so=prose(
-        r"A weight $\beta$ multiplies every term, also the information, which the decoder needs, and which is at most $\\log N$, "
+        r"A weight $\beta$ multiplies every term, also the information, which the decoder needs, and which is at most $\log N$, "
         "since {each}. To ask for independent coordinates alone, give a weight to the total correlation alone.",
         each=holds(code_1 * code_2, "<=", times(N, every)),
     ),
