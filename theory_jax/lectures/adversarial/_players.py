@@ -85,7 +85,7 @@ def draw_players(left, right):
         matrices = np.array([linear_steps(size)[name] for size in sizes])
         right.plot(sizes, np.abs(np.linalg.eigvals(matrices)).max(axis=1), label=name, linewidth=1)
     left.plot([0], [0], marker="+", color="gray")
-    left.set(xlabel=r"$\theta$", ylabel=r"$\omega$")
-    left.legend(fontsize="x-small")
+    left.set(xlabel=r"$\theta$", ylabel=r"$\omega$", ylim=(-2, 4.6))  # the legend is above the spirals
+    left.legend(fontsize="x-small", loc="upper left")
     right.axhline(1, linestyle="--", color="gray")
     right.set(xlabel="$a$", ylabel=r"$\varrho$", ylim=(0, 2))
