@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Rational
 
-from theory_jax.adversarial.gradient_penalty import gradient_penalty
+from theory_jax.adversarial.gradient_penalty import gradient_penalty, zero_centered_gradient_penalty
 from theory_jax.derivation.notation import plus
 from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.lectures.adversarial.gradient_penalty import best, d, derivation, h, lam
@@ -18,6 +18,8 @@ from theory_jax.lectures.adversarial.gradient_penalty import best, d, derivation
         weight=where(lam, 100),
         excess=holds(best - 1, "=", d / 200, named=True),
     ),
+    level="easy",
+    hint="The excess of the best slope is inversely proportional to the weight.",
 )
 def one_percent():
     weight = 100.0
@@ -34,6 +36,8 @@ def one_percent():
         low=holds(h / 4, "=", Rational(1, 40), named=True),
         high=holds(plus(2 / h, h / 8), "=", 20 + Rational(1, 80)),
     ),
+    level="easy",
+    hint="Both ends are functions of the step size alone.",
 )
 def weights_that_contract():
     yield 2 / 0.1 + 0.1 / 8, "20.0125"
@@ -44,6 +48,8 @@ def weights_that_contract():
     "slopes in $w_1$ and $w_2$?",
     r"The critic's slope there is $1 - \tanh^2 \frac12$, less than 1, and the penalty 0.0456. It falls if the slope grows: the "
     "derivatives are $-0.1807$ and $-0.3359$.",
+    level="medium",
+    hint="Differentiate the critic in x first, and only then in the weights.",
 )
 def bent_critic():
     def penalty(w1, w2):
@@ -53,3 +59,38 @@ def bent_critic():
     inner, outer = jax.grad(penalty, argnums=(0, 1))(1.0, 1.0)
     yield inner, "-0.1807"
     yield outer, "-0.3359"
+
+
+@derivation.exercise(
+    "A linear critic of slope s on a pair at distance 2 pays a zero-centered penalty of weight 4 instead of the two-sided one. "
+    "Which slope is best, and what is the objective there? What does it measure at other distances?",
+    "The best slope is the distance over the weight, 0.5, and the objective 0.5: the square of the distance over twice the "
+    "weight. It measures the squared distance, and the critic flattens as the samples arrive.",
+    level="medium",
+    hint="The gain is linear in the slope and the penalty a square; complete it.",
+)
+def zero_centered_on_a_pair():
+    slopes = np.linspace(0.0, 1.0, 101)
+    penalty = [zero_centered_gradient_penalty(jnp.zeros((1, 1)), lambda x, s=s: s * x[:, 0], gamma=4.0)[0] for s in slopes]
+    objective = 2 * slopes - np.array(penalty)
+    yield slopes[int(np.argmax(objective))], "0.5"
+    yield objective.max(), "0.5"
+
+
+@derivation.exercise(
+    "Steps of both players at once, of size 0.1, with the zero-centered penalty in the logistic game. Which weight of the "
+    "penalty contracts fastest near the equilibrium, and by which factor a step?",
+    "The weight 1, by 0.95 a step. Below 1 the eigenvalues are complex, and their size falls as the weight grows; above 1 "
+    "they are real, and the larger one grows. A stronger penalty keeps the critic too flat: at weight 5 the factor "
+    "is 0.9949.",
+    level="hard",
+    hint="For which weight do the two eigenvalues of a step coincide?",
+)
+def fastest_weight():
+    def size(weight):
+        return np.abs(np.linalg.eigvals([[1, -0.05], [0.05, 1 - 0.1 * weight]])).max()
+
+    weights = np.linspace(0.5, 1.5, 11)
+    yield weights[int(np.argmin([size(weight) for weight in weights]))], "1"
+    yield size(1.0), "0.95"
+    yield size(5.0), "0.9949"
