@@ -24,7 +24,7 @@ def two_answers():
 
 
 @derivation.exercise(
-    "A generator knows one image of each of five classes, and the classifier is certain of all. It draws 45 images. What "
+    "A generator knows one image of each of five classes, and the classifier is certain of all. It generates 45 images. What "
     "is its score, and what does that say of its diversity?",
     r"The largest there is, 5. Diversity within a class is not measured.",
     level="easy",
@@ -70,8 +70,8 @@ def a_more_certain_classifier():
 
 
 @derivation.exercise(
-    "A perfect generator draws from 1000 classes alike, and all answers are certain. By how many nats is the expected logarithm "
-    "of the score below its limit in a block of 5000 images, and in all 50000 together?",
+    "A perfect generator samples 1000 classes with equal probability, and all answers are certain. By how many nats is the "
+    "expected logarithm of the score below its limit in a block of 5000 images, and in all 50000 together?",
     "By 0.1046 and by 0.0100 nats: the exponentials of the expected logarithms are 900.7 and 990.0. The same perfect generator "
     "loses a tenth of its score to the size of the blocks.",
     level="hard",
