@@ -38,8 +38,10 @@ derivation = Derivation(
         "Maddison et al. 2017, Filtering variational objectives (the rate of the gap)",
         "Rainforth et al. 2018, Tighter variational bounds are not necessarily better",
     ),
-    question="The likelihood of a model with a latent variable is a sum over everything the latent variable can be, which is "
-    "too long to take. Which quantity that can be computed is below it, and by how much?",
+    question="A model with a latent variable gives an observation the sum of its joint probabilities over everything the "
+    "latent variable can be. That sum is too long to compute, and a plain average over samples of the prior has a large "
+    "variance, because few of them explain the observation. Training then has no likelihood to raise. Which quantity that can "
+    "be computed is below the log-likelihood, and by how much?",
     setting=(
         r"An observation $x$ is fixed. A latent variable $z$ has finitely many states; the model gives it a prior $p(z)$ and "
         r"gives $x$ a likelihood $p(x|z)$. A distribution $q(z|x)$ of our choice, positive wherever $p(x, z)$ is, replaces "
@@ -120,7 +122,7 @@ l = derivation.numbers("l", z, "logits")  # noqa: E741 (the lecture's letter)
 soft = derivation.define(r"\pi", exp(l) / Total(j, exp(l.at(j))), "their softmax", over=z, law=True)
 of_logits = derivation.define("L", Expectation(soft, log(joint / soft)), "the bound at $q(z|x) = \\pi_z$")
 derivation.chain(
-    "A logit rises where the weight exceeds its average",
+    "A logit rises where the log-weight exceeds its average",
     Slope(of_logits, l.at(i)),
     equals(
         times(soft.at(i), plus(log(joint.at(i) / soft.at(i)), -of_logits)),
@@ -132,15 +134,16 @@ derivation.chain(
         wrong={"the average minus the weight": soft.at(i) * (of_logits - log(joint.at(i) / soft.at(i)))},
     ),
     so=prose(
-        "It is zero for every $i$ only if all weights are equal, that is if $q(z|x)$ is proportional to $p(x,z)$: at the "
-        "posterior, where {bound}.",
+        r"It is zero for every $i$ only if all weights $p(x,i)/\pi_i$ are equal, that is if $q(z|x)$ is proportional to "
+        "$p(x,z)$: at the posterior, where {bound}.",
         bound=holds(bound, "=", log(evidence), when={q: posterior}),
     ),
 )
 
 derivation.say(
     "More samples. The weight of one sample is an unbiased estimate of the evidence, so the average of several is one too, "
-    "with less variance; and a logarithm loses the less, the less its argument varies."
+    "with less variance. By Jensen's inequality the expected logarithm of an unbiased estimate is at most the logarithm of the "
+    "evidence; averaging more weights brings it closer."
 )
 z1 = derivation.index("z_1", "the first sample")
 z2 = derivation.index("z_2", "the second sample")
@@ -242,7 +245,8 @@ derivation.chain(
     at_least(0, "leave out a divergence (Gibbs)", dropping=gibbs.at(tilted, q) / r**2),
     states=2,
     so=prose(
-        "At {one}, order 0, the bound is the evidence itself, {bound}: the importance-weighted bound of all samples.",
+        "At {one}, order 0, the bound is the evidence itself, {bound}: the limit of the importance-weighted bounds as the "
+        "number of samples grows.",
         one=where(r, 1),
         bound=holds(psi / r, "=", log(evidence)),
     ),
@@ -269,7 +273,7 @@ normalized = derivation.define(
 )
 u = derivation.numbers("u", k, "the logarithms of the weights")
 derivation.chain(
-    "The gradient weighs the samples",
+    "The gradient weights the samples",
     Slope(log(Total(k, exp(u)) / S), u.at(i)),
     equals(
         exp(u.at(i)) / Total(k, exp(u)),
