@@ -37,8 +37,9 @@ derivation = Derivation(
         "Bishop 2006, Pattern Recognition and Machine Learning, sections 1.6 and 2.3",
         "Wilks 1938, for the price of estimation: 2N KL tends to chi-squared with K-1 degrees of freedom",
     ),
-    question="A model is fitted by making the observed sample as probable as possible. In which sense is the fitted model the "
-    "one nearest to the data, and what does it do when no model of the family fits?",
+    question="A sample does not say what makes a model good: many models give it a positive probability, and often none of a "
+    "family is right. Maximum likelihood takes the one under which the observed sample is most probable. In which sense is "
+    "this model the nearest to the data, and what does it do when no model of the family fits?",
     setting=(
         r"A sample of $N$ labels is given, each one of $K$ categories, drawn independently. In the model category $k$ "
         r"has probability $q_k$. All probabilities are positive in the chains below; where $p_k = 0$ the term $p_k \log p_k$ "
@@ -81,7 +82,7 @@ derivation.answer = prose(
 )
 
 central = derivation.chain(
-    "The likelihood of a sample is its entropy plus a divergence",
+    "The average negative log-likelihood of a sample is its entropy plus a divergence",
     -log(Product(k, q**c)) / N,
     equals(
         -Total(k, c * log(q)) / N,
@@ -209,7 +210,8 @@ derivation.chain(
         dropping=tangent.at(s_hat / s) / 2,
     ),
     sizes={n: 3},
-    so=r"The variance divides by $M$, not by $M - 1$: maximum likelihood is biased, and that bias is part of the method.",
+    so="The variance divides by $M$, not by $M - 1$: the estimate of the variance is biased downward, by the factor $(M - "
+    "1)/M$ on average over independent points.",
 )
 
 
@@ -283,7 +285,7 @@ at_most_log_2 = derivation.chain(
     r"limit.",
 )
 derivation.chain(
-    "The price of estimating: the expected chi-squared distance of the frequencies",
+    "The price of estimating: $N$ times half the expected chi-squared distance of the frequencies",
     Total(k, Variance(p.at(j), KroneckerDelta(j, k)) / (2 * p)),
     equals(
         Total(k, (1 - p) / 2),
