@@ -28,8 +28,9 @@ derivation = Derivation(
         "Sohl-Dickstein, Weiss, Maheswaranathan & Ganguli 2015, Deep Unsupervised Learning using Nonequilibrium Thermodynamics",
         "Kingma, Salimans, Poole & Ho 2021, Variational Diffusion Models, appendix A",
     ),
-    question="A diffusion model is trained to undo noise that was added in many small steps. Why can the noisy value after any "
-    "number of steps be drawn in one jump from the data, and how much of the data is left in it?",
+    question="A diffusion model is trained to undo noise that was added in many small steps. If a training example at step one "
+    "thousand needed a thousand random steps, training would be far too slow. Why can the noisy value after any number of "
+    "steps be sampled in one jump from the data, and how much of the data is left in it?",
     setting=(
         r"Data $x_0$ are given. Step $t$ shrinks what is there and adds noise: $x_t = \sqrt{\alpha_t}\, x_{t-1} + "
         r"\sqrt{\beta_t}\, \epsilon_t$ with $\beta_t = 1 - \alpha_t$. The noises $\epsilon_1, \epsilon_2, \dots$ are standard "
@@ -214,7 +215,7 @@ i = derivation.index("x", "a state before the channel")
 j = derivation.index("y", "a state after it")
 q_x = derivation.law("q({})", i, "any distribution before the channel")
 p_x = derivation.law("p({})", i, "another one")
-kernel = derivation.law("k({}|{})", (j, i), "the channel")
+kernel = derivation.law(r"\kappa({}|{})", (j, i), "the channel")
 q_y = derivation.define("q'({})", Total(i, q_x * kernel), "the first distribution after the channel", over=j, law=True)
 p_y = derivation.define("p'({})", Total(i, p_x * kernel), "the second distribution after the channel", over=j, law=True)
 q_back = derivation.define(
@@ -274,8 +275,8 @@ gap = derivation.chain(
     equals(
         times(a_t / 2, plus(m**2, c, -1, -log(c)))
         - times(Rational(1, 2), plus(a_t * tangent.at(c / spread), noise_share * tangent.at(1 / spread))),
-        r"$\log V = \bar\alpha_t \log c - \bar\alpha_t \log\frac{c}{V} - (1 - \bar\alpha_t) \log\frac1V$, and $-\log u = 1 - u "
-        r"+ (u - 1 - \log u)$ at both ratios, whose mean is 1",
+        r"$\log V = \bar\alpha_t \log c - \bar\alpha_t \log\frac{c}{V} - (1 - \bar\alpha_t) \log\frac1V$, and $-\log w = 1 - w "
+        r"+ (w - 1 - \log w)$ at both ratios $w$, whose mean with the weights $\bar\alpha_t$ and $1 - \bar\alpha_t$ is 1",
         wrong={
             "the weights exchanged": times(a_t / 2, plus(m**2, c, -1, -log(c)))
             - times(Rational(1, 2), plus(noise_share * tangent.at(c / spread), a_t * tangent.at(1 / spread)))
