@@ -38,8 +38,10 @@ derivation = Derivation(
         "Arjovsky & Bottou 2017, Towards Principled Methods for Training Generative Adversarial Networks",
         "Salimans et al. 2016, Improved Techniques for Training GANs, section 3.4",
     ),
-    question="A generator is trained to fool a classifier that tells its samples from data. What does a perfect classifier "
-    "measure, what does its answer tell the generator, and what can go wrong?",
+    question="A generator that only samples has no density, so its likelihood cannot be computed, and nothing says how far its "
+    "samples are from the data. A generative adversarial network trains a classifier to tell samples from data, and the "
+    "generator to fool it. What does a perfect classifier measure, what does its answer tell the generator, and what can go "
+    "wrong?",
     setting=(
         r"The data are distributed as $p$, the generator's samples as $q$, both on finitely many points and positive; at the "
         r"boundary the sums run over points with $p_k + q_k > 0$, and a term with weight 0 is 0.",
@@ -58,8 +60,8 @@ derivation = Derivation(
 
 k = derivation.index("k", "a point")
 j = derivation.index("j", "a point, next to $k$")
-p = derivation.law("p", k, "the data", "exp(log_probs_p)")
-q = derivation.law("q", k, "the generator's samples", "exp(log_probs_q)")
+p = derivation.law("p", k, "the distribution of the data", "exp(log_probs_p)")
+q = derivation.law("q", k, "the distribution of the generator's samples", "exp(log_probs_q)")
 logit = derivation.numbers(r"\ell", k, "the discriminator's logits", "logits")
 d = derivation.define("d", 1 / (1 + exp(-logit)), "the discriminator: the probability of being data", over=k, positive=True)
 fake = derivation.define(r"\bar d", 1 / (1 + exp(logit)), "$1 - d_k$, the probability of being fake", over=k, positive=True)
@@ -78,8 +80,8 @@ jsd = derivation.define(
 derivation.symbol(r"\sigma", "the sigmoid")
 derivation.answer = prose(
     "The best discriminator is {best}. Its value is {value}, so the minimum over the generator of the maximum over the "
-    "discriminator is {least}, reached if and only if $q$ is $p$. In the game itself the generator descends {twice}; with the "
-    "non-saturating loss it descends {reverse}.",
+    "discriminator is {least}, reached if and only if $q$ is $p$. Against a discriminator that is the best at every step, the "
+    "generator descends {twice} in the game itself; with the non-saturating loss it descends {reverse}.",
     best=p / (p + q),
     value=holds(best_value, "=", plus(-log(4), times(2, jsd)), named=True, wrong={"once": jsd - log(4)}),
     least=holds(best_value, "=", -log(4), when={q: p}, named=True),
@@ -234,7 +236,7 @@ derivation.chain(
     "The game's own loss saturates",
     Slope(log(1 - 1 / (1 + exp(-l))), l),
     equals(-1 / (1 + exp(-l)), r"the chain rule: $-\sigma(l)$", wrong={"the other sigmoid": -1 / (1 + exp(l))}),
-    so=r"It tends to 0 as $l \to -\infty$: where the discriminator is sure of a fake, the generator learns nothing.",
+    so=r"It tends to 0 as $l \to -\infty$: where the discriminator is sure of a fake, the generator learns almost nothing.",
 )
 derivation.chain(
     "... and the other does not",
