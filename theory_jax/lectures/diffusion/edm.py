@@ -254,11 +254,13 @@ derivation.chain(
     equals(sigma**4 / (sigma**2 + size**2), "a common denominator", wrong={"not squared": sigma**2 / (sigma**2 + size**2)}),
     at_least(0, "squares", dropping=sigma**4 / (sigma**2 + size**2)),
     so=prose(
-        "A network that predicts the noise alone, with the denoiser {noise}, multiplies its errors by {level}, one that predicts "
-        "the data by 1 also near level 0, where {out} is about the level. Here the factor is below both: {first} and {second}.",
+        "A network that predicts the noise alone, with the denoiser {noise}, multiplies its errors by {level}; one that "
+        "predicts the data in units of {size} multiplies them by {size} at every level, even near level 0, where {out} is "
+        "about the level. Here the factor is below both: {first} and {second}.",
         noise=x - sigma * F,
         out=c_out,
         level=sigma,
+        size=size,
         first=holds(c_out, "<", sigma),
         second=holds(c_out, "<", size),
     ),
