@@ -31,8 +31,9 @@ derivation = Derivation(
         "Rafailov et al. 2023, Direct preference optimization, eqs. 3 to 5",
         "Gao, Schulman & Hilton 2023, Scaling distributions for reward model overoptimization",
     ),
-    question="A language model is to be rewarded, but must not leave its reference. Which policy has the best reward if every "
-    "nat of departure has a price, and what is a reward, seen from that policy?",
+    question="A language model that is trained to maximize a reward alone forgets everything else: its best policy writes only the texts "
+    "that the reward rates highest, whether they are good or not. So leaving the reference model is given a price. Which policy is "
+    "then the best, and what does it reveal about the reward?",
     setting=(
         r"One prompt is fixed and has finitely many completions $i$. The reference gives each a positive probability; what it "
         r"never does is left out, since a policy that does it is worth $-\infty$. The rewards $r_i$ are finite.",
@@ -95,7 +96,7 @@ derivation.chain(
         adding=beta * gibbs.at(pi, best),
     ),
     central=True,
-    so=r"The optimum is unique, the optimum over all policies, and worth $\beta \log Z$. Nothing was differentiated.",
+    so=r"The optimum is unique, the optimum over all policies, and worth $\beta \log Z$. No derivative was needed.",
 )
 read_back = derivation.chain(
     "The reward, read back from the optimum",
@@ -199,13 +200,13 @@ derivation.chain(
 c = derivation.number("c", "by how much the second completion is worse", positive=True)
 p = derivation.number("p", "its probability under the reference", between=(0, 1))
 derivation.chain(
-    "A nat for nothing: the best completion alone",
+    "As the price falls to 0, the best completion alone is left",
     Limit(p * exp(-theta * c) / plus(1 - p, p * exp(-theta * c)), theta, oo),
     equals(0, prose("{none}: what is worse is not done any more", none=holds(Limit(exp(-theta * c), theta, oo), "=", 0))),
     role="lemma",
 )
 derivation.chain(
-    "... and too dear a nat: the reference",
+    "... and as it grows without bound, the reference",
     Limit(p * exp(-theta * c) / plus(1 - p, p * exp(-theta * c)), theta, 0),
     equals(p, prose("{one}", one=holds(Limit(exp(-theta * c), theta, 0), "=", 1))),
     role="lemma",
