@@ -27,8 +27,9 @@ derivation = Derivation(
         "Hoffman & Johnson 2016, ELBO surgery",
         "Perez et al. 2018, FiLM: visual reasoning with a general conditioning layer",
     ),
-    question="A variational autoencoder is conditioned on the label of its image. What does the bound become, how much can the "
-    "label gain, and does the latent variable still hold it?",
+    question="A variational autoencoder generates images, but not an image of a requested class. Giving it the label makes "
+    "that possible; but then the label may be stored twice, once as an input and once in the latent variable, and the bound "
+    "pays for it. What does the bound become, how much can the label gain, and does the latent variable still hold it?",
     setting=(
         "A label $y$ has the probability $p(y)$, a latent variable $z$ the prior $p(z|y)$, and the observation $x$ the "
         "likelihood $p(x|z,y)$. The encoder is $q(z|x,y)$. All have finitely many states and are positive in the chains; sums "
@@ -100,7 +101,8 @@ derivation.chain(
     states=2,
     so=prose(
         "The last line is {information}, the information $I_q(z; y)$ of the code about the label. The decoder knows the label "
-        "already, so it buys nothing with these nats, and training pushes them out: $z$ keeps what the label does not say.",
+        "already, so a decoder that is flexible enough gains nothing from these nats, and the bound favors a code without "
+        "them: $z$ then keeps what the label does not say.",
         information=holds(
             Expectation(p_y, Divergence(of_class, of_all)),
             "=",
@@ -179,8 +181,8 @@ derivation.chain(
 derivation.answer = prose(
     "Every distribution of the bound is given the label, and nothing else changes: {bound}, the bound plus the divergence from "
     "the posterior. A prior without the label charges the encoder for every nat about $y$ in $z$, which the decoder knows "
-    "already: training pushes it out, and what stays is style. On average over the data a label gains {gain}, which is at most "
-    "its entropy, {entropy} for $K$ labels.",
+    "already: the bound favors a code without it, which keeps only the style. On average over the data a label gains {gain}, "
+    "which is at most its entropy, {entropy} for $K$ labels.",
     bound=holds(
         log(evidence), "=", plus(elbo, Divergence(q, posterior)), wrong={"subtracted": plus(elbo, -Divergence(q, posterior))}
     ),
@@ -244,7 +246,7 @@ derivation.chain(
 derivation.symbol(r"\ast", "the convolution without padding")
 derivation.symbol("P_k", "the plane of class $k$: 1 everywhere if it is the label")
 derivation.symbol("b", "a kernel")
-derivation.symbol("i, j", "a place in a kernel")
+derivation.symbol("i, j", "a position in a kernel")
 
 
 @derivation.numeric(
