@@ -26,8 +26,9 @@ derivation = Derivation(
         "Engstrom et al. 2020, Implementation matters in deep policy gradients",
         "Huang et al. 2022, The 37 implementation details of proximal policy optimization",
     ),
-    question="A policy gradient is an expectation under the policy of the moment, so after one step the batch is out of date. "
-    "Can a batch serve several steps? And what keeps those steps from trusting it too far?",
+    question="A policy gradient is an expectation under the current policy, so after one step the batch is out of date, and "
+    "new actions must be sampled. Taking many steps on the old batch anyway lets a few actions with large ratios ruin the "
+    "policy. Can a batch serve several steps, and what keeps those steps from trusting it too far?",
     setting=(
         r"Actions were drawn from an old policy $o$ with positive probabilities; the new policy $\pi$ has them, too. The "
         r"advantages $A$ are those of the old policy: constants, which are not differentiated.",
@@ -82,7 +83,7 @@ derivation.chain(
     ),
 )
 
-derivation.say("So a step should stop to count once its ratio has moved far enough. Now take the steps of a batch one by one.")
+derivation.say("So a step should stop counting once its ratio has moved far enough. Now take the steps of a batch one by one.")
 t = derivation.index("t", "a step of the batch")
 rho = derivation.numbers(r"\rho", t, "the ratio of its action, new to old", "exp(log_probs - old_log_probs)", positive=True)
 A_t = derivation.numbers("A", t, "its advantage", "advantages")
@@ -101,10 +102,11 @@ near = derivation.define(
 ell = derivation.define(r"\ell", Max(-rho * A_t, -near * A_t), "the clipped loss of a step", "clipped_policy_loss", over=t)
 derivation.answer = prose(
     "The ratio {ratio} turns the old policy's actions into a surrogate of the new policy's advantage, {surrogate}, right in "
-    r"value and slope at the old policy. The clipped loss is a pessimistic bound on it, {bound} in every step: it takes the "
+    "value and slope at the old policy. The clipped loss is a pessimistic bound on it, {bound} in every step: it takes the "
     r"gradient from a step whose ratio has moved by more than $\epsilon$ in the direction of its advantage, and from no other, "
-    "so that what has gone wrong can be repaired. It does not bound the ratios, and may give an action up; paying for the "
-    r"divergence $\mathrm{KL}(o \,\|\, \pi)$ from the old policy does not.",
+    "so that what has gone wrong can be repaired. It does not bound the ratios, and its optimum may give an action up, with "
+    r"the probability 0. The best policy at a price for the divergence $\mathrm{KL}(o \,\|\, \pi)$ from the old policy keeps "
+    "every action.",
     ratio=pi / o,
     surrogate=holds(Expectation(o, times(pi / o, A)), "=", Expectation(pi, A), wrong={"no ratio": Expectation(o, A)}),
     bound=holds(-ell, "<=", rho * A_t, wrong={"the clipped ratio's": near * A_t / 2}),
