@@ -31,8 +31,9 @@ derivation = Derivation(
         "Chen, Rubanova, Bettencourt & Duvenaud 2018, Neural Ordinary Differential Equations, theorem 1",
         "Grathwohl et al. 2019, FFJORD: Free-form Continuous Dynamics for Scalable Reversible Generative Models",
     ),
-    question="Which deterministic motion has the densities of a diffusion, and how does it give the exact log-density of a "
-    "point?",
+    question="A diffusion samples with noise: a point has no single path, so an example has no code, and its density is an "
+    "integral over all paths. A motion without noise would give both, provided that its densities are the same. Which "
+    "deterministic motion has the densities of a diffusion, and how does it give the exact log-density of a point?",
     setting=(
         r"As in the lecture on score-based equations: $dx = f\, dt + g\, dw$ with positive, smooth densities $p$ that vanish "
         r"far out, and the score $s = \nabla \log p$. What follows is at one time; slopes are in space.",
@@ -52,7 +53,7 @@ INTEGRATED = r"\log p_0(x_0) = \log p_T(x_T) + \int_0^T \nabla \cdot v\, dt"
 
 # ---------------------------------------------------------------------------------------------------- transport
 
-x = derivation.number("x", "a place")
+x = derivation.number("x", "a point")
 p, f = derivation.function("p", "the density at a time"), derivation.function("f", "the drift")
 g = derivation.number("g", "the diffusion", "diffusion", positive=True)
 velocity = plus(f(x), -(g**2) / 2 * Slope(log(p(x)), x))
@@ -99,7 +100,7 @@ change = derivation.chain(
         wrong={"the sign": plus(Slope(v1, x), Slope(v2, y))},
     ),
     so=prose(
-        r"The numerator is $\frac{\partial q}{\partial t} + v \cdot \nabla q$, the change of the density for one who moves with "
+        r"The numerator is $\frac{\partial q}{\partial t} + v \cdot \nabla q$, the change of the density along a path of "
         r"the flow: the continuity equation for the first, the chain rule for the second. Integrated: $"
         + INTEGRATED
         + "$. Where paths spread, the density falls.",
@@ -109,8 +110,8 @@ change = derivation.chain(
 derivation.answer = prose(
     "Points that start from the data's distribution and move with the velocity {velocity} have the diffusion's density at "
     "every time. Along a path the log-density of a flow changes at the rate {rate}, here in two dimensions, so "
-    "$" + INTEGRATED + r"$. The "
-    r"divergence is the mean of $e^\top J e$ over probes of mean 0 and covariance $I$; one solver carries state and integral.",
+    "$" + INTEGRATED + r"$. The divergence is the mean of $e^\top J e$ over probes of mean 0 and covariance $I$, with the "
+    "Jacobian $J$ of the velocity; one solver computes the path and the integral.",
     said=(INTEGRATED,),
     velocity=velocity,
     rate=holds(moving, "=", -plus(Slope(v1, x), Slope(v2, y)), named=True),
@@ -244,7 +245,7 @@ classical = derivation.chain(
     ),
     so=prose(
         r"These are the first five terms of {exact}; the first that is missing is {missing} times $h^5$. So a step errs by order "
-        r"five, and a way of $1/h$ steps by order four: half the step, a sixteenth of the error.",
+        r"five, and a path of $1/h$ steps by order four: half the step, a sixteenth of the error.",
         exact=exp(rate_of * step),
         missing=holds(Limit((exp(rate_of * step) - factor) / step**5, step, 0), "=", rate_of**5 / 120, named=True),
     ),
@@ -284,7 +285,7 @@ probing = derivation.chain(
         },
     ),
     so=r"$e^\top J e$ needs one backward pass through the velocity, whatever $D$; the divergence itself needs $D$ of them. The "
-    "path does not depend on the probes. So with probes that stay the same for the whole way, the estimate of the log-density "
+    "path does not depend on the probes. So with probes that are fixed along the whole path, the estimate of the log-density "
     "has the exact one as its mean.",
 )
 probe = derivation.define(
