@@ -36,8 +36,10 @@ derivation = Derivation(
         "Song & Kingma 2021, How to train your energy-based models",
         "MacKay 2003, Information theory, inference, and learning algorithms, chapter 33",
     ),
-    question="A function gives every state a number, its energy. How does it become a probability model, and how is the model "
-    "fitted when its normalizer cannot be computed?",
+    question="A network can give every state a number, its energy, without any constraint. But the probabilities that it "
+    "defines contain a sum over all states, which is too long to compute for images, so neither the likelihood nor its "
+    "gradient is directly available. How does an energy become a probability model, and how is the model fitted when its "
+    "normalizer cannot be computed?",
     setting=(
         "There are finitely many states, with finite energies. A state of energy $+\\infty$ has probability 0 and drops out of "
         "every sum. On a continuous space integrals take the place of sums, where they are finite.",
@@ -48,7 +50,8 @@ derivation = Derivation(
     ),
     limits=(
         "How samples of the model are drawn: that is the task of Langevin sampling and of contrastive divergence.",
-        "Whether the likelihood has a maximum. For data on one side of all features it does not, and $\\theta$ grows forever.",
+        r"Whether the likelihood has a maximum. For data on one side of all features it does not, and $\theta$ grows without "
+        "bound.",
     ),
     trained="The energies of this page are small enough for sums. `energy/regularized_training` trains an energy network.",
 )
@@ -193,8 +196,8 @@ derivation.chain(
         prose("leave out the divergence (Gibbs); equality if and only if {same}", same=where(q, p)),
         dropping=T * gibbs.at(q, p),
     ),
-    so=r"Low energy and high entropy are weighed by $T$. With the posterior's energy $-\log p(x, z)$ and the temperature 1 this "
-    "is the evidence lower bound, with its sign turned.",
+    so=r"Low energy and high entropy are weighed by $T$. With the posterior's energy $-\log p(x, z)$ and the temperature 1 the "
+    "first line is minus the evidence lower bound, and $F$ is minus the log-evidence.",
 )
 derivation.chain(
     "Heating lowers the free energy by the entropy",
@@ -317,7 +320,9 @@ def _cells(dimensions, reach=9.0, steps=45):
 
 
 derivation.symbol("b", "a constant that is added to all energies")
-derivation.symbol(r"\log Z_1, \log Z_2", "the normalizers of the energy $x^2/2$ and of a mixture of two Gaussians in the plane")
+derivation.symbol(
+    r"\log Z_1, \log Z_2", "the log-normalizers of the energy $x^2/2$ and of a mixture of two Gaussians in the plane"
+)
 
 
 @derivation.numeric(
