@@ -34,8 +34,10 @@ derivation = Derivation(
         "Kanamori, Hido & Sugiyama 2009, A least-squares approach to direct importance estimation",
         "Azadi et al. 2019, Discriminator Rejection Sampling",
     ),
-    question="A classifier only decides between real and fake. How does one obtain the ratio of the two densities from it, and "
-    "how does that ratio correct a generator that is wrong?",
+    question="A generator that is wrong produces some points too often and others too rarely. Its samples could be corrected "
+    "if the ratio of the two densities were known, but estimating each density by itself is hard, and dividing two estimates "
+    "multiplies their errors. How does one obtain the ratio from a classifier that only separates real from fake, and how does "
+    "the ratio correct the samples?",
     setting=(
         "The data have the distribution $p$, the generator's samples the distribution $q$, both on finitely many points; $q$ "
         "is positive wherever $p$ is.",
@@ -54,8 +56,8 @@ derivation = Derivation(
 # ---------------------------------------------------------------------------------------------------- what the logit is
 
 x = derivation.index("x", "a point")
-p = derivation.law("p", x, "the data", "exp(log_p)")
-q = derivation.law("q", x, "the generator's samples", "exp(log_q)")
+p = derivation.law("p", x, "the distribution of the data", "exp(log_p)")
+q = derivation.law("q", x, "the distribution of the generator's samples", "exp(log_q)")
 odds = derivation.number(
     r"\omega", "the prior odds: how many data there are for each sample", "exp(log_prior_odds)", positive=True
 )
@@ -248,7 +250,8 @@ derivation.chain(
     ),
     at_least(0, prose("leave out squares; all of them are zero for {none} only", none=where(change, 0)), dropping=growth),
     so=prose(
-        r"So the weights with {system} are best, and the only best ones: the ratio $\sum_k \hat a_k k_k(x)$ in closed form.",
+        "So the weights with {system} are best, and the only best ones: the estimate of the ratio at a point is the sum of its "
+        "features with these weights, in closed form.",
         system=holds(
             plus(Total(n, features * _fitted(best)) / count, ridge * best), "=", means, wrong={"no ridge": means - ridge * best}
         ),
@@ -319,9 +322,10 @@ derivation.chain(
 )
 derivation.answer = prose(
     "The logistic loss is least at the logit {best}, so the logit, less the logarithm of the prior odds, is the log-ratio. A "
-    "squared loss finds the same ratio, with kernels in closed form. Weights $r$, with {weighted} for every function $h$, or "
-    "keeping samples with probability $r/B$, with a bound $B$ of the ratio, turn samples from $q$ into ones from $p$; the price "
-    "is the chi-squared divergence of $p$ from $q$: it is the variance of the weights, {price}, and at most {kept} are kept.",
+    "squared loss is least at the same ratio; with features and a ridge its minimum is an estimate in closed form. Weights "
+    "$r$, with {weighted} for every function $h$, or keeping samples with probability $r/B$, with a bound $B$ of the ratio, "
+    "turn samples from $q$ into ones from $p$; the price is the chi-squared divergence of $p$ from $q$: it is the variance of "
+    "the weights, {price}, and at most {kept} are kept.",
     best=holds(log(eta / rest), "=", plus(log(r), log(odds)), wrong={"without the odds": log(r)}),
     weighted=holds(Expectation(q, r * h), "=", Expectation(p, h)),
     price=holds(Variance(q, r), "=", chi),
