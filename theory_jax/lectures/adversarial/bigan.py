@@ -36,9 +36,9 @@ derivation = Derivation(
         "Dumoulin et al. 2017, Adversarially Learned Inference",
         "Li et al. 2017, ALICE: Towards Understanding Adversarial Learning for Joint Distribution Matching",
     ),
-    question="A GAN's generator has no inverse: given an example, which latent would have made it? BiGAN trains an encoder "
-    "next to the generator, with no loss that compares $G(E(x))$ with $x$. Why should the encoder become the inverse, and when "
-    "does it not?",
+    question="A GAN's generator has no inverse: given an example, nothing says which latent would have made it. BiGAN trains "
+    "an encoder next to the generator, with no loss that compares an example with its reconstruction. Why should the encoder "
+    "become the inverse, and when does it not?",
     setting=(
         "Examples $x$ and latents $z$ live on finitely many points. The data are distributed as $p(x)$ and the latents as the "
         "prior. Encoder and generator are stochastic, $q(z|x)$ and $g(x|z)$; deterministic maps are the limit in which each "
@@ -57,7 +57,7 @@ derivation = Derivation(
 )
 
 x, z = derivation.index("x", "an example"), derivation.index("z", "a latent")
-p = derivation.law("p", x, "the data", "exp(log_density_x)")
+p = derivation.law("p", x, "the distribution of the data", "exp(log_density_x)")
 encoder = derivation.law("q({}|{})", (z, x), "the encoder", "exp(log_encoder)")
 prior = derivation.law("r", z, "the prior of the latents", "exp(log_prior)")
 generator = derivation.law("g({}|{})", (x, z), "the generator", "exp(log_generator)")
@@ -143,7 +143,7 @@ derivation.chain(
     role="lemma",
     so=prose(
         "If the pairs match, {prior} and {generator}, the same division of $Q$ gives {bayes}, with {data}: Bayes' rule. The "
-        "encoder is the posterior of the generator's model, and no one had to compute the sum.",
+        "encoder is the posterior of the generator's model, learned without computing the sum.",
         prior=where(prior, Total(x, P)),
         generator=where(generator, P / Total(x, P)),
         bayes=holds(encoder, "=", Q / Total(z, Q), wrong={"by the prior": Q / prior}),
@@ -221,9 +221,10 @@ inverse = derivation.chain(
 )
 derivation.answer = prose(
     "If the pairs match, so do the examples and the latents, and the encoder is the exact posterior of the generator's model. "
-    "For deterministic maps the share $h$ of the data that is reconstructed exactly is at least what the total variation of the "
-    r"pairs leaves, {bound}: at the optimum the encoder is the inverse, $G^{-1}$. For stochastic ones nothing is promised: "
-    "independent pairs match, too, {match}. A reconstruction term bounds what is left open, $H(x|z)$.",
+    "For deterministic maps the share $h$ of the data that is reconstructed exactly is at least what the total variation of "
+    "the pairs leaves, {bound}: if the pairs match, the encoder is the inverse, $G^{-1}$. For stochastic ones a match does not "
+    "imply that an example can be reconstructed: independent pairs match, too, {match}. A reconstruction term bounds what is "
+    "left open, $H(x|z)$.",
     bound=holds(h, ">=", 1 - tv, wrong={"half the distance": 1 - tv / 2}),
     match=holds(P, "=", Q, when={encoder: prior, generator: p}),
 )
