@@ -24,8 +24,8 @@ def two_answers():
 
 
 @derivation.exercise(
-    "A generator knows one image of each of five classes, and the classifier is certain of all. It generates 45 images. What "
-    "is its score, and what does that say of its diversity?",
+    "A generator knows one image of each of five classes, and the classifier is certain of all. It generates each of them nine "
+    "times. What is its score, and what does that say of its diversity?",
     r"The largest there is, 5. Diversity within a class is not measured.",
     level="easy",
     hint="Certain answers have no entropy, so only that of the mean answer is left.",
