@@ -31,9 +31,9 @@ derivation = Derivation(
         "Rafailov et al. 2023, Direct preference optimization, eqs. 3 to 5",
         "Gao, Schulman & Hilton 2023, Scaling distributions for reward model overoptimization",
     ),
-    question="A language model that is trained to maximize a reward alone forgets everything else: its best policy writes only the texts "
-    "that the reward rates highest, whether they are good or not. So leaving the reference model is given a price. Which policy is "
-    "then the best, and what does it reveal about the reward?",
+    question="A language model that is trained to maximize a reward alone forgets everything else: its best policy writes only "
+    "the texts that the reward rates highest, whether they are good or not. So leaving the reference model is given a price. "
+    "Which policy is then the best, and what does it reveal about the reward?",
     setting=(
         r"One prompt is fixed and has finitely many completions $i$. The reference gives each a positive probability; what it "
         r"never does is left out, since a policy that does it is worth $-\infty$. The rewards $r_i$ are finite.",
