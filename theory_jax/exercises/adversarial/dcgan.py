@@ -55,9 +55,9 @@ def a_gradient_in_a_line():
 @derivation.exercise(
     "The values of a channel are 1, 2, 3 for the data and 7, 9, 11 for the fakes. What can the layers after a batch "
     "normalization see if data and fakes are batches apart, and what if they are one batch? (The small number is zero.)",
-    "Apart, both become -1.2247, 0, 1.2247: the generator's wrong mean and scale are invisible from there on. As one batch they "
-    "become -1.2063, -0.9382, -0.6702 and 0.4021, 0.9382, 1.4743, apart by sign. That is one reason why DCGAN leaves the "
-    "discriminator's input without normalization.",
+    "Apart, both become -1.2247, 0, 1.2247: the generator's wrong mean and scale are invisible from there on. As one batch "
+    "they become -1.2063, -0.9382, -0.6702 and 0.4021, 0.9382, 1.4743, apart by sign. DCGAN leaves the discriminator's input "
+    "without normalization, so its first layer sees mean and scale.",
     level="hard",
     hint="Compute the fakes' values from the data's by a stretch and a shift.",
 )

@@ -67,7 +67,7 @@ def a_kernel_of_differences():
     "A generator ignores half of its code: its other singular values are equal, and as good as they can be for the length 1. How "
     "large is the penalty for codes of 2 and of 512 numbers, next to the least ones? Does the penalty notice dead directions?",
     "It is 0.3634 instead of 0.2146, and 0.00195 instead of 0.00098. Long codes may lose half of their numbers for a thousandth: "
-    "the penalty makes the directions that act alike, and hardly cares how many act.",
+    "the penalty makes the directions that act equal, and depends little on how many act.",
     level="hard",
     hint="A direction whose singular value is zero adds nothing to the length: the code is as good as a shorter one.",
 )

@@ -78,7 +78,7 @@ def the_long_axis():
     "The same players go around for ever. Samples are taken from a moving average of the generator's parameter, with the decay "
     "0.99. By which factor is the average's swing smaller than the generator's?",
     "By 0.0201: an average over many rounds is close to the equilibrium, though the players never approach it. The average is no "
-    "part of the game, so it cannot make them converge, but its samples are good.",
+    "part of the game, so it cannot make them converge, but its samples are close to the data.",
     level="hard",
     hint="In turn a step is a rotation in suitable coordinates; what does the average make of a wave of that frequency?",
 )
