@@ -27,7 +27,8 @@ derivation = Derivation(
         "Papamakarios, Nalisnick, Rezende, Mohamed & Lakshminarayanan 2021, Normalizing flows for probabilistic modeling and "
         "inference",
     ),
-    question="Additive layers preserve volume everywhere. How can a layer stretch and shrink by an amount that depends on the "
+    question="An additive layer preserves volume everywhere, so it can never concentrate probability. A general map can, but "
+    "its determinant costs the cube of the dimension. How can a layer stretch and shrink by an amount that depends on the "
     "point, with a determinant that costs a sum, and what does maximum likelihood make of it?",
     setting=(
         r"A mask splits the coordinates of $x$ into $x_a$, which pass, and $x_b$, which change. The log-scale $s$ and the shift "
@@ -38,8 +39,9 @@ derivation = Derivation(
     ),
     answer="The Jacobian is triangular, so the log-determinant is the sum of the log-scales, and the networks' own derivatives "
     "never count. One layer makes $x_b$ Gaussian given $x_a$, with any mean and any variance, and its density has mass 1 "
-    "whatever the networks are. Maximum likelihood gives $z_b$ the mean 0 and the variance 1 given every $x_a$; what is not "
-    "Gaussian then is left to the next layers, in which the halves exchange their roles.",
+    "whatever the networks are. If the networks can represent any functions, maximum likelihood gives $z_b$ the mean 0 and the "
+    "variance 1 given every $x_a$; what is not Gaussian then is left to the next layers, in which the halves exchange their "
+    "roles.",
     limits=(
         "Which densities deep stacks reach.",
         "Generalization: that the likelihood of held-out data rises with that of the training data. It falls when a large flow "
