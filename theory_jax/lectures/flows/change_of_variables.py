@@ -35,8 +35,9 @@ derivation = Derivation(
         "inference",
         "Devroye 1986, Non-uniform random variate generation",
     ),
-    question="A map turns noise into data. What density do the data have? And how does one find a map that gives a wanted "
-    "density, such as two normal numbers from two uniform ones?",
+    question="A generator turns noise into data, and is trained by likelihood only if the density of its output is known. "
+    "Where it stretches space the points thin out, so the density of the noise is not that of the data. What density do the "
+    "data have, and how does one find a map that gives a wanted density, such as two normal numbers from two uniform ones?",
     setting=(
         r"$Z$ has a density $p_Z$ on an open set of $\mathbb{R}^D$. The map $f$ is one-to-one and continuously differentiable, "
         r"and so is its inverse; $X = f(Z)$. $J$ is the matrix of the derivatives $\partial f_i / \partial z_j$.",
@@ -110,13 +111,13 @@ derivation.chain(
     (K * J).det(),
     equals(
         times(K.det(), J.det()),
-        r"the chain rule makes the matrix of $k(f(z))$ the product $KJ$; collect the terms of its determinant",
+        r"the chain rule makes the matrix of both maps, $f$ first, the product $KJ$; collect the terms of its determinant",
         wrong={"added": K.det() + J.det()},
     ),
     role="lemma",
     so=prose(
-        "If $k$ is the inverse $g$ of $f$, the product is the identity, with determinant 1. So the determinant of the inverse "
-        "map is {reciprocal}.",
+        "If the second map is the inverse $g$ of $f$, the product is the identity, with determinant 1. So the determinant of "
+        "the inverse map is {reciprocal}.",
         reciprocal=holds(J.inv().det(), "=", 1 / J.det(), named=True, wrong={"the same": J.det(), "the sign": -1 / J.det()}),
     ),
 )
@@ -361,8 +362,9 @@ derivation.bridge(
 @derivation.numeric(
     r"u_1 \ge 2^{-53} \quad\Rightarrow\quad r \le \sqrt{106 \log 2} = 8.572",
     because="Uniform numbers in float64 are multiples of $2^{-53}$, in float32 of $2^{-24}$, where the largest radius is "
-    "5.768. The normal distribution exceeds them with probability $2^{-53}$ and $2^{-24}$: a sampler that draws billions must "
-    "know it. A uniform number that is 0 is mapped to 1 by $1 - u$, never clipped, which would pile up mass at one radius.",
+    "5.768. The radius of two exact normals exceeds them with probability $2^{-53}$ and $2^{-24}$: a sampler that draws "
+    "billions must know it. A uniform number that is 0 is mapped to 1 by $1 - u$, never clipped, which would pile up mass at "
+    "one radius.",
     role="appendix",
 )
 def the_largest_radius():
