@@ -26,8 +26,9 @@ derivation = Derivation(
         "Dinh, Sohl-Dickstein & Bengio 2017, Density estimation using Real NVP",
         "Ho, Chen, Srinivas, Duan & Abbeel 2019, Flow++ (variational dequantization)",
     ),
-    question="Images are integers, and flows give densities. How does a density yield the probability of an integer image, why "
-    "is noise added to it, and what are bits per dimension?",
+    question="Images are integers, and flows give densities. A density trained on integers can grow without bound on them and "
+    "learn nothing else, and its value is not the probability of an image. How does a density yield the probability of an "
+    "integer image, why is noise added to it, and what are bits per dimension?",
     setting=(
         r"$x$ holds $D$ integers $0, \dots, K-1$; $u$ is uniform on $[0,1)^D$, and $y = (x + u)/K$. The model is a density $p$ "
         r"on $[0,1)^D$. It gives $x$ the probability $P(x) = \int p$ over the cell of $x$, a cube of side $1/K$.",
@@ -104,7 +105,7 @@ central = derivation.chain(
     ),
     central=True,
     so=r"In $D$ dimensions the cell has the volume $K^{-D}$, and $\log K$ becomes $D \log K$. No probability $P(x)$ is above 1, "
-    "so the mean over the data cannot exceed 0: it is bounded.",
+    "so the mean of the bound over the data cannot exceed 0.",
 )
 x = derivation.index("x", "an integer", states=2)
 data = derivation.law("P_d({})", x, "its probability under the data")
@@ -118,7 +119,8 @@ derivation.chain(
         "the left side is the divergence of noisy data from the model; the logarithm of a product",
         wrong={"averaged under the model": plus(Divergence(data, model), Expectation(model, Divergence(uniform, inside)))},
     ),
-    so="The first is what is wanted. The second is paid for steps at the edges of cells, which a smooth flow does not draw.",
+    so="The first is what is wanted. The second is zero only if the density is constant on every cell, with its steps at the "
+    "edges, which a smooth flow cannot have unless it is uniform.",
 )
 rho = derivation.law(r"\rho", i, "any distribution of the noise within the cell")
 derivation.chain(
@@ -147,8 +149,8 @@ derivation.chain(
     at_least(0, prose("leave out the square; equality if and only if {same}", same=where(w1, w2)), dropping=(w1 - w2) ** 2 / 4),
     role="remark",
     so=prose(
-        "So {halves}, while the mean of the $w$ is still $P(x)$ up to $K$: by Jensen's inequality the new bound is between the "
-        "old one and the truth.",
+        "So {halves}, while the mean of the $w$ is still $K P(x)$: by Jensen's inequality the new bound, on average, is "
+        "between the old one and the truth.",
         halves=holds(
             log(times(Rational(1, 2), plus(w1, w2))),
             ">=",
