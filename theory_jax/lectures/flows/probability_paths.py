@@ -32,7 +32,8 @@ derivation = Derivation(
         "Song, Sohl-Dickstein, Kingma, Kumar, Ermon & Poole 2021, Score-based generative modeling through SDEs",
         "Tong et al. 2024, Improving and generalizing flow-based generative models with minibatch optimal transport",
     ),
-    question="A continuous flow is a velocity at every place and time. Which velocity moves a cloud of standard normal noise "
+    question="A continuous flow is a velocity at every position and time. Data give only where noise should end, neither the "
+    "path nor the velocity, so there is nothing to fit a network to. Which velocity moves a cloud of standard normal noise "
     "onto one point of the data? Many do: in what do the usual ones differ?",
     setting=(
         r"Noise $x_0 \sim \mathcal{N}(0, I)$ is independent of the data point $x_1$. Time runs from 0, the noise, to 1, the "
@@ -280,7 +281,7 @@ derivation.answer = prose(
     "The slope of the path is a function of place and time once $x_0$ is expressed by the place: {slope}, where the coefficient "
     "of the noise is positive. It carries the density of a path to one data point exactly, and is not the only field that does. "
     "The linear path is straight at constant speed, {linear}; the coefficients of the cosine path move on a circle, {circle}; "
-    "the variance-preserving path starts late and ends with infinite speed.",
+    "the variance-preserving path does not start from pure noise, and ends with infinite speed.",
     slope=holds(Slope(place, t), "=", plus(ds / s * (place - a * data), da * data)),
     linear=holds(Slope((1 - t) * noise + t * data, t), "=", data - noise, named=True),
     circle=holds(plus(sin(pi * t / 2) ** 2, cos(pi * t / 2) ** 2), "=", 1),
