@@ -25,8 +25,9 @@ derivation = Derivation(
         "Chen, Rubanova, Bettencourt & Duvenaud 2018, Neural ordinary differential equations",
         "Pontryagin, Boltyanskii, Gamkrelidze & Mishchenko 1962, The mathematical theory of optimal processes",
     ),
-    question="A loss is known at the end of a flow, after many steps of a solver. How does its gradient reach the start and the "
-    "parameters of the velocity without the steps being stored, and is it the gradient that backpropagation finds?",
+    question="A loss is known at the end of a flow, after many steps of a solver. Backpropagation stores every one of them, so "
+    "memory grows with the number of steps. How does its gradient reach the start and the parameters of the velocity without "
+    "the steps being stored, and is it the gradient that backpropagation finds?",
     setting=(
         r"The flow is $x' = v(x, t, \theta)$ on $[0, T]$. The velocity is continuous, and continuously differentiable in $x$ "
         r"and in $\theta$; $J = \partial v / \partial x$ and $u = \partial v / \partial \theta$ on the path, for one parameter "
