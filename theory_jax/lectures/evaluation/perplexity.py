@@ -37,8 +37,9 @@ derivation = Derivation(
         "Cao & Rimell 2021, You should evaluate your language model on marginal likelihood over tokenisations",
         "Li et al. 2016, A diversity-promoting objective function for neural conversation models (distinct-n)",
     ),
-    question="A language model has a perplexity of 20. What does that mean, how small can it be, and is a model with a "
-    "perplexity of 15 better?",
+    question="The probability of a text falls with every token, so it cannot compare texts of different length; and models "
+    "whose tokenizers differ count different tokens. A language model has a perplexity of 20. What does that mean, how small "
+    "can it be, and is a model with a perplexity of 15 better?",
     setting=(
         r"A text is a sequence of tokens $t_1, \dots, t_T$. The model gives each a positive probability $q_i$ after those before "
         r"it, so the text has the probability $\prod_i q_i$.",
@@ -52,7 +53,7 @@ derivation = Derivation(
     trained="A unit of likelihood, not a model. Experiments with text report it.",
 )
 
-i = derivation.index("i", "the place of a token")
+i = derivation.index("i", "the position of a token")
 T = derivation.count(i, "T", "the number of tokens")
 q = derivation.numbers("q", i, "the probability of each", "exp(log_probs)", positive=True)
 perplexity = derivation.define(
@@ -123,8 +124,8 @@ derivation.chain(
         dropping=(gibbs.at(first, q_first) + Expectation(first, gibbs.at(second, q_second))) / 2,
     ),
     central=True,
-    so="What remains is the entropy of the text per token, $H(t_1, t_2)/2$. So perplexities can be compared on one text only: a "
-    "bad model of a simple text can have less than the best model of a rich one.",
+    so="What remains is the entropy of the text per token, $H(t_1, t_2)/2$. So perplexities can be compared on the same text "
+    "only: a bad model of a simple text can have less than the best model of a rich one.",
 )
 
 derivation.say("Now many texts of different length.")
@@ -220,7 +221,7 @@ v = derivation.index("v", "a token of the vocabulary")
 w = derivation.index("w", "another token")
 logits = derivation.numbers("l", (i, v), "the logits", "logits")
 softmax = derivation.define(
-    "q({}|{})", exp(logits) / Total(w, exp(logits.at(i, w))), "the probability of a token at a place", over=(v, i), law=True
+    "q({}|{})", exp(logits) / Total(w, exp(logits.at(i, w))), "the probability of a token at a position", over=(v, i), law=True
 )
 derivation.bridge(
     "The code computes the probabilities of tokens",
