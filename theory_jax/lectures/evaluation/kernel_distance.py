@@ -32,8 +32,9 @@ derivation = Derivation(
         "Binkowski, Sutherland, Arbel & Gretton 2018, Demystifying MMD GANs",
         "Sriperumbudur et al. 2010, Hilbert space embeddings and metrics on probability measures",
     ),
-    question="A Frechet distance of features sees two moments, and its estimate is too large. Is there a distance of "
-    "distributions that can see more, and that a sample estimates without bias?",
+    question="A Frechet distance of features is zero for different distributions with the same mean and covariance, and its "
+    "estimate from a sample is too large on average. Is there a distance of distributions that can see more, and that a sample "
+    "estimates without bias?",
     setting=(
         r"A kernel is an inner product of features, $k(x, y) = \sum_d \phi_d(x)\, \phi_d(y)$. Two distributions $p$ and $q$ "
         "are given, under which the features have second moments; here they live on finitely many points.",
