@@ -34,8 +34,10 @@ derivation = Derivation(
         "Kneser & Ney 1995, Improved Backing-off for M-gram Language Modeling",
         "Jelinek & Mercer 1980, Interpolated Estimation of Markov Source Parameters from Sparse Data",
     ),
-    question="With counts alone, which conditional distribution is best, what is wrong with it, and how do smoothing, "
-    "interpolation and the Kneser-Ney estimate follow from stated wishes?",
+    question="A model that counts gives probability 0 to every pair of words that its text happens not to contain, and one "
+    "such pair makes a whole new text impossible. Longer contexts make such gaps more frequent. Which conditional distribution "
+    "do counts alone make the most likely, and how do smoothing, interpolation and the Kneser-Ney estimate follow from stated "
+    "requirements?",
     setting=(
         "The chain rule is cut short: the distribution of a token depends on the $n - 1$ tokens before it, its context $u$, "
         "and not on what came earlier (the Markov assumption). A text is then described by the counts $c_{uw}$ of context $u$ "
@@ -66,9 +68,9 @@ counting = derivation.chain(
         adding=Total(u, times(c_u, gibbs.at(p_hat, p))),
     ),
     central=True,
-    so=r"For a memory of $n - 1$ words there are $V^n$ conditional probabilities, of which nearly all belong to pairs that the "
-    r"text does not contain. One such pair in the test text has the log-probability $-\infty$: the maximum likelihood must "
-    "not be used as it is.",
+    so="For a memory of $n - 1$ words there are $V^n$ conditional probabilities, of which nearly all belong to sequences of "
+    r"$n$ words that the text does not contain. One such sequence in the test text has the log-probability $-\infty$: the "
+    "maximum likelihood must not be used as it is.",
 )
 l = derivation.numbers("l", w, "the logits of one context", "logits")  # noqa: E741 (the lecture's letter)
 v = derivation.index("v", "a word, next to $w$", states=3)
@@ -193,7 +195,7 @@ derivation.bridge(
 
 derivation.say(
     "Kneser and Ney. Discount every count that was seen by $d$, and give what this frees to a distribution of words that does "
-    "not look at the context. Which distribution? Wish that the model, averaged over the contexts as they occur, has the "
+    "not look at the context. Which distribution? Require that the model, averaged over the contexts as they occur, has the "
     "words' frequencies."
 )
 unseen = And(Eq(u, 0), Ne(w, 0))
@@ -285,7 +287,7 @@ before = derivation.define("f({})", Total(second, both), "the frequency of the f
 after = derivation.define("g({})", Total(first, both), "the frequency of the second", over=second, law=True)
 following = derivation.define("f({}|{})", both / before, "the conditional frequency", over=(second, first), law=True)
 derivation.chain(
-    "A longer memory never raises the empirical entropy",
+    "A longer memory never raises the empirical conditional entropy",
     plus(Entropy(after), -Expectation(before, Entropy(following))),
     equals(
         Expectation(before, Expectation(following, plus(log(following), -log(after)))),
