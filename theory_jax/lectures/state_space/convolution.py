@@ -30,13 +30,14 @@ derivation = Derivation(
         "Gu et al. 2021, Combining recurrent, convolutional, and continuous-time models with linear state-space layers",
         "Gu, Goel & Re 2022, Efficiently modeling long sequences with structured state spaces",
     ),
-    question="A recurrence is computed one step after the other, which wastes a parallel machine. Why can a linear one be "
-    "trained as a single convolution, and how is its kernel found without the powers of a matrix?",
+    question="A recurrence is computed one step after the other, which wastes a parallel machine, although in training all "
+    "inputs are known. The powers of a matrix, one for each step, cost as much again. Why can a linear one be trained as a "
+    "single convolution, and how is its kernel found without the powers of a matrix?",
     setting=(
         r"$x_t = A x_{t-1} + B u_t$ and $y_t = C x_t + D u_t$ for $t = 0, \dots, T-1$, with one input and one output; $x_{-1}$ "
         r"is given. $A, B, C, D$ are the same at all steps, and nothing nonlinear happens between them.",
-        r"The kernel is $K_l = C A^l B$. The causal convolution is $(K*u)_t = \sum_{j \le t} K_{t-j} u_j$, where $K_l = 0$ from "
-        r"$l = L$ on.",
+        r"The kernel is $K_l = C A^l B$. The causal convolution is $(K*u)_t = \sum_{j \le t} K_{t-j} u_j$, where the kernel is "
+        r"cut off at $l = L$; this changes no output if $L \ge T$.",
         r"If $A$ has $N$ independent eigenvectors, then in their coordinates the state is $N$ modes, each with its own number "
         r"$a_i$: $K_l = \sum_i c_i a_i^l b_i$. The chains are about these numbers; statements about matrices are derived for two "
         r"states, for all matrices.",
