@@ -36,7 +36,7 @@ derivation = Derivation(
     ),
     question="A model that counts gives probability 0 to every pair of words that its text happens not to contain, and one "
     "such pair makes a whole new text impossible. Longer contexts make such gaps more frequent. Which conditional distribution "
-    "do counts alone make the most likely, and how do smoothing, interpolation and the Kneser-Ney estimate follow from stated "
+    "maximizes the likelihood of a text, and how do smoothing, interpolation and the Kneser-Ney estimate follow from stated "
     "requirements?",
     setting=(
         "The chain rule is cut short: the distribution of a token depends on the $n - 1$ tokens before it, its context $u$, "
