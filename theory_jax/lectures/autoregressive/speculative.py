@@ -60,9 +60,9 @@ tv = derivation.define(r"\mathrm{TV}", Total(x, Abs(p - q)) / 2, "the total vari
 excess = derivation.define("e", Max(p - q, 0), "the target's excess over the draft", over=x)
 derivation.answer = prose(
     "An accepted token leaves {overlap} and a redrawn one adds what is missing, $e$: together the target's distribution, "
-    "{whole}, exactly. Acceptance has the probability {agree}, and no other method accepts more often. If acceptances are "
-    "independent and equally likely, a block of one draft pays if and only if the probability of acceptance exceeds the cost "
-    "of a draft in passes of the target; otherwise no block does.",
+    "{whole}, exactly. Acceptance has the probability {agree}, and no method that emits the target's distribution accepts more "
+    "often. If acceptances are independent and equally likely, a block of one draft pays if and only if the probability of "
+    "acceptance exceeds the cost of a draft in passes of the target; otherwise no block does.",
     overlap=Min(p, q),
     whole=holds(plus(Min(p, q), excess), "=", p, wrong={"the draft's distribution": q}),
     agree=holds(beta, "=", plus(1, -tv), wrong={"not halved": plus(1, -2 * tv)}),
