@@ -135,7 +135,7 @@ derivation.chain(
 )
 
 derivation.say("Which differences does a kernel see? First the cubic one, in one dimension.")
-a = derivation.numbers("a", x, "the place of a point")
+a = derivation.numbers("a", x, "the position of a point")
 moment = [
     derivation.define(rf"\delta_{j}", Expectation(p, a**j) - Expectation(q, a**j), f"the difference of the moments of order {j}")
     for j in (1, 2, 3)
@@ -152,7 +152,7 @@ cubic_moments = derivation.chain(
     equals(
         plus(3 * moment[0] ** 2, 3 * moment[1] ** 2, moment[2] ** 2),
         prose(
-            r"{cube}: the features of a place $a$ are $1, \sqrt3 a, \sqrt3 a^2, a^3$",
+            r"{cube}: the features of a position $a$ are $1, \sqrt3 a, \sqrt3 a^2, a^3$",
             cube=holds(cubic, "=", plus(1, 3 * ab, 3 * ab**2, ab**3), wrong={"no binomials": plus(1, ab, ab**2, ab**3)}),
         ),
         wrong={"every moment once": plus(moment[0] ** 2, moment[1] ** 2, moment[2] ** 2)},
