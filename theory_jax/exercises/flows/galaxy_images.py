@@ -4,8 +4,11 @@ Galaxies to order: a profile, its flux, size and shape, and what a condition add
 """
 
 import scipy.special
+from sympy import Rational, log
 
-from theory_jax.lectures.flows.galaxy_images import derivation
+from theory_jax.derivation.prose import holds, prose
+from theory_jax.lectures.flows._galaxy_images import before_the_blur, twice_the_radius
+from theory_jax.lectures.flows.galaxy_images import derivation, n, share, x
 
 
 @derivation.exercise(
@@ -14,3 +17,19 @@ from theory_jax.lectures.flows.galaxy_images import derivation
 )
 def a_wrong_constant():
     yield scipy.special.gammainc(2.0, 2.0), "0.5940"
+
+
+derivation.exercise(
+    r"Which share of a Gaussian galaxy's light is within $2R$?",
+    prose(
+        "$x$ is $4 \\log 2$ there: {share}, which is 0.9375.",
+        share=holds(share, "=", Rational(15, 16), when={n: Rational(1, 2), x: 4 * log(2)}, named=True),
+    ),
+)(twice_the_radius)
+
+
+derivation.exercise(
+    "The blurred galaxy of the example has eigenvalues $m/q + 1$ and $mq + 1$, and reads the axis ratio 0.5302. What was it "
+    "before?",
+    "Subtract the blur's variance from both: the root of 5.771 / 23.083 is 0.5000.",
+)(before_the_blur)

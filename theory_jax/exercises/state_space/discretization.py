@@ -7,6 +7,7 @@ from sympy import Rational
 
 from theory_jax.derivation.parts import value
 from theory_jax.derivation.prose import holds, prose
+from theory_jax.lectures.state_space._discretization import sampled_inputs
 from theory_jax.lectures.state_space.discretization import R, derivation, hold, lam, step, theta, y
 from theory_jax.state_space.discretization import backward_euler, bilinear, forward_euler
 
@@ -90,3 +91,11 @@ def half_a_turn_behind():
     yield lag, "0.0000832"
     yield round(np.pi / lag, -1), "37760"
     yield round(np.pi / lag * 0.1 / (2 * np.pi)), "601"
+
+
+derivation.exercise(
+    r"The input $\sin t$ is sampled at the end of every step, and the state changes at the rate $-x + u$ from 0. How does the "
+    r"bilinear rule's error at time 2 fall with the step, and why?",
+    "At 50, 100 and 200 steps it is 0.0035, 0.0018 and 0.0009: order 1, not 2. Holding the value of the end advances the "
+    r"input by $\Delta/2$ on average. With the mean of both ends, $\frac12 (u_{t-1} + u_t)$, the errors are of order 2.",
+)(sampled_inputs)

@@ -6,7 +6,7 @@ The lecture on the functions of theory_jax/flows/galaxy_images.py.
 import jax.numpy as jnp
 import numpy as np
 import scipy.special
-from sympy import Integral, Matrix, Rational, atan2, cos, exp, gamma, log, lowergamma, oo, pi, sin, sqrt
+from sympy import Integral, Matrix, Rational, atan2, cos, exp, gamma, lowergamma, oo, pi, sin, sqrt
 
 from theory_jax.derivation.chains import equals
 from theory_jax.derivation.kinds import Sides
@@ -27,12 +27,10 @@ from theory_jax.flows.galaxy_images import (
 from theory_jax.lectures.flows._galaxy_images import (
     a_gaussian_galaxy,
     approximate,
-    before_the_blur,
     blur_adds_its_variance,
     growth_and_moments,
     one_galaxy,
     the_series_is_near_the_median,
-    twice_the_radius,
 )
 from theory_jax.lectures.lemmas.best_guess import best_guess
 
@@ -418,19 +416,3 @@ derivation.figure(
     r"that of the same galaxy blurred by 3 pixels (dashed): larger, rounder, in the same direction.",
     panels=2,
 )(growth_and_moments)
-
-
-derivation.exercise(
-    r"Which share of a Gaussian galaxy's light is within $2R$?",
-    prose(
-        "$x$ is $4 \\log 2$ there: {share}, which is 0.9375.",
-        share=holds(share, "=", Rational(15, 16), when={n: Rational(1, 2), x: 4 * log(2)}, named=True),
-    ),
-)(twice_the_radius)
-
-
-derivation.exercise(
-    "The blurred galaxy of the example has eigenvalues $m/q + 1$ and $mq + 1$, and reads the axis ratio 0.5302. What was it "
-    "before?",
-    "Subtract the blur's variance from both: the root of 5.771 / 23.083 is 0.5000.",
-)(before_the_blur)
