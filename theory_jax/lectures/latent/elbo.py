@@ -265,19 +265,20 @@ derivation.chain(
     ),
     states=2,
 )
-k = derivation.index("s", "one of the samples that were drawn")
+k = derivation.index("s", "a sample")
 omega = derivation.numbers("w", k, "their weights", "exp(log_joint - log_q)", positive=True)
-S = derivation.count(k, "S", "how many were drawn")
+S = derivation.count(k, "S", "the number of samples")
 normalized = derivation.define(
     r"\tilde w", omega / Total(k, omega), "the normalized weights", "normalized_importance_weights", over=k, law=True
 )
 u = derivation.numbers("u", k, "the logarithms of the weights")
+other = derivation.index("s'", "a sample, next to $s$")
 derivation.chain(
     "The gradient weights the samples",
-    Slope(log(Total(k, exp(u)) / S), u.at(i)),
+    Slope(log(Total(k, exp(u)) / S), u.at(other)),
     equals(
-        exp(u.at(i)) / Total(k, exp(u)),
-        "the derivative of a log-sum-exp is a softmax: good samples teach, bad ones are forgotten",
+        exp(u.at(other)) / Total(k, exp(u)),
+        "the derivative of a log-sum-exp is a softmax: a sample counts in proportion to its weight",
         wrong={"all samples weighted alike": 1 / S},
     ),
 )
