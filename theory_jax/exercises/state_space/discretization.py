@@ -98,4 +98,6 @@ derivation.exercise(
     r"bilinear rule's error at time 2 fall with the step, and why?",
     "At 50, 100 and 200 steps it is 0.0035, 0.0018 and 0.0009: order 1, not 2. Holding the value of the end advances the "
     r"input by $\Delta/2$ on average. With the mean of both ends, $\frac12 (u_{t-1} + u_t)$, the errors are of order 2.",
+    level="medium",
+    hint="Compare the input that the rule holds over a step with the input's mean over it.",
 )(sampled_inputs)
