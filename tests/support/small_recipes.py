@@ -67,10 +67,13 @@ def _kind_of(value):
 
 
 def _short(recipe):
-    """Three steps of four examples, with a row, an evaluation and a checkpoint at the end; or the single step over all data."""
+    """Three steps of four examples, with a row, an evaluation and a checkpoint at the end; or the single step over all data.
+
+    Of the batches that a step adds up, two: a third would repeat the second.
+    """
     steps = min(3, recipe.steps)
     fields = dict.fromkeys(("steps", "log_every", "evaluate_every", "checkpoint_every"), steps)
-    fields |= {"warmup_steps": min(1, recipe.warmup_steps), "target": None}
+    fields |= {"warmup_steps": min(1, recipe.warmup_steps), "accumulate": min(2, recipe.accumulate), "target": None}
     return fields | {"batch_size": min(4, recipe.batch_size) if steps > 1 else recipe.batch_size}
 
 
