@@ -29,7 +29,7 @@ derivation = Derivation(
         "Peters & Schaal 2007, Reinforcement learning by reward-weighted regression",
         "Korbak, Perez & Buckley 2022, RL with KL penalties is better viewed as Bayesian inference",
         "Rafailov et al. 2023, Direct preference optimization, eqs. 3 to 5",
-        "Gao, Schulman & Hilton 2023, Scaling distributions for reward model overoptimization",
+        "Gao, Schulman & Hilton 2023, Scaling laws for reward model overoptimization",
     ),
     question="A language model that is trained to maximize a reward alone forgets everything else: its best policy writes only "
     "the texts that the reward rates highest, whether they are good or not. So leaving the reference model is given a price. "
