@@ -41,7 +41,7 @@ derivation = Derivation(
     title="Human evaluation: how certain are twenty verdicts, and when is agreement more than chance?",
     lectures=(14,),
     sources=(
-        "Wilson 1927, Probable inference, the distribution of succession, and statistical inference",
+        "Wilson 1927, Probable inference, the law of succession, and statistical inference",
         "Bradley & Terry 1952, Rank analysis of incomplete block designs",
         "Fleiss 1971, Measuring nominal scale agreement among many raters",
         "ITU-T 1996, Recommendation P.800: Methods for subjective determination of transmission quality",

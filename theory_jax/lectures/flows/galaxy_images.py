@@ -40,7 +40,7 @@ derivation = Derivation(
     lectures=(),
     sources=(
         "Sersic 1963, Influence of the atmospheric and instrumental dispersion on the brightness distribution in a galaxy",
-        "Ciotti & Bertin 1999, Analytical properties of the R^(1/m) distribution",
+        "Ciotti & Bertin 1999, Analytical properties of the R^(1/m) law",
         "Graham & Driver 2005, A concise reference to (projected) Sersic R^(1/n) quantities",
         "Trujillo et al. 2001, The effects of seeing on Sersic profiles",
         "Kaiser, Squires & Broadhurst 1995, A method for weak lensing observations",
