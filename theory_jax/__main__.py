@@ -256,12 +256,9 @@ def _mutate(command):
             print(f"{refused} of {total} refused ({refused / total:.1%})")
         if of_texts:
             print(f"in texts: {in_texts['refused']} of {len(of_texts)} ({in_texts['refused'] / len(of_texts):.1%})")
-    enough = all(len(survivors[path]) <= (1 - ENOUGH) * len(those) for path, those in found.items())
-    enough_of_texts = all(
-        sum(m.of_text for m in survivors[path]) <= (1 - ENOUGH_OF_TEXTS) * sum(m.of_text for m in those)
-        for path, those in found.items()
-    )
-    return 0 if enough and enough_of_texts else 1
+    shares = [(those, ENOUGH) for those in found.values()]
+    shares += [([mutant for mutant in those if mutant.of_text], ENOUGH_OF_TEXTS) for those in found.values()]
+    return 0 if all(sum(not m.refused for m in those) <= (1 - share) * len(those) for those, share in shares) else 1
 
 
 def _arithmetic(compiled):

@@ -241,22 +241,19 @@ class SoundDenoiser(_DenoisingAutoencoder):
         x = self.rows(data.batch(torch.arange(min(len(data), _JUDGED))))
         noisy = self._noisy(x[:_HEARD])
         return {
-            "held_out": self._audio(x[:_HEARD], "Held-out sounds"),
-            "noisy": self._audio(noisy, f"With noise of deviation {self.recipe.sigma:g}"),
-            "filtered": self._audio(self.linear(noisy, x), "Denoised by the best filter, whose gains are the same for all"),
-            "denoised": self._audio(self.denoised(noisy), "Denoised by the network"),
+            "held_out": _audio(self, x[:_HEARD], "Held-out sounds"),
+            "noisy": _audio(self, noisy, f"With noise of deviation {self.recipe.sigma:g}"),
+            "filtered": _audio(self, self.linear(noisy, x), "Denoised by the best filter, whose gains are the same for all"),
+            "denoised": _audio(self, self.denoised(noisy), "Denoised by the network"),
         }
 
     def sample(self, count):
         """Sounds of the training with new noise, and denoised."""
         noisy = self._noisy(self.kept[torch.arange(count, device=self.kept.device) % _HEARD])
         return {
-            "noisy": self._audio(noisy, "Sounds of the training with new noise"),
-            "denoised": self._audio(self.denoised(noisy), "The same, denoised"),
+            "noisy": _audio(self, noisy, "Sounds of the training with new noise"),
+            "denoised": _audio(self, self.denoised(noisy), "The same, denoised"),
         }
-
-    def _audio(self, sounds, caption):
-        return Audio(sounds.cpu(), self.recipe.sample_rate, caption)
 
 
 class BandwidthExtension(nn.Module):
@@ -305,7 +302,7 @@ class BandwidthExtension(nn.Module):
     def preview(self, data):
         """Held-out sounds, what is left of them, and what the network adds."""
         batch = data.batch(torch.arange(min(len(data), _HEARD)))
-        return {"held_out": self._audio(batch["audio"][:, 0], "Held-out sounds"), **self._both(self._low(batch))}
+        return {"held_out": _audio(self, batch["audio"][:, 0], "Held-out sounds"), **self._both(self._low(batch))}
 
     def sample(self, count):
         """Sounds of the training at the low rate, and extended."""
@@ -314,8 +311,8 @@ class BandwidthExtension(nn.Module):
     def _both(self, low):
         lacks = f"Without what is above {self.recipe.sample_rate / 2 / self.recipe.factor:g} Hz"
         return {
-            "narrow": self._audio(widened(low, self.recipe.factor), lacks),
-            "extended": self._audio(self.extended(low), "With what the network adds above"),
+            "narrow": _audio(self, widened(low, self.recipe.factor), lacks),
+            "extended": _audio(self, self.extended(low), "With what the network adds above"),
         }
 
     def _judged(self, data):
@@ -349,8 +346,9 @@ class BandwidthExtension(nn.Module):
     def _levels(self, sounds):
         return level(transformed(sounds, self.recipe.window).abs())
 
-    def _audio(self, sounds, caption):
-        return Audio(sounds.cpu(), self.recipe.sample_rate, caption)
+
+def _audio(experiment, sounds, caption):
+    return Audio(sounds.cpu(), experiment.recipe.sample_rate, caption)
 
 
 def _overlapped(frames, hop):

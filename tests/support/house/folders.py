@@ -3,8 +3,8 @@
 from tests.support.house.rules import THREE, families
 
 MOST = 22  # Python files
-# where every family of the syllabus has a folder
 OF_THEORY = ("theory_jax/lectures", "theory_jax/exercises", "theory_jax/experiments")
+# where every family of the syllabus has a folder
 OF_TOPICS = (*THREE, *OF_THEORY, "practice_torch/experiments", "tests")
 
 

@@ -22,10 +22,8 @@ PARTS = {
 }
 # tests/<family>/<kind>_<topic>.py, which a central test reads
 OF_A_TOPIC = ("mistakes", "objective", "network", "sampler", "metrics", "literal")
-SEEN_BY = {
-    "derivation": {"derivation", "lectures", "exercises", "pages"},
-    "pages": {"pages"},
-}  # which parts of the theory wing, and __main__
+# which parts of the theory wing see which, next to __main__
+SEEN_BY = {"derivation": {"derivation", "lectures", "exercises", "pages"}, "pages": {"pages"}}
 USERS = {"experiments", "projects", "commands"}  # of topics: what may import all families
 OF_EXPERIMENTS = {"engine", "data", "pictures", "reports"}  # the parts that a topic leaves to its experiment
 # what the topics of each wing are written in, and the lectures. scipy has what jax and torch lack, and lectures minimize and
@@ -73,8 +71,7 @@ def topics(root, wing):
 def lectures(root):
     """The topics that have a lecture."""
     paths = [path for path in files(root, "theory_jax") if is_lecture(root, path) and path.name[0] != "_"]
-    paths = [path for path in paths if path.parts[0] == "lectures"]
-    return [path.relative_to("lectures").with_suffix("").as_posix() for path in paths]
+    return [path.relative_to("lectures").with_suffix("").as_posix() for path in paths if path.parts[0] == "lectures"]
 
 
 def in_family(root, path):
