@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ import sympy
 from rich.cells import cell_len
 
 from shared_specs.syllabus import load
+from tests.support.commands.other_derivations import put
 from tests.theory.test_derivation import FALSE, FORMS, TRUE, WRONG
 from theory_jax.__main__ import main
 from theory_jax.derivation.kinds import Sides
@@ -27,17 +29,14 @@ WORDY = "A reason that is long enough to be wrapped into several lines, with [br
 def in_place_of_jensen(monkeypatch):
     """Let foundations/jensen have another derivation."""
 
-    def put(derivation):
-        monkeypatch.setattr("theory_jax.lectures.foundations.jensen.derivation", derivation)
-
-    return put
+    return partial(put, monkeypatch, "foundations/jensen")
 
 
 @pytest.fixture
 def two_toys(in_place_of_jensen, monkeypatch):
     """Let foundations/jensen and foundations/maximum_likelihood have short derivations that hold."""
     in_place_of_jensen(derivation_with("numeric", "autodiff", bodies=TRUE))
-    monkeypatch.setattr("theory_jax.lectures.foundations.maximum_likelihood.derivation", derivation_with("numeric", bodies=TRUE))
+    put(monkeypatch, "foundations/maximum_likelihood", derivation_with("numeric", bodies=TRUE))
 
 
 def labeled(kind, bodies):

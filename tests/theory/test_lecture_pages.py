@@ -10,6 +10,7 @@ import pytest
 from rich.cells import cell_len
 from sympy import log
 
+from tests.support.commands.other_derivations import put
 from tests.theory.test_chains import Toy
 from tests.theory.test_parts import parabola, whole
 from theory_jax.__main__ import main
@@ -347,8 +348,8 @@ def test_lemmas_of_other_lectures_are_listed_with_their_place():
 @pytest.fixture
 def short(monkeypatch):
     """Let two topics have a short derivation."""
-    for topic in ("foundations.jensen", "latent.elbo"):
-        monkeypatch.setattr(f"theory_jax.lectures.{topic}.derivation", whole(title=f"About {topic}"))
+    for topic in ("foundations/jensen", "latent/elbo"):
+        put(monkeypatch, topic, whole(title=f"About {topic.replace('/', '.')}"))
 
 
 def test_pages_are_written_to_a_file_or_to_a_folder(short, tmp_path, capsys):

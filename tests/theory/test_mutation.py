@@ -7,6 +7,7 @@ import pytest
 import sympy
 from sympy import log
 
+from tests.support.commands.other_derivations import put
 from theory_jax.__main__ import main
 from theory_jax.derivation.chains import equals
 from theory_jax.derivation.kinds import BoundSides, Sides
@@ -159,7 +160,7 @@ def test_the_command_lists_what_survives(monkeypatch, capsys):
     def weak():
         return Sides(left=jnp.sum(X) + 0.001, right=jnp.cumsum(X)[-1])
 
-    monkeypatch.setattr("theory_jax.lectures.foundations.jensen.derivation", derivation)
+    put(monkeypatch, "foundations/jensen", derivation)
     assert main(["mutate", "jensen"]) == 1
     shown = capsys.readouterr().out
     assert "foundations/jensen: " in shown and "survived in 'weak': 0.001  ->  0.0011" in shown
@@ -173,9 +174,8 @@ def test_the_command_lists_what_survives(monkeypatch, capsys):
 @pytest.mark.parametrize(("survivors", "code"), [(1, 1), (0, 0)])
 def test_enough_mutants_of_every_lecture_are_refused(survivors, code, monkeypatch, capsys):
     """One of ten is too many, also if no other lecture has one."""
-    titles = {"foundations.jensen": "weak", "latent.elbo": "strong"}
-    for topic, title in titles.items():
-        monkeypatch.setattr(f"theory_jax.lectures.{topic}.derivation", Derivation(title=title))
+    for topic, title in {"foundations/jensen": "weak", "latent/elbo": "strong"}.items():
+        put(monkeypatch, topic, Derivation(title=title))
 
     def known(derivation):
         few = survivors if derivation.title == "weak" else 0
