@@ -19,8 +19,12 @@ def symbols_by_part(derivation):
     """
     found = {}
     readers = [(place, part) for place, part in enumerate(derivation.parts) if not isinstance(part, Exercise)]
-    keys = {part: _with_definitions(_keys(part)) for _, part in readers}
     written = {part: _letters(part) for _, part in readers}
+    spelled = [(symbol.key, _letters_of(symbol.written)) for symbol in derivation.symbols if not isinstance(symbol.key, str)]
+    keys = {
+        part: _with_definitions(_keys(part) | {key for key, own in spelled if own and own <= written[part]})
+        for _, part in readers
+    }
     for symbol in derivation.symbols:
         own = _letters_of(symbol.written)
         for place, part in readers:
