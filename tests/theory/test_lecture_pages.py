@@ -75,6 +75,13 @@ def test_what_rests_on_an_assumption_is_given_it():
     assert words["An assumption"] == "assumed, not executed"
 
 
+def test_a_letter_in_words_comes_with_the_symbols_that_define_it():
+    toy = Toy()
+    toy.define(r"\mu", 2 * toy.number("L", "a share"), "twice it")
+    toy.say(r"Let $\mu$ be its double.")
+    assert {"L", r"\mu"} <= {symbol.written for symbol in symbols_by_part(toy)[toy.parts[-1]]}
+
+
 def test_symbols_are_introduced_by_the_first_part_that_needs_them():
     toy = Toy()
     y = toy.define("y", toy.p * toy.a, "a product", over=toy.k)
