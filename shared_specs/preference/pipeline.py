@@ -82,7 +82,7 @@ SPEC = (
     ),
     Agree("win_rate", "regular", given(scores_first=normal(7), scores_second=normal(7)), differentiate=(), smallest_batch=1,
           frozen=("scores_first", "scores_second")),
-    Agree("win_rate", "whole numbers, such as stars", given(scores_first=[3, 5, 1, 4], scores_second=[3, 2, 4, 4]),
+    Agree("win_rate", "whole numbers, such as points", given(scores_first=[3, 255, 0, 4], scores_second=[3, 2, 1, 3]),
           differentiate=(), frozen=("scores_first", "scores_second")),
     Anchor(
         "win_rate", "two wins, two ties, one loss",
