@@ -75,7 +75,7 @@ class Item:
     """A part. introduces: the symbols that it is the first to need. before, after: its words around the mathematics.
 
     words: what was done; rests_on: "(1) and (3)". mistakes: of the whole part; those of a chain are at its rows. lines: of an
-    algorithm. level, hint: of an exercise.
+    algorithm. level, hint: of an exercise. statement: of a chain or a step, what a folded one shows.
     """
 
     part: object
@@ -97,6 +97,7 @@ class Item:
     lines: tuple[Written, ...] = ()
     level: str = ""
     hint: str = ""
+    statement: str = ""
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ def lecture_page(derivation, results, *, topic=None, course=None):
         symbols=tuple(map(_named, derivation.symbols)),
         introduced=tuple(map(_named, needed.get(None, ()))),
         answer=derivation.answer,
-        central=central_result(derivation),
+        central=statement(derivation.central),
         opening=items.get(opening),
         body=tuple(items[part] for part in body),
         exercises=tuple(items[part] for part in exercises),
@@ -199,9 +200,9 @@ def lecture_page(derivation, results, *, topic=None, course=None):
     )
 
 
-def central_result(derivation):
-    """The first and the last expression of the central chain, or the claim of the central step; empty without one."""
-    match derivation.central:
+def statement(part):
+    """The first and the last expression of a chain, or the claim of a step; empty for other parts."""
+    match part:
         case Chain() as chain:
             return f"{latex(chain.start)} {chain.relation} {latex(chain.result)}"
         case Step() as step:
@@ -235,6 +236,7 @@ def _item(derivation, part, results, of_texts, numbers):
         lines=tuple(_lines(derivation, part, numbers)),
         level=getattr(part, "level", ""),
         hint=getattr(part, "hint", ""),
+        statement=statement(part),
     )
 
 
