@@ -89,10 +89,10 @@ x = derivation.define("x", lam * part, "the pull: what the unit would be without
 penalized = plus((h - x) ** 2 / 2, times(lam, u + v))
 kink = plus(times(lam - x, u), times(lam + x, v))
 derivation.answer = prose(
-    r"The absolute value has a kink at 0. As long as the data pull with less than $\lambda$, the objective rises from 0 to both "
-    "sides, with the slopes {right} and {left}, and the unit is exactly 0; beyond that the unit is what is left of the pull. The "
-    "same threshold, repeated after steps of gradient descent that are small enough, solves the problem for any dictionary, and "
-    "the objective never rises.",
+    r"The absolute value has a kink at 0. As long as the data pull with less than $\lambda$, the objective rises from 0 to "
+    "both sides, with the slopes {right} and {left}, and the unit is exactly 0; beyond that the unit is what is left of the "
+    "pull. The same threshold, repeated after steps of gradient descent that are small enough, solves the problem for any "
+    "dictionary in the limit, and the objective never rises.",
     right=holds(Slope(penalized, u), "=", plus(lam, -x), when={u: 0, v: 0}, wrong={"of a square": -x}, named=True),
     left=holds(Slope(penalized, v), "=", plus(lam, x), when={u: 0, v: 0}, named=True),
 )
@@ -139,6 +139,7 @@ _level = 0.8
     r"\frac12 (s - x)^2 + \lambda |s| + \frac12 (h - s)^2 \le \frac12 (h - x)^2 + \lambda |h|",
     because=r"With $s$ the code's soft threshold of $x$: both chains left out at least $\frac12 (h - s)^2$. At 41 activities for "
     "each of seven pulls. It is tight for activities of the sign of $s$, if $s$ is not 0.",
+    role="lemma",
 )
 def thresholds_of_the_code():
     def sides(pull, activity, factor=1.0):
@@ -222,6 +223,7 @@ derivation.symbol("F", r"the objective $\frac12 |x - D c|^2 + \lambda |c|_1$")
     because="The code's steps on three data with seven units: 40 steps of the largest size that is allowed. Where the solution "
     "is reached it is tight.",
     tolerance=1e-12,
+    role="lemma",
 )
 def shrinkage_never_rises():
     path = jnp.stack([objective(codes) for codes in shrunk(40, 1 / LARGEST)])
@@ -247,7 +249,7 @@ i = derivation.index("i", "active, or not", states=2)
 law = derivation.law(r"\rho", i, "the rate that is wanted, and 1 less it", "target")
 rate = derivation.law(r"\hat\rho", i, "the mean activity over the batch, and 1 less it", "activations.mean(0)")
 derivation.chain(
-    "The rate of a unit has a target",
+    "The penalty of a unit's rate is a divergence, zero only on target",
     Expectation(law, log(law / rate)),
     equals(Divergence(law, rate), "by definition"),
     at_least(0, prose("Gibbs; zero if and only if {same} for both", same=where(law, rate)), dropping=gibbs.at(law, rate)),
@@ -257,7 +259,7 @@ rho = derivation.number(r"\varrho", "the target, as one number", "target", betwe
 hat = derivation.number("w", "the mean activity, as one number", between=(0, 1))
 sparsity = plus(times(rho, log(rho / hat)), times(1 - rho, log((1 - rho) / (1 - hat))))
 derivation.chain(
-    "Its slope grows without bound at both ends",
+    "The slope of the rate's penalty grows without bound at both ends",
     Slope(sparsity, hat),
     equals(
         plus(-rho / hat, (1 - rho) / (1 - hat)),
@@ -271,6 +273,7 @@ derivation.chain(
     ),
     so="A unit that dies would cost without bound, and so would one that is always on. The mean is over the batch: of each "
     "example alone the same penalty would ask for equal, small activities everywhere.",
+    role="lemma",
 )
 derivation.bridge(
     "The code's penalty",
@@ -287,6 +290,7 @@ derivation.bridge(
     because="For codes that are not negative, keeping the largest entries is the projection on codes of three units: all sets "
     "$S$ of three among six, and the code's choice.",
     outcomes=20,
+    role="remark",
 )
 def top_k_is_a_projection():
     code = np.array([[0.3, 2.0, 0.7, 1.1, 0.2, 0.9]])
@@ -301,15 +305,16 @@ g = derivation.number("g", "a weight", "weight")
 o = derivation.number("o", "a bias", "bias")
 sigmoid = 1 / plus(1, exp(-plus(g * z, o)))
 derivation.chain(
-    "The slope of a sigmoid unit",
+    "The squared slope of a sigmoid unit is large only between off and on",
     Slope(sigmoid, z) ** 2,
     equals(
         times(g**2, sigmoid**2, (1 - sigmoid) ** 2),
         prose("the chain rule: {slope}", slope=holds(Slope(sigmoid, z), "=", times(g, sigmoid, 1 - sigmoid))),
         wrong={"the slope not squared": times(g**2, sigmoid, 1 - sigmoid)},
     ),
-    so="Summed over units and coordinates it is the squared norm of the Jacobian. A saturated unit costs nothing: the penalty "
-    "drives units to 0 or 1, or their weights to 0.",
+    so="Summed over units and coordinates it is the squared norm of the Jacobian. A saturated unit costs next to nothing: the "
+    "penalty drives units to 0 or 1, or their weights to 0.",
+    role="lemma",
 )
 
 
@@ -317,6 +322,7 @@ derivation.chain(
     r"\sum_{h,j} \left(\frac{\partial s_h}{\partial x_j}\right)^2 = \sum_h s_h^2 (1 - s_h)^2 \sum_j W_{hj}^2",
     because="Three units of four coordinates, two data: the Jacobian by automatic differentiation on the left, the code on the "
     "right.",
+    role="lemma",
 )
 def norm_of_the_jacobian():
     weight, bias = jnp.asarray(DICTIONARY[:, :3].T), jnp.array([0.2, -0.5, 1.0])
