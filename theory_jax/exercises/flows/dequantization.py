@@ -4,7 +4,7 @@ import math
 
 import jax.numpy as jnp
 import numpy as np
-from sympy import Integral, Rational, log
+from sympy import Integral, Rational, Symbol, exp, integrate, log, series
 
 from theory_jax.derivation.notation import plus
 from theory_jax.derivation.parts import value
@@ -19,6 +19,8 @@ from theory_jax.lectures.flows.dequantization import derivation, noise, y
         "The cell has the probability {cell}, so they are -0.8267 and -0.8301: the density hardly changes within the last cell.",
         cell=holds(Integral(2 * y, (y, Rational(3, 4), 1)), "=", Rational(7, 16)),
     ),
+    level="easy",
+    hint="The probability is an integral over the last quarter; the bound takes the mean of the logarithm there.",
 )
 def the_last_of_four():
     middle = (np.arange(2000) + 0.5) / 2000
@@ -37,6 +39,8 @@ def the_last_of_four():
         density=holds(2 * y, "=", noise),
         bound=holds(plus(log(noise), -log(2 * noise), -log(2)), "=", -2 * log(2)),
     ),
+    level="medium",
+    hint="When does the bound on this page hold with equality?",
 )
 def tight_noise():
     u = np.array([0.25, 0.9])
@@ -50,7 +54,43 @@ def tight_noise():
     "$D = 64$ pixels of 17 levels have the log-density 80 nats. How many bits per dimension, and how many under the uniform "
     "model?",
     "2.284 and 4.087.",
+    level="easy",
+    hint="Take the logarithm of the number of levels in bits, and the log-density per pixel off it.",
 )
 def digits():
     yield bits_per_dimension(jnp.array([80.0]), dim=64, num_levels=17), "2.284"
     yield bits_per_dimension(jnp.array([0.0]), dim=64, num_levels=17), "4.087"
+
+
+@derivation.exercise(
+    "A flow was trained on pixels scaled to $[-1, 1)$ instead of $[0, 1)$, and its log-density goes into the formula of the bits "
+    "unchanged. By how much is the result wrong, and which way?",
+    "The values are stretched by 2 in each dimension, so the density is smaller by $2^D$, and the result is too large by "
+    "exactly 1 bit per dimension: 5.5 instead of 4.5, say. A cell now has the side $2/K$, and the correction is that of half as "
+    "many levels.",
+    level="medium",
+    hint="How does a density change when its variable is multiplied by 2?",
+)
+def the_wrong_range():
+    right = -64 * (4.5 - math.log2(256)) * math.log(2)  # the log-density on the unit cube that costs 4.5 bits
+    stretched = right - 64 * math.log(2)
+    yield bits_per_dimension(jnp.array([stretched]), dim=64, num_levels=256), "5.5"
+    yield bits_per_dimension(jnp.array([stretched]), dim=64, num_levels=128), "4.5"
+
+
+@derivation.exercise(
+    "A smooth, positive density is nearly an exponential function within a narrow cell. Let its logarithm rise by $a$ from one "
+    "end of the cell to the other. How large is the gap of the bound, and what becomes of it if the levels are doubled?",
+    r"Relative to its left end, the density has the mean $(e^a - 1)/a$ over the cell, and its logarithm the mean $a/2$. The gap "
+    r"is $\log\frac{e^a - 1}{a} - \frac a2$, which begins with $\frac{a^2}{24}$. Twice the levels halve $a$ and leave a quarter "
+    "of the gap. In the last of four cells the density of the first exercise rises by the factor 4/3, and the formula gives its "
+    "gap, 0.0034 nats.",
+    level="hard",
+    hint="The gap is the logarithm of the mean minus the mean of the logarithm, over the cell.",
+)
+def a_narrow_cell():
+    rise, place = Symbol("a", positive=True), Symbol("t", positive=True)
+    yield integrate(exp(rise * place), (place, 0, 1)), (exp(rise) - 1) / rise
+    gap = log((exp(rise) - 1) / rise) - rise / 2
+    yield series(gap, rise, 0, 4).removeO(), rise**2 / 24
+    yield value(gap, {rise: math.log(4 / 3)}), "0.0034"
