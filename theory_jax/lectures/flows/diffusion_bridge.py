@@ -112,24 +112,29 @@ derivation.chain(
     central=True,
 )
 score_of_velocity = derivation.chain(
-    "... and score from velocity",
+    "The velocity gives the score back wherever there is noise",
     (a * velocity - da * x) / (s * w),
     equals(score, "the same line, solved"),
-    so=r"This needs noise, a positive $\sigma$. At the start, where $\alpha$ is 0, it is $-x/\sigma^2$ for every velocity: the "
-    r"score of pure noise does not know the data, and there the score does not tell the velocity.",
+    role="remark",
+    so=r"This needs noise, a positive $\sigma$. At the start, where $\alpha$ is 0, it is $-x/\sigma^2$ for "
+    "every velocity: the score of pure noise does not know the data, and there the score does not tell the velocity.",
 )
 
 derivation.say(r"Next, a model. A prediction is a pair $(\hat x_1, \hat x_0)$ that makes up the position; here any pair.")
 data, noise = derivation.number("x_1", "a value for the data"), derivation.number("x_0", "a value for the noise")
 place = derivation.define("x_t", plus(a * data, s * noise), "the position that they make up")
 slope = derivation.define("v", plus(da * data, ds * noise), "the velocity that they make up", "velocity")
-for name, combination, found in (("data", (s * slope - ds * place) / w, data), ("noise", (da * place - a * slope) / w, noise)):
+for name, combination, found in (
+    ("data follow", (s * slope - ds * place) / w, data),
+    ("noise follows", (da * place - a * slope) / w, noise),
+):
     derivation.chain(
-        f"The {name} in position and velocity",
+        f"The {name} from position and velocity",
         combination,
         equals(found, "the terms with the other one cancel, and what is left of the bracket is $w$ times this one"),
+        role="lemma",
         so=""
-        if name == "data"
+        if found == data
         else r"Nothing is divided by $\alpha$ or $\sigma$: on the linear path, where $w$ is 1, a velocity "
         "tells data and noise at both ends, too.",
     )
@@ -158,7 +163,7 @@ A = derivation.number("A", r"a value of $\alpha$", "alpha", between=(0, 1))
 rate = derivation.number(r"\beta", "the rate of the noise", positive=True)
 root = sqrt(1 - A**2)
 derivation.chain(
-    "The velocity of the variance-preserving path",
+    "On the variance-preserving path the velocity is half the rate of the noise, times position plus score",
     plus(rate * A / 2 / A * x, root**2 * (rate * A / 2 / A + rate * A**2 / (2 * root) / root) * score),
     equals(
         rate / 2 * (x + score),
@@ -168,12 +173,16 @@ derivation.chain(
             falls=holds(times(Slope(root, A), rate * A / 2), "=", -rate * A**2 / (2 * root), named=True),
         ),
     ),
-    so=r"Diffusion with the drift $-\frac12 \beta x$ and the noise $\sqrt\beta\, dW$ has the probability flow $-\frac12 "
-    r"\beta (x + s_t)$. This is it with the other sign, since the time $\tau$ of diffusion, $1 - t$, runs the other way.",
+    role="remark",
+    so=r"Diffusion with the drift $-\frac12 \beta x$ and the noise $\sqrt\beta\, dW$ has the probability flow "
+    r"$-\frac12 \beta (x + s_t)$. This is it with the other sign, since the time $\tau$ of diffusion, $1 - t$, runs the other "
+    "way.",
 )
 scaled = derivation.define("y", place / (a + s), "the position in other coordinates", "rescale_to_linear")
 share = derivation.define("r", a / (a + s), "the time in other coordinates", "rescale_to_linear")
-derivation.chain("The time of the other coordinates runs forward", Slope(share, t), equals(w / (a + s) ** 2, "the quotient rule"))
+derivation.chain(
+    "The time of the other coordinates runs forward", Slope(share, t), equals(w / (a + s) ** 2, "the quotient rule"), role="lemma"
+)
 derivation.answer = prose(
     r"Of noise, data, score and velocity any one gives the others inside of the path, where $\alpha$ and $\sigma$ are "
     "positive: the velocity is {velocity}. A loss on one of them is a loss on another with another weight in time: for the "
@@ -189,17 +198,18 @@ linear_path = derivation.chain(
     "In these coordinates every path is the linear one",
     scaled,
     equals(plus(share * data, (1 - share) * noise), "the shares of data and noise sum to one"),
+    role="lemma",
 )
 derivation.chain(
-    "... with one velocity, whatever the coefficients",
+    "In these coordinates all paths have one velocity, whatever the coefficients",
     Slope(scaled, t) / Slope(share, t),
     equals(
         ((da * data + ds * noise) * (a + s) - (da + ds) * (a * data + s * noise)) / w, "the quotient rule, and the result above"
     ),
     equals(data - noise, r"the bracket is $w (x_1 - x_0)$"),
-    so="The mean of $x_1 - x_0$ given $y$ is the same for all paths, as a condition on $x_t$ is one on $y$. So all paths "
-    r"have the flow lines of the linear one, and lead from the same noise to the same data if $\alpha$ vanishes at the start "
-    r"and $\sigma$ at the end. The schedule of a trained model may be exchanged when it is sampled.",
+    so="The mean of $x_1 - x_0$ given $y$ is the same for all paths, as a condition on $x_t$ is one on $y$. So "
+    r"all paths have the flow lines of the linear one, and lead from the same noise to the same data if $\alpha$ vanishes at "
+    r"the start and $\sigma$ at the end. The schedule of a trained model may be exchanged when it is sampled.",
 )
 a1, s1, a2, s2 = (
     derivation.number(name, meaning, positive=True)
@@ -218,8 +228,9 @@ derivation.chain(
         "DDIM without noise mixes the predictions at the position before the step with the coefficients after it. Add and "
         "subtract $y$ before the step",
     ),
-    so="It is the step of $r$ times the predicted velocity, for any coefficients. On the linear path itself $y$ is $x$, and "
-    "$r$ is $t$.",
+    role="remark",
+    so="It is the step of $r$ times the predicted velocity, for any coefficients. On the linear path itself $y$ "
+    "is $x$, and $r$ is $t$.",
 )
 
 # ---------------------------------------------------------------------------------------------------- noise on the way
@@ -245,12 +256,13 @@ harmless = derivation.chain(
     "change with time. One network serves both: solved without noise, or sampled with as much as one likes.",
 )
 derivation.chain(
-    "The amount of noise that reverses diffusion",
+    "One amount of noise makes this process the reversal of diffusion",
     plus(2 * da / a * s**2, -2 * s * ds),
     equals(2 * s * w / a, r"one fraction", wrong={"the growth of the noise alone": -2 * s * ds}),
-    so=r"In the time $\tau$ of diffusion the data shrink at the rate $\alpha'/\alpha$, and $\sigma^2$ grows at the rate $-2 "
-    r"\frac{\alpha'}{\alpha} \sigma^2 + g^2$: the first line is the $g^2$ that gives $\sigma$ its slope. With this $g$ the "
-    r"process above is the reversal of diffusion (Anderson); for the variance-preserving path $g^2$ is $\beta$.",
+    role="remark",
+    so=r"In the time $\tau$ of diffusion the data shrink at the rate $\alpha'/\alpha$, and $\sigma^2$ grows at "
+    r"the rate $-2 \frac{\alpha'}{\alpha} \sigma^2 + g^2$: the first line is the $g^2$ that gives $\sigma$ its slope. With "
+    r"this $g$ the process above is the reversal of diffusion (Anderson); for the variance-preserving path $g^2$ is $\beta$.",
 )
 
 
@@ -261,6 +273,7 @@ derivation.numeric(
     "variance 1.",
     tolerance=1e-8,
     since="the solver takes finite steps",
+    role="remark",
 )(every_amount_of_noise_keeps_the_variance)
 
 
@@ -315,6 +328,7 @@ def _log_density(place, alpha, sigma):
     because="Data on three points, the position 0.7 at the time 0.4 on the linear, the cosine and the variance-preserving "
     "path. Left the code's velocity, from the derivative of the log-density; right the mean of the velocities to each data "
     "point, which are those of the lecture on probability paths.",
+    role="remark",
 )
 def the_velocity_of_three_paths():
     time, found, wanted = jnp.array(0.4), [], []
