@@ -83,7 +83,7 @@ derivation.chain(
 )
 v = derivation.number("V", "the mean squared error of the pixels", positive=True)
 derivation.chain(
-    "With the slope counted there is a best scale",
+    "With the slope counted, a finite scale of the features is best; without it, zero",
     plus(log(k), -(k**2) * v / 2),
     equals(
         plus(-times(Rational(1, 2), plus(1, log(v))), -tangent.at(k**2 * v) / 2),
@@ -99,6 +99,7 @@ derivation.chain(
         "shrink to zero. So the error of features must not train the discriminator, whose features they are.",
         down=holds(Slope(-(k**2) * v / 2, k), "<", 0),
     ),
+    role="lemma",
 )
 own = derivation.number("p(x)", "the probability of an image", positive=True)
 others = derivation.number(r"p'", "that of all other images with the same features", positive=True)
@@ -119,6 +120,7 @@ derivation.chain(
     ),
     so=r"A bound with $\epsilon$ in place of the pixels is a lower bound of $\log p(f(x))$, and this number is at least $\log "
     "p(x)$: the value of the bound says nothing about the likelihood of images.",
+    role="lemma",
 )
 
 derivation.say("Next, the discriminator of images, which sees three kinds of them.")
@@ -343,6 +345,7 @@ derivation.symbol(r"\kappa", "a plan that carries the data to the samples of a d
     "of this image by the prior: all codes are then distributed as the prior, and the error is that of the plan. Linear programs "
     "for 50 random distributions of 3 data and 4 codes, two of which make the same image: on the left over all encoders, on the "
     "right over all plans.",
+    role="remark",
 )
 def transport():
     rng = np.random.default_rng(7)
