@@ -180,7 +180,7 @@ derivation.bridge(
 
 y = derivation.number("y", "one coordinate of a standard normal latent")
 derivation.chain(
-    "A Gaussian latent lives in a shell",
+    "The square of a standard normal coordinate has variance 2, so long latents have nearly one norm",
     Variance(Normal(y, 0, 1), y**2),
     equals(
         plus(Expectation(Normal(y, 0, 1), y**4), -(Expectation(Normal(y, 0, 1), y**2) ** 2)),
@@ -188,9 +188,9 @@ derivation.chain(
     ),
     equals(2, r"the moments are 3 and 1", wrong={"the fourth moment in place of the variance": 3}),
     role="lemma",
-    so=r"In $L$ dimensions $\|z\|^2$ has mean $L$ and standard deviation $\sqrt{2L}$: nearly all of the mass has a norm near "
-    r"$\sqrt{L}$. The inner product of two samples has mean 0 and standard deviation $\sqrt{L}$: they are nearly orthogonal. The "
-    r"decoder has seen the shell, and little else.",
+    so=r"In $L$ dimensions $\|z\|^2$ has mean $L$ and standard deviation $\sqrt{2L}$: if $L$ is large, nearly all of the mass "
+    r"has a norm near $\sqrt{L}$, in a shell. The inner product of two samples has mean 0 and standard deviation $\sqrt{L}$: "
+    "they are nearly orthogonal. The decoder has seen the shell, and little else.",
 )
 omega = derivation.number(r"\omega", "the angle between the two ends of a path", between=(0, pi))
 tau = derivation.number(r"\tau", "the fraction of the path", "fractions", between=(0, 1))
@@ -204,8 +204,8 @@ derivation.chain(
     so=prose(
         r"The ends are $(1, 0)$ and $(\cos \omega, \sin \omega)$ in the plane that they span; the first line is the squared norm "
         r"of their midpoint. If they are orthogonal it is {right}: the midpoint of two latents has norm $\sqrt{L/2}$, where the "
-        "decoder has seen next to nothing. Spherical interpolation, along the arc, keeps the norm and the speed of ends of equal "
-        "norm.",
+        "decoder has seen next to nothing. Spherical interpolation goes along the arc; between ends of equal norm it keeps the "
+        "norm, at constant speed.",
         right=holds((1 + cos(omega)) / 2, "=", Rational(1, 2), when={omega: pi / 2}, named=True),
     ),
 )
@@ -252,6 +252,7 @@ derivation.chain(
         "the odds.",
         vector=holds(Slope(log_odds, point.at(i)), "=", with_it.at(i) - without.at(i), when={spread: 1}, named=True),
     ),
+    role="remark",
 )
 n = derivation.index("n", "an example")
 N = derivation.count(n, "N", "how many there are")
