@@ -68,14 +68,16 @@ derivation.chain(
     at_least(a**2 / 2, prose("leave out a square, 0 for {silence} only", silence=where(c, 0)), dropping=c**2),
 )
 derivation.chain(
-    "... and costs half as much as the right tone with a phase of its own",
+    "The right tone with a phase of its own costs twice as much as silence",
     Integral((a * cos(theta + phi) - a * cos(theta + psi)) ** 2, (phi, 0, 2 * pi), (psi, 0, 2 * pi)) / (2 * pi) ** 2,
     equals(
         a**2,
         r"two squares, each with the mean $a^2/2$; the product of the two has the mean 0, since the phases are independent",
         wrong={"one of the two squares": a**2 / 2},
     ),
-    so="Trained with squared errors of samples, a generator is silent. The ear hears no phase: compare what it hears.",
+    so="Trained with squared errors of samples, a generator is silent where it cannot predict the phase. The ear hardly hears "
+    "the phase of a tone: compare what it hears.",
+    role="remark",
 )
 
 t = derivation.index("t", "a sample of a frame", states=4)
@@ -112,7 +114,7 @@ energy = derivation.chain(
     so=r"For every $W$ this is Parseval's identity: inner bins count twice, since $-k$ has the magnitude of $k$.",
 )
 derivation.chain(
-    "... and forget the phase of a tone at a bin",
+    "The magnitudes of a frame forget the phase of a tone at a bin",
     _power(a * cos(2 * pi * t / W + phi), 2 * pi * t / W),
     equals(
         (a * W / 2) ** 2,
@@ -194,7 +196,7 @@ derivation.bridge(
     wrong={"a sum": Total(f, Abs(log(A + epsilon) - log(made + epsilon)))},
 )
 of_gain = derivation.chain(
-    "A gain in spectral convergence",
+    "A gain $g$ costs $|g - 1|$ in spectral convergence",
     _length(A - gain * A) / _length(A),
     equals(Abs(1 - gain), "the factor leaves the norm as its absolute value", wrong={"the gain itself": gain}),
     so=prose(
@@ -203,9 +205,10 @@ of_gain = derivation.chain(
         tenth=holds(_length(A - gain * A) / _length(A), "=", Rational(9, 10), when={gain: Rational(1, 10)}, named=True),
         half=holds(_length(A - gain * A) / _length(A), "=", Rational(1, 2), when={gain: Rational(1, 2)}, named=True),
     ),
+    role="remark",
 )
 derivation.chain(
-    "... and in the log distance, without a floor",
+    r"A gain $g$ costs $|\log g|$ in the log distance without a floor",
     Total(f, log(gain * A) - log(A)) / F,
     equals(
         log(gain),
@@ -213,18 +216,21 @@ derivation.chain(
         wrong={"a sum over the bins": F * log(gain)},
     ),
     so=r"The distance is $|\log g|$: 2.30 for ten times too quiet, 0.69 for twice.",
+    role="remark",
 )
 b = derivation.index("b", "the bin that is changed")
 derivation.chain(
-    "Spectral convergence pulls at loud errors",
+    "Spectral convergence pulls at a bin in proportion to the bin's error",
     Slope(convergence, made.at(b)),
     equals((made.at(b) - A.at(b)) / (_length(A) * _length(A - made)), "the chain rule"),
+    role="remark",
 )
 derivation.chain(
-    "The log distance pulls at quiet bins",
+    "The log distance pulls at a bin in inverse proportion to what was generated there",
     Slope(Total(f, log(made + epsilon) - log(A + epsilon)) / F, made.at(b)),
     equals(1 / (F * (made.at(b) + epsilon)), "one bin of the mean", wrong={"the sound's own bin": 1 / (F * (A.at(b) + epsilon))}),
     so="Where the generated sound is the louder one; elsewhere with the other sign. The two are used together.",
+    role="remark",
 )
 
 derivation.say(
@@ -323,7 +329,7 @@ turn = cos(omega * shift), sin(omega * shift)
 parts = Total(t, x * cos(omega * t)), Total(t, x * sin(omega * t))
 turned = turn[0] * parts[0] - turn[1] * parts[1], turn[0] * parts[1] + turn[1] * parts[0]
 derivation.chain(
-    "The power of a frequency does not change",
+    "A shift does not change the power of a frequency",
     plus(turned[0] ** 2, turned[1] ** 2),
     equals(
         times(plus(turn[0] ** 2, turn[1] ** 2), plus(parts[0] ** 2, parts[1] ** 2)),
@@ -338,6 +344,7 @@ derivation.chain(
     "can still punish that there is a hum; it can neither punish nor reward where it begins. Phase shuffle never tells two "
     "distributions apart better: the game compares their averages over shifts, and a generator with one fixed phase is as good "
     "as one that has all of them.",
+    role="remark",
 )
 
 
