@@ -32,9 +32,11 @@ def slopes_of_the_expectation():
 
 
 @derivation.exercise(
-    "Do the two penalties differ for small steps? Take the example's two actions at a high price.",
+    r"One may pay for $\mathrm{KL}(\pi \,\|\, o)$ or for $\mathrm{KL}(o \,\|\, \pi)$. Do the best policies differ at a high "
+    "price? Take two actions that were equally likely, with the advantages 1 and $-1$.",
     prose(
-        r"The tilted policy does the first action with probability $1 / (1 + e^{-2/\beta})$. For the other, the probabilities "
+        r"For $\mathrm{KL}(\pi \,\|\, o)$ the best policy is tilted: it does the first action with probability $1 / (1 + "
+        r"e^{-2/\beta})$. For the other, the probabilities "
         "sum to one, {sum}, at {nu}, so it is {first} of the first. Both have the value, slope and curvature (1/2, 1/2, 0) in "
         r"$1/\beta$ at 0: they differ in the third order. At the price 10 they are (0.5498, 0.5495).",
         sum=holds(plus(beta / (2 * (nu - 1)), beta / (2 * (nu + 1))), "=", 1),

@@ -5,15 +5,14 @@ The lecture on the functions of theory_jax/reinforcement/ppo.py.
 
 import jax
 import jax.numpy as jnp
-from sympy import Matrix, Max, Min, Rational, exp, log, sqrt
+from sympy import Matrix, Max, Min, exp, log
 
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Slope, Total, plus, times
-from theory_jax.derivation.parts import do, value
+from theory_jax.derivation.parts import do
 from theory_jax.derivation.prose import holds, prose, where
-from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.reinforcement.ppo import clipped_indicator, clipped_policy_loss, clipped_value_loss, kl_penalty_loss, ppo_loss
 
@@ -27,13 +26,13 @@ derivation = Derivation(
         "Huang et al. 2022, The 37 implementation details of proximal policy optimization",
     ),
     question="A policy gradient is an expectation under the current policy, so after one step the batch is out of date, and "
-    "new actions must be sampled. Taking many steps on the old batch anyway lets a few actions with large ratios ruin the "
-    "policy. Can a batch serve several steps, and what keeps those steps from trusting it too far?",
+    "new actions must be sampled. If many steps are taken on the old batch anyway, a few actions that have become much more "
+    "probable than they were outweigh all others, and the policy can collapse. How can a batch serve several steps, and what "
+    "keeps those steps from trusting it too far?",
     setting=(
         r"Actions were drawn from an old policy $o$ with positive probabilities; the new policy $\pi$ has them, too. The "
         r"advantages $A$ are those of the old policy: constants, which are not differentiated.",
         r"One state is written. A batch averages over the states that the old policy visited.",
-        r"The clip $\epsilon$ is between 0 and 1, and the price $\beta$ of a nat is positive.",
     ),
     limits=(
         "That several epochs improve the return: the lecture on trust regions bounds what keeping the old policy's states costs.",
@@ -46,10 +45,13 @@ a = derivation.index("a", "an action")
 o = derivation.law("o({})", a, "the old policy, which drew the actions", "exp(old_log_probs)")
 pi = derivation.law(r"\pi({})", a, "the new policy", "exp(log_probs)")
 A = derivation.numbers("A({})", a, "the old policy's advantage", "advantages")
+rho = derivation.define(
+    r"\rho({})", pi / o, "the ratio of its probabilities, new to old", "exp(log_probs - old_log_probs)", over=a, positive=True
+)
 surrogate = derivation.chain(
     "The old policy's actions can judge the new policy",
     Expectation(pi, A),
-    equals(Expectation(o, times(pi / o, A)), r"multiply and divide by $o(a)$, which is positive"),
+    equals(Expectation(o, times(rho, A)), r"multiply and divide by $o(a)$, which is positive"),
     role="lemma",
     so="This is the surrogate. All that it needs of the new policy is the probability of the actions in the batch.",
 )
@@ -59,7 +61,7 @@ moved = derivation.define(
     r"\pi_\theta({})", o * exp(theta * h) / Total(a, o * exp(theta * h)), "the moved policy", over=a, law=True
 )
 derivation.chain(
-    "Its slope is a policy gradient, with the old policy's advantages",
+    "The slope of the surrogate is a policy gradient, with the old policy's advantages",
     Slope(Expectation(o, times(moved / o, A)), theta),
     equals(
         Expectation(o, times(moved / o, Slope(log(moved), theta), A)),
@@ -73,87 +75,98 @@ derivation.chain(
     states=2,
     role="lemma",
     so=prose(
-        "At the old policy, {old}, it is the policy gradient, {gradient}: the first step from a batch is a step of that. Later "
-        "steps follow the surrogate, whose states and advantages are still the old policy's: the farther the policy has moved, "
-        "the less it is worth.",
+        "At the old policy, {old}, it is the policy gradient, {gradient}: the first step from a batch is a step of that.",
         old=where(theta, 0),
         gradient=holds(
             Slope(Expectation(o, times(moved / o, A)), theta), "=", Expectation(o, times(plus(h, -Expectation(o, h)), A))
         ),
     ),
 )
+derivation.say("So the expectation is right for every new policy. A batch, however, is a mean over finitely many samples.")
+derivation.chain(
+    "The larger the ratios, the noisier the batch",
+    Expectation(o, times(rho, A) ** 2),
+    equals(
+        Expectation(pi, times(rho, A**2)),
+        "one of the two ratios turns the expectation into one under the new policy",
+        wrong={"both ratios": Expectation(pi, A**2)},
+    ),
+    so=prose(
+        "The mean does not depend on who samples, the second moment does: where the new policy is, it grows with the ratio "
+        "there. An action of probability 0.01 whose ratio is 20 is absent from most batches of 50 steps, and where it occurs it "
+        "counts as 20 of them. So a step should stop counting once its ratio has moved far enough."
+    ),
+)
 
-derivation.say("So a step should stop counting once its ratio has moved far enough. Now take the steps of a batch one by one.")
-t = derivation.index("t", "a step of the batch")
-rho = derivation.numbers(r"\rho", t, "the ratio of its action, new to old", "exp(log_probs - old_log_probs)", positive=True)
-A_t = derivation.numbers("A", t, "its advantage", "advantages")
 epsilon = derivation.number(r"\epsilon", "how far a ratio may go", "clip", between=(0, 1))
 
 
 def _loss(ratio, advantage, limit):
     """The clipped loss, printed as it is written."""
     clipped = Min(Max(ratio, 1 - limit, evaluate=False), 1 + limit, evaluate=False)
-    return Max(-times(ratio, advantage), -times(clipped, advantage), evaluate=False)
+    return -Min(times(ratio, advantage), times(clipped, advantage), evaluate=False)
 
 
 near = derivation.define(
-    r"\bar\rho", Min(Max(rho, 1 - epsilon), 1 + epsilon), r"the ratio, moved into $[1 - \epsilon, 1 + \epsilon]$", over=t
+    r"\bar\rho({})", Min(Max(rho, 1 - epsilon), 1 + epsilon), r"the ratio, moved into $[1 - \epsilon, 1 + \epsilon]$", over=a
 )
-ell = derivation.define(r"\ell", Max(-rho * A_t, -near * A_t), "the clipped loss of a step", "clipped_policy_loss", over=t)
+ell = derivation.define(r"\ell({})", -Min(rho * A, near * A), "the clipped loss of an action", "clipped_policy_loss", over=a)
 derivation.answer = prose(
-    "The ratio {ratio} turns the old policy's actions into a surrogate of the new policy's advantage, {surrogate}, right in "
-    "value and slope at the old policy. The clipped loss is a pessimistic bound on it, {bound} in every step: it takes the "
-    r"gradient from a step whose ratio has moved by more than $\epsilon$ in the direction of its advantage, and from no other, "
-    "so that what has gone wrong can be repaired. It does not bound the ratios, and its optimum may give an action up, with "
-    r"the probability 0. The best policy at a price for the divergence $\mathrm{KL}(o \,\|\, \pi)$ from the old policy keeps "
-    "every action.",
-    ratio=pi / o,
-    surrogate=holds(Expectation(o, times(pi / o, A)), "=", Expectation(pi, A), wrong={"no ratio": Expectation(o, A)}),
-    bound=holds(-ell, "<=", rho * A_t, wrong={"the clipped ratio's": near * A_t / 2}),
+    "Weighted by the ratio of the probabilities, new to old, the old policy's actions give the new policy's advantage: "
+    "{surrogate}. The clipped objective never promises more than that, for any action: {bound}. It takes the gradient from an "
+    r"action whose ratio has moved by more than $\epsilon$ in the direction of its advantage, and from no other, so that what "
+    "has gone wrong can still be repaired. It does not bound the ratios: the other actions can go on moving them.",
+    surrogate=holds(Expectation(o, times(rho, A)), "=", Expectation(pi, A), wrong={"no ratio": Expectation(o, A)}),
+    bound=holds(-ell, "<=", rho * A, wrong={"the clipped ratio's": near * A / 2}),
 )
 pessimistic = derivation.chain(
-    "The clipped objective is a pessimistic bound on the surrogate",
-    -ell,
+    "The clipped objective is a pessimistic bound on the new policy's advantage",
+    Expectation(o, -ell),
     equals(
-        Min(rho * A_t, near * A_t),
-        "turning the signs over exchanges the largest and the smallest",
-        wrong={"clipped alone": near * A_t},
+        Expectation(o, plus(rho * A, -Max(rho * A - near * A, 0))),
+        "the smaller of two numbers is the first, less its excess over the second, if there is any",
+        wrong={"clipped alone": Expectation(o, near * A)},
     ),
-    equals(plus(rho * A_t, -Max(rho * A_t - near * A_t, 0)), "the first one, less its excess over the second, if there is any"),
     at_most(
-        rho * A_t,
+        Expectation(o, rho * A),
         "leave out what is never negative; it is 0 where the ratio itself gives the smaller one, as it does inside the range",
-        adding=Max(rho * A_t - near * A_t, 0),
+        adding=Expectation(o, Max(rho * A - near * A, 0)),
     ),
+    equals(Expectation(pi, A), "the surrogate"),
+    uses=(surrogate,),
     central=True,
-    states=1,
-    so="Minimizing the loss maximizes a number that never promises more than the surrogate does. Which steps pay for that?",
+    states=2,
+    so="It holds for each action, too, before the mean. So clipping makes the objective smaller or leaves it, and never makes it "
+    "larger. For which actions is it flat?",
 )
 c = derivation.number("c", "the size of an advantage", positive=True)
 x = derivation.number("x", "by how much the ratio is out of the range", positive=True)
 derivation.chain(
-    "A positive advantage: a ceiling",
+    "The objective is flat where a good action has become likelier than the range allows, and not where it has become rarer",
     Matrix([_loss(1 + epsilon + x, c, epsilon), _loss(1 - epsilon - x, c, epsilon)]),
     equals(
         Matrix([-(1 + epsilon) * c, -(1 - epsilon - x) * c]),
         r"of a ratio above the range the clipped one is smaller; below the range, the ratio itself is",
         wrong={"no ceiling": Matrix([-(1 + epsilon + x) * c, -(1 - epsilon - x) * c])},
     ),
-    so=r"The first is constant in the ratio: the action has become likely enough, and its gradient is 0. The second is the "
-    r"surrogate: a good action that has become less likely is still pushed up.",
+    so="These are losses: of a ratio above the range, and of one below it. The first is constant in the ratio: its gradient is "
+    "0. The second is the surrogate: a good action that has become rarer is still pushed up. Clipping alone, without the "
+    "minimum, would be flat on both sides, and the mistake would stay.",
 )
 derivation.chain(
-    "A negative advantage: a floor",
+    "For a negative advantage it is flat where the action has become rarer than the range allows",
     Matrix([_loss(1 - epsilon - x, -c, epsilon), _loss(1 + epsilon + x, -c, epsilon)]),
     equals(Matrix([(1 - epsilon) * c, (1 + epsilon + x) * c]), "the same with the order turned over"),
-    so=r"Inside the range both entries of the maximum are equal. So the gradient in $\log \pi$ is 0 in two cases out of six, "
+    role="lemma",
+    so=r"Inside the range both entries of the minimum are equal. So the gradient in $\log \pi$ is 0 in two cases out of six, "
     r"and $-\rho A$ in the other four.",
 )
 
 
 @derivation.autodiff(
-    r"\frac{\partial \ell_t}{\partial \log \pi} = -\rho_t A_t \text{ or } 0",
+    r"\frac{\partial \ell}{\partial \log \pi} = -\rho A \text{ or } 0",
     because="The derivative of the code in all six cases; it is zero exactly where the code's indicator is 1.",
+    role="appendix",
 )
 def six_slopes():
     found = jax.grad(lambda log_probs: jnp.sum(clipped_policy_loss(log_probs, *SIX[1:], clip=0.2)))(SIX[0])
@@ -190,7 +203,8 @@ derivation.chain(
     ),
 )
 
-derivation.say("Values are clipped in the same way, around what the old values were.")
+derivation.say("Actor and critic are often one network, and its values are clipped in the same way, around the old values.")
+t = derivation.index("t", "a step of the batch")
 v = derivation.numbers("v", t, "the value of the state, as it is learned", "values")
 w = derivation.numbers("w", t, "the old value", "old_values")
 G = derivation.numbers("G", t, "the return to which it is fitted", "returns")
@@ -199,7 +213,7 @@ near_v = derivation.define(r"\bar v", Min(Max(v, w - kappa), w + kappa), "the va
 ell_v = derivation.define(r"\ell^v", Max((v - G) ** 2, (near_v - G) ** 2) / 2, "its clipped loss", "clipped_value_loss", over=t)
 d = derivation.number("d", "the excess of the return over the range; negative inside")
 of_values = derivation.chain(
-    "A value that has moved beyond its range",
+    "The clipped value loss is at least half the squared error",
     Max((x - d) ** 2, d**2) / 2,
     equals(
         plus((x - d) ** 2 / 2, Max(2 * d * x - x**2, 0) / 2),
@@ -223,74 +237,21 @@ of_values = derivation.chain(
         mirror=where(x, 2 * d),
         zero=holds(d**2, "=", (x - d) ** 2, wrong={"at the return": (x / 2 - d) ** 2}),
     ),
+    role="remark",
 )
-
-derivation.say(r"One can also pay for a divergence. Paid as $\mathrm{KL}(\pi \,\|\, o)$, the best policy is the old one, tilted.")
-beta = derivation.number(r"\beta", "the price of a nat", "kl_coefficient", positive=True)
-Z = derivation.define("Z", Total(a, o * exp(A / beta)), "the normalizer", positive=True)
-tilted = derivation.define(r"o_\beta({})", o * exp(A / beta) / Z, "the old policy, tilted by the advantage", over=a, law=True)
-derivation.chain(
-    "The best policy if the new policy's divergence is paid",
-    plus(Expectation(pi, A), -beta * Divergence(pi, o)),
-    equals(
-        plus(times(beta, log(Z)), -beta * Divergence(pi, tilted)),
-        prose("{tilt}, as for a language model and its reference", tilt=holds(o * exp(A / beta), "=", Z * tilted)),
-    ),
-    at_most(
-        times(beta, log(Z)),
-        prose("leave out the divergence (Gibbs); equality if and only if {same}", same=where(pi, tilted)),
-        adding=beta * gibbs.at(pi, tilted),
-    ),
-)
-derivation.say("But samples of the old policy estimate the other divergence, and that is what the code has.")
-derivation.chain(
-    "What the penalty of a step estimates",
-    Expectation(o, plus(pi / o, -1, -log(pi / o))),
-    equals(
-        Divergence(o, pi), prose("multiply out, with {one}; turned over, a logarithm is negated", one=holds(Total(a, pi), "=", 1))
-    ),
-    role="lemma",
-    so=r"It is $k_3$ of the estimators of a divergence, with the old policy as the one that is sampled.",
-)
-best = derivation.law(r"\tilde\pi({})", a, "a policy")
-nu = derivation.number(r"\nu", "a number larger than every advantage")
-A_nu = derivation.define(
-    r"A_\nu({})", plus(nu, -beta * o / best), r"the advantages for which it is the best, as will be shown", over=a
-)
-derivation.chain(
-    "The best policy if the old policy's divergence is paid",
-    plus(Expectation(best, A_nu), -beta * Divergence(o, best), -Expectation(pi, A_nu), beta * Divergence(o, pi)),
-    equals(
-        plus(Total(a, times(best - pi, nu - beta * o / best)), times(beta, Expectation(o, log(best / pi)))),
-        "the old policy's entropy cancels",
-    ),
-    equals(
-        times(beta, Total(a, times(o, plus(pi / best, -1, -log(pi / best))))),
-        r"both policies sum to one, so $\nu$ cancels",
-        wrong={"the ratio turned over": times(beta, Total(a, times(o, plus(best / pi, -1, -log(best / pi)))))},
-    ),
-    at_least(
-        0,
-        prose("the logarithm is below its tangent; equality if and only if {same}", same=where(pi, best)),
-        dropping=times(beta, Total(a, times(o, tangent.at(pi / best)))),
-    ),
-    so=prose(
-        r"Solved for the policy: {best}, with the one $\nu$ above all advantages for which it sums to one, since the sum falls "
-        "from infinity to zero. Every ratio is positive: no action is given up.",
-        best=holds(best, "=", beta * o / (nu - A_nu), wrong={"the price forgotten": o / (nu - A_nu)}),
-    ),
-)
-
-
-_steps = {"log_probs": [log(rho)], "old_log_probs": jnp.zeros((1, 6)), "advantages": [A_t]}
+A_t = derivation.numbers("A", t, "the advantage of the step's action", "advantages")
+rho_t = derivation.numbers(r"\rho", t, "its ratio", "exp(log_probs - old_log_probs)", positive=True)
+near_t = Min(Max(rho_t, 1 - epsilon), 1 + epsilon)
+ell_t = derivation.define(r"\ell", -Min(rho_t * A_t, near_t * A_t), "its clipped loss", "clipped_policy_loss", over=t)
+_steps = {"log_probs": [log(rho_t)], "old_log_probs": jnp.zeros((1, 6)), "advantages": [A_t]}
 _fit = {"values": [v], "old_values": [w], "returns": [G]}
 derivation.bridge(
     "The code computes the loss of a step",
-    ell,
+    ell_t,
     clipped_policy_loss,
     **_steps,
     clip=epsilon,
-    wrong={"the smaller": Min(-rho * A_t, -near * A_t), "clipped alone": -near * A_t, "not clipped": -rho * A_t},
+    wrong={"the larger": -Max(rho_t * A_t, near_t * A_t), "clipped alone": -near_t * A_t, "not clipped": -rho_t * A_t},
     states=6,
 )
 derivation.bridge(
@@ -302,23 +263,13 @@ derivation.bridge(
     wrong={"not clipped": (v - G) ** 2 / 2, "the clipped loss alone": (near_v - G) ** 2 / 2},
     states=6,
 )
-derivation.bridge(
-    "... the penalized loss of an action",
-    plus(-times(pi / o, A), times(beta, plus(pi / o, -1, -log(pi / o)))),
-    kl_penalty_loss,
-    log_probs=[log(pi)],
-    old_log_probs=[log(o)],
-    advantages=[A],
-    kl_coefficient=beta,
-    wrong={"the divergence turned over": plus(-times(pi / o, A), times(beta, plus(o / pi, -1, -log(o / pi))))},
-)
 T = derivation.count(t, "T", "how many steps an example has")
 H = derivation.numbers("H", t, "the entropy of the policy there", "entropy")
 c_v = derivation.number("c_v", "the weight of the values", "value_coefficient", positive=True)
 c_e = derivation.number("c_e", "the weight of the entropy", "entropy_coefficient", positive=True)
 whole = derivation.bridge(
     "... and all of it, for one network with two heads",
-    times(1 / T, Total(t, plus(ell, c_v * ell_v, -c_e * H))),
+    times(1 / T, Total(t, plus(ell_t, c_v * ell_v, -c_e * H))),
     ppo_loss,
     **_steps,
     **_fit,
@@ -328,7 +279,7 @@ whole = derivation.bridge(
     value_clip=kappa,
     value_coefficient=c_v,
     entropy_coefficient=c_e,
-    wrong={"the entropy paid for": times(1 / T, Total(t, plus(ell, c_v * ell_v, c_e * H)))},
+    wrong={"the entropy paid for": times(1 / T, Total(t, plus(ell_t, c_v * ell_v, c_e * H)))},
     states=6,
 )
 
@@ -351,7 +302,7 @@ def _clipped_objective(probabilities):
     do(r"act with $o$; keep $\log o(a_t)$ and the values $w_t$; compute advantages $A_t$ and returns $G_t$", indent=1),
     do("for every epoch, and every minibatch of the kept steps:", indent=1),
     do(r"$\rho_t \leftarrow \exp(\log \pi(a_t) - \log o(a_t))$", by=surrogate, indent=2),
-    do(r"$\ell_t \leftarrow \max(-\rho_t A_t, -\bar\rho_t A_t)$", clipped_policy_loss, by=pessimistic, indent=2),
+    do(r"$\ell_t \leftarrow -\min(\rho_t A_t, \bar\rho_t A_t)$", clipped_policy_loss, by=pessimistic, indent=2),
     do(r"$\ell^v_t \leftarrow \frac12 \max((v_t - G_t)^2, (\bar v_t - G_t)^2)$", clipped_value_loss, by=of_values, indent=2),
     do(r"step down the gradient of the mean of $\ell_t + c_v \ell^v_t - c_e H_t$", ppo_loss, by=whole, indent=2),
 )
@@ -377,24 +328,31 @@ def three_steps_from_a_batch():
     yield r"\ell^v", clipped_value_loss(zero + at[1], zero, zero + 1, clip=0.2), "(0.32, 0.32)"
 
 
+def _ratios_after(steps, clip):
+    """What the algorithm's two actions come to without the critic, after steps of 0.6 down the gradient."""
+    old, advantages, logits = jnp.log(jnp.full((1, 2), 0.5)), jnp.array([[1.0, -1.0]]), jnp.zeros((1, 2))
+
+    def slope(logits):
+        return jax.grad(lambda at: jnp.mean(clipped_policy_loss(jax.nn.log_softmax(at), old, advantages, clip=clip)))(logits)
+
+    for _ in range(steps):
+        logits = logits - 0.6 * slope(logits).at[0, 1].set(0.0)
+    return jnp.exp(jax.nn.log_softmax(logits) - old)[0]
+
+
 @derivation.example(
-    r"The clip and $\kappa$ are $\frac15$. Six steps; a value that was 0 and has the return 1; and two actions, equally likely "
-    r"under the old policy, with the advantages 1 and $-1$ and the price 1, for the two penalties."
+    r"The two actions of the algorithm, and 20 steps from the same batch: with a clip of $\frac15$, and with one so wide that it "
+    r"never acts. The second moment is that of $\rho A$ under the old policy. Then six single actions, with the clip $\frac15$."
 )
 def by_hand():
+    clipped, free = _ratios_after(20, 0.2), _ratios_after(20, 0.999999)
+    yield r"\text{clipped: ratios}", clipped, "(1.2883, 0.7117)"
+    yield r"\text{clipped: second moment}", jnp.mean(clipped**2), "1.0831"
+    yield r"\text{not clipped: ratios}", free, "(1.9008, 0.0992)"
+    yield r"\text{not clipped: second moment}", jnp.mean(free**2), "1.8114"
     objective = -clipped_policy_loss(*SIX, clip=0.2)
     yield r"-\ell \text{ at } \rho = \tfrac12, 1, \tfrac32 \text{ and } A = 1", objective[0], "(0.5, 1, 1.2)"
     yield r"-\ell \text{ there if } A = -1", objective[1], "(-0.8, -1, -1.5)"
-    ends = jnp.array([[0.19, 0.21, 1.79, 1.81]])
-    slopes = jax.grad(lambda v: jnp.sum(clipped_value_loss(v, 0 * ends, 0 * ends + 1, clip=0.2)))(ends)
-    yield r"\partial \ell^v \text{ at } v = 0.19, 0.21, 1.79, 1.81", slopes, "(-0.81, 0, 0, 0.81)"
-    yield tilted, value(tilted, {o: (Rational(1, 2),) * 2, A: (1, -1), beta: 1}), "(0.8808, 0.1192)"
-    root = (1 + sqrt(5)) / 2
-    yield (
-        r"\beta o / (\nu - A) \text{ at } \nu = \tfrac{1 + \sqrt 5}{2}",
-        [0.5 / (root - 1), 0.5 / (root + 1)],
-        "(0.8090, 0.1910)",
-    )
 
 
 @derivation.figure(
@@ -416,3 +374,59 @@ def a_roof_and_a_slope(left, right):
     right.plot(probabilities, _clipped_objective(probabilities))
     right.axvline(0.92, color="gray", linestyle=":")
     right.set(xlabel="new probability of the first action", ylabel="expected objective")
+
+
+derivation.say(
+    r"The clip prices no divergence. The same paper's other loss does: at a price for $\mathrm{KL}(o \,\|\, \pi)$, which samples "
+    "of the old policy can estimate."
+)
+beta = derivation.number(r"\beta", "the price of a nat", "kl_coefficient", positive=True)
+derivation.chain(
+    "The penalty of an action has the divergence of the old policy from the new one as its mean",
+    Expectation(o, plus(pi / o, -1, -log(pi / o))),
+    equals(
+        Divergence(o, pi), prose("multiply out, with {one}; turned over, a logarithm is negated", one=holds(Total(a, pi), "=", 1))
+    ),
+    role="lemma",
+    so=r"It is $k_3$ of the estimators of a divergence, with the old policy as the one that is sampled.",
+)
+best = derivation.law(r"\tilde\pi({})", a, "a policy")
+nu = derivation.number(r"\nu", "a number larger than every advantage")
+A_nu = derivation.define(
+    r"A_\nu({})", plus(nu, -beta * o / best), r"the advantages for which it is the best, as will be shown", over=a
+)
+derivation.chain(
+    "At a price for this divergence the best policy keeps every action",
+    plus(Expectation(best, A_nu), -beta * Divergence(o, best), -Expectation(pi, A_nu), beta * Divergence(o, pi)),
+    equals(
+        plus(Total(a, times(best - pi, nu - beta * o / best)), times(beta, Expectation(o, log(best / pi)))),
+        "the old policy's entropy cancels",
+    ),
+    equals(
+        times(beta, Total(a, times(o, plus(pi / best, -1, -log(pi / best))))),
+        r"both policies sum to one, so $\nu$ cancels",
+        wrong={"the ratio turned over": times(beta, Total(a, times(o, plus(best / pi, -1, -log(best / pi)))))},
+    ),
+    at_least(
+        0,
+        prose("the logarithm is below its tangent; equality if and only if {same}", same=where(pi, best)),
+        dropping=times(beta, Total(a, times(o, tangent.at(pi / best)))),
+    ),
+    so=prose(
+        r"Solved for the policy: {best}, with the one $\nu$ above all advantages for which it sums to one, since the sum falls "
+        "from infinity to zero. Every ratio is positive: no action is given up. Paid as the other divergence, "
+        r"$\mathrm{KL}(\pi \,\|\, o)$, the best policy is $o$ tilted by $e^{A/\beta}$.",
+        best=holds(best, "=", beta * o / (nu - A_nu), wrong={"the price forgotten": o / (nu - A_nu)}),
+    ),
+    role="remark",
+)
+derivation.bridge(
+    "The code computes the penalized loss of an action",
+    plus(-times(pi / o, A), times(beta, plus(pi / o, -1, -log(pi / o)))),
+    kl_penalty_loss,
+    log_probs=[log(pi)],
+    old_log_probs=[log(o)],
+    advantages=[A],
+    kl_coefficient=beta,
+    wrong={"the divergence turned over": plus(-times(pi / o, A), times(beta, plus(o / pi, -1, -log(o / pi))))},
+)
