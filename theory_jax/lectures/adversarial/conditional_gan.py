@@ -64,7 +64,7 @@ q = derivation.law("q({}|{})", (x, y), "the generator's examples for a label")
 m = derivation.define("m({}|{})", (p + q) / 2, "half of each", over=(x, y), law=True)
 q_y = derivation.law("q", y, "the labels of fakes, where they are drawn from another distribution")
 derivation.chain(
-    "The best logit of a pair is a sum",
+    "The best logit of a pair is that of the example given the label, plus that of the label",
     log(p_y * p / (q_y * q)),
     equals(plus(log(p / q), log(p_y / q_y)), "the logarithm of a product"),
     states=2,
@@ -175,7 +175,7 @@ projection = derivation.chain(
 )
 X, mu, nu = (derivation.number(*one) for one in (("X", "a number"), (r"\mu", "the data's mean"), (r"\nu", "the generator's")))
 derivation.chain(
-    "For Gaussians of unit variance",
+    "For Gaussians of unit variance the best logit is linear in the example",
     plus(Normal(X, mu, 1).log_density(X), -Normal(X, nu, 1).log_density(X)),
     equals(
         plus((mu - nu) * X, -(mu**2 - nu**2) / 2),
@@ -220,11 +220,12 @@ classifier = derivation.chain(
         own=holds((pair_p + pair_q) / Total(y, pair_p + pair_q), "=", pair_p / Total(y, pair_p), named=True),
         same=where(q, p),
     ),
+    role="lemma",
 )
 label = derivation.define("N", Expectation(n_x, n_yx), "the labels of all", over=y, law=True)
 information = derivation.define("I", Expectation(n_x, Divergence(n_yx, label)), "the information of an example about its label")
 derivation.chain(
-    "What is left is the entropy of the labels less the information",
+    "The best classifier's loss is the entropy of the labels less the information",
     Expectation(n_x, Entropy(n_yx)),
     equals(
         plus(-Expectation(n_x, Expectation(n_yx, log(label))), -information),
@@ -233,6 +234,7 @@ derivation.chain(
     equals(plus(Entropy(label), -information), r"the first is a mean over $y$ alone"),
     states=2,
     so="So the class term alone asks for examples that tell their label, not for examples that are distributed as the data.",
+    role="lemma",
 )
 typical = derivation.assume(
     "No example is more typical of the label 0 than example 0",
@@ -269,7 +271,7 @@ D = derivation.define("D", 1 / (1 + exp(-logit)), "the probability that it gives
 unlike, half = log(1 + exp(logit)), (fake + wrong_pairs) / 2
 aware = plus(Expectation(real, log(1 + exp(-logit))), Expectation(fake, unlike) / 2, Expectation(wrong_pairs, unlike) / 2)
 derivation.chain(
-    "The best matching-aware discriminator",
+    "The best matching-aware discriminator counts fakes and mismatches half each",
     Slope(aware, logit.at(j)),
     equals(
         plus(-real.at(j) * (1 - D.at(j)), times((fake.at(j) + wrong_pairs.at(j)) / 2, D.at(j))),
@@ -286,6 +288,7 @@ derivation.chain(
         best=holds(D, "=", real / (real + half), when={logit: log(real / half)}),
         all=half,
     ),
+    role="lemma",
 )
 g = derivation.numbers("g", k, "the generator's logits of pairs")
 made_pairs = derivation.define(r"\bar Q", exp(g) / Total(j, exp(g.at(j))), "their softmax: what it makes", over=k, law=True)

@@ -112,7 +112,7 @@ normal = derivation.chain(
 )
 
 slope_of_root = derivation.chain(
-    "The slope of the root in one value",
+    "One over the root falls with a value in proportion to its deviation",
     Slope(r, x.at(j)),
     equals(times(-(r**3) / 2, Slope(var, x.at(j))), r"the derivative of $(v + \epsilon)^{-1/2}$"),
     equals(
@@ -158,7 +158,7 @@ derivation.chain(
     so=r"For every $\epsilon$: a shift is forgotten exactly.",
 )
 derivation.chain(
-    "... and along a stretch only what the small number leaves",
+    "The gradient's part along a stretch is proportional to the small number",
     Total(j, h.at(j) * backward),
     equals(times(r, N, plus(gh_bar, -gh_bar * Total(j, h.at(j) ** 2) / N)), r"the $h_j$ sum to zero, so $\bar g$ drops out"),
     equals(
@@ -206,7 +206,7 @@ batch = derivation.number(r"\hat\rho", "the statistic of a batch that is repeate
 n = derivation.number("n", "how many updates were made", integer=True, positive=True)
 after = plus((1 - momentum) ** n * start, (1 - (1 - momentum) ** n) * batch)
 running = derivation.chain(
-    "One more update of a running statistic",
+    "A running statistic forgets its start at a constant rate",
     plus((1 - momentum) * after, momentum * batch),
     equals(
         plus((1 - momentum) ** (n + 1) * start, (1 - (1 - momentum) ** (n + 1)) * batch),
@@ -232,7 +232,7 @@ drawn = squares / 2
 for y in (y1, y2, y3):
     drawn = Expectation(Normal(y, center, power), drawn)
 derivation.chain(
-    "Deviations from a batch's own mean are too small, by one value of N",
+    "Squared deviations from a batch's own mean are too small on average, by one value of N",
     drawn,
     equals(
         power,
@@ -307,6 +307,7 @@ derivation.symbol("C, z", "the discriminator's halving convolution, and a signal
     because="The same in the networks: JAX's gradient of the discriminator's halving convolution, two-dimensional with several "
     "channels, is the generator's doubling layer with the same kernel.",
     uses=(adjoint,),
+    role="remark",
 )
 def doubling_is_the_gradient_of_halving():
     gradient, doubled, turned = halving_and_doubling()

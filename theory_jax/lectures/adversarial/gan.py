@@ -210,6 +210,7 @@ minimax = derivation.chain(
     ),
     states=2,
     uses=(score,),
+    role="lemma",
 )
 derivation.chain(
     "With the non-saturating loss it descends the reverse divergence minus twice the Jensen-Shannon divergence",
@@ -220,7 +221,7 @@ derivation.chain(
     equals(
         _at_zero(plus(Total(k, moved * log(moved / p)), *(-part for part in twice_jsd))),
         r"the derivative of $\mathrm{KL}(q \,\|\, p)$ is $\sum_k h_k (\log(q_k/p_k) + 1)$, and the changes sum to zero; the "
-        r"second term is the last theorem",
+        r"second term is the last lemma",
         wrong={
             "the divergence added": _at_zero(plus(Total(k, moved * log(moved / p)), *twice_jsd)),
             "the divergence of the data": _at_zero(plus(Total(k, p * log(p / moved)), *(-part for part in twice_jsd))),
@@ -239,11 +240,12 @@ derivation.chain(
     so=r"It tends to 0 as $l \to -\infty$: where the discriminator is sure of a fake, the generator learns almost nothing.",
 )
 derivation.chain(
-    "... and the other does not",
+    "The non-saturating loss keeps its slope where the discriminator is sure of a fake",
     Limit(Slope(-log(1 / (1 + exp(-l))), l), l, -oo),
     equals(Limit(-1 / (1 + exp(l)), l, -oo), r"the chain rule: $-\sigma(-l)$"),
     equals(-1, r"$e^l$ tends to 0"),
     so=r"Both losses rest at the same solution, $q = p$ with $d = \frac12$.",
+    role="lemma",
 )
 for _words, _expression, _code in (
     ("The code computes the loss of the game", -log(1 + exp(l)), minimax_generator_loss),
@@ -274,6 +276,7 @@ derivation.chain(
     so=r"The right side is the tangent plane at $q$: its slope $\log \bar d^*$ is the gradient that the generator sees. A "
     r"convex function has no local minimum but the global one, $q = p$, so sufficiently small descent steps in $q$ itself, "
     r"each against a perfect discriminator, approach it. In a network's parameters the function need not be convex.",
+    role="lemma",
 )
 
 derivation.say(
@@ -287,6 +290,7 @@ derivation.say(
     r"supports. The slope of the game's own loss at every fake, $-\sigma(\ell)$, is zero. Three pairs on four points.",
     outcomes=15,
     scale=1.0,
+    role="remark",
 )
 def disjoint_supports_give_no_gradient():
     log_p, log_q = disjoint_distributions()
@@ -311,6 +315,7 @@ derivation.chain(
     states=2,
     so=r"No distribution of samples has a smaller loss than samples at point 0 alone: mode collapse is the generator's best "
     r"answer to a discriminator that does not change.",
+    role="remark",
 )
 
 
@@ -351,9 +356,10 @@ derivation.chain(
     ),
     states=2,
     so=r"It is zero at $d = a p/(p + q)$, which is at most $a$: no logit runs to infinity on data.",
+    role="remark",
 )
 derivation.chain(
-    "... and leaves the generator's gradient as it was",
+    "One-sided label smoothing leaves the gradient of the non-saturating loss as it was",
     _at_zero(-Total(k, moved * log(a * best))),
     equals(
         _at_zero(-Total(k, moved * log(best))),

@@ -190,7 +190,7 @@ for name, expression, code, more, wrong in (
     penalty = functools.partial(_at_a_point, code)
     derivation.bridge(name, expression, penalty, weights=a, calls=(code,), wrong=wrong, **more)
 twice = derivation.chain(
-    "Its gradient in the weights goes through the gradient of the critic",
+    "The penalty's gradient in the weights goes through the gradient of the critic",
     Slope((norm - 1) ** 2, a.at(k)),
     equals(times(2, norm - 1, Slope(norm, a.at(k))), r"the chain rule"),
     equals(
@@ -201,6 +201,7 @@ twice = derivation.chain(
     r"second derivative of $f$, in $\phi$ and in $x$. Backpropagation computes it as one more pass, backwards through the pass "
     "that gave $g$: about twice the time, and the memory of both passes. A gradient that is treated as a constant would give "
     "zero: no penalty at all.",
+    role="lemma",
 )
 derivation.symbol(r"\phi", "the parameters of a critic")
 derivation.bridge(
@@ -251,7 +252,7 @@ x_ = derivation.number("r", "an eigenvalue of a step")
 determinant = derivation.define(r"\Delta", 1 - gamma * h + h**2 / 4, "the determinant of a step")
 trace = derivation.define("T", 2 - gamma * h, "its trace")
 derivation.chain(
-    "The eigenvalues of a step",
+    "The eigenvalues of a step are the roots of a quadratic with its trace and determinant",
     (step - x_ * Matrix([[1, 0], [0, 1]])).det(),
     equals(
         plus(x_**2, -times(trace, x_), determinant),
@@ -263,7 +264,7 @@ derivation.chain(
     "positive (Jury's conditions for a quadratic).",
 )
 derivation.chain(
-    "First condition",
+    "The determinant of a step is below 1 if and only if the penalty is strong enough for the step size",
     1 - determinant,
     equals(times(h / 4, 4 * gamma - h), "collect", wrong={"the half forgotten": times(h / 2, 4 * gamma - h)}),
     so=prose(
@@ -272,20 +273,23 @@ derivation.chain(
         end=4 * gamma,
         outside=holds(determinant, "=", 1 + h**2 / 4, when={gamma: 0}, named=True),
     ),
+    role="lemma",
 )
 third = derivation.chain(
-    "Third condition",
+    "The third condition holds unless the penalty is too strong for the step size",
     plus(1, trace, determinant),
     equals(times(2 * h, plus(2 / h, h / 8, -gamma)), "collect"),
     so=prose(
-        r"Positive if and only if $\gamma$ is below {high}: too strong a penalty overshoots. So steps contract near the "
-        r"equilibrium if $\gamma$ is between {low} and {high}, which leaves room for steps below 4: at {four} both ends are "
-        "{one}.",
+        r"Positive if and only if $\gamma$ is below {high}: too strong a penalty overshoots. The second condition always "
+        r"holds, since {second} is positive. So steps contract near the equilibrium if $\gamma$ is between {low} and {high}, "
+        "which leaves room for steps below 4: at {four} both ends are {one}.",
         high=plus(2 / h, h / 8),
+        second=holds(1 - trace + determinant, "=", h**2 / 4),
         low=h / 4,
         four=where(h, 4),
         one=holds(plus(2 / h, h / 8), "=", h / 4),
     ),
+    role="lemma",
 )
 derivation.answer = prose(
     "Along the segments of a cheapest coupling the best critic falls with slope exactly 1, in the segment's direction, so the "
@@ -306,6 +310,7 @@ derivation.answer = prose(
     r"\max |r| < 1 \iff \tfrac h4 < \gamma < \tfrac2h + \tfrac h8",
     because="The eigenvalues themselves, for 20 step sizes and 20 weights.",
     outcomes=400,
+    role="lemma",
 )
 def inside_the_unit_circle():
     found, above, below = contracting()
@@ -314,7 +319,7 @@ def inside_the_unit_circle():
 
 flip = derivation.number("w", "a critic's slope, positive", positive=True)
 derivation.chain(
-    "With the target 1 there is no place to rest",
+    "With the target 1 the game has no point of rest",
     Slope(times(theta, flip) - lam * (flip - 1) ** 2, flip),
     equals(
         plus(theta, -2 * lam * (flip - 1)),
@@ -330,6 +335,7 @@ derivation.chain(
         right=holds(plus(theta, -2 * lam * (flip - 1)), "=", theta + 2 * lam, when={flip: 0}, named=True),
         left=theta - 2 * lam,
     ),
+    role="remark",
 )
 
 
@@ -343,11 +349,12 @@ derivation.symbol("R_3", "... with target 1")
     because="2000 steps of size 0.05 from $(1, 0.1)$ in Wasserstein's game, by the code's penalties: without a penalty; "
     "zero-centered of weight 1; with target 1 and weight 0.1, which neither converges nor leaves.",
     outcomes=3,
+    role="remark",
 )
 def three_games():
     radius = np.hypot(*trajectories()[-1])
     found = np.array([radius[0] > 10, radius[1] < 1e-9, 1 < radius[2] < 3], float)
-    return Sides(left=found, right=np.ones(3), wrong={"none": np.zeros(3)})
+    return Sides(left=found, right=np.ones(3), wrong={"no radius as stated": np.zeros(3)})
 
 
 bound_of_weights = derivation.number("b", "the bound of every weight", "bound", positive=True)

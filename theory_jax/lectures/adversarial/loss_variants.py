@@ -57,8 +57,7 @@ k, j = derivation.index("k", "a point"), derivation.index("j", "a point, next to
 p = derivation.law("p", k, "the data", "exp(log_probs_p)")
 q = derivation.law("q", k, "the generator's samples", "exp(log_probs_q)")
 s = derivation.numbers("s", k, "the discriminator's scores", "scores")
-a = derivation.number("a", "the label of samples", "fake_target")
-b = derivation.number("b", "the label of data", "real_target")
+a, b = derivation.number("a", "the label of samples", "fake_target"), derivation.number("b", "the label of data", "real_target")
 c = derivation.number("c", "the generator's target", "target")
 t = derivation.define("t", q / (p + q), "the share of samples at a point", over=k, positive=True)
 m = derivation.define("m", (p + q) / 2, "half data, half samples", over=k, law=True)
@@ -92,7 +91,7 @@ squares = derivation.chain(
     ),
 )
 derivation.chain(
-    "What the generator would minimize if it had both terms of the loss",
+    "With both terms of the loss the generator would minimize one divergence for all labels",
     Total(k, (p + q) * (best - c) ** 2),
     equals(
         Total(k, ((b - c) * (p + q) - (b - a) * q) ** 2 / (p + q)),
@@ -104,6 +103,7 @@ derivation.chain(
         wrong={"the offset forgotten": (b - a) ** 2 / 2 * triangle},
     ),
     so=r"This is twice Mao's criterion. For every choice of labels it is the same divergence $\Delta$, stretched and shifted.",
+    role="lemma",
 )
 derivation.chain(
     "At the labels of Mao's theorem this is a chi-squared divergence",
@@ -169,10 +169,11 @@ derivation.chain(
             (b - a) * plus((c - a) * u, c - b) / (1 + u) ** 3, "=", (b - a) / 4 * (c - (a + b) / 2), when={u: 1}, named=True
         ),
     ),
+    role="lemma",
 )
 descended = plus(times(b - a, c - a, Total(k, p * log(p / m))), -((b - a) ** 2) / 4 * triangle)
 derivation.chain(
-    "What least squares descends",
+    "Least squares descends the divergence of the data from the mixture, less a part of the triangular discrimination",
     Total(k, change * (best - c) ** 2 / 2),
     equals(
         _at_zero(plus(times(b - a, c - a, Total(k, p * log(p / middle))), -((b - a) ** 2) / 4 * triangle_moved)),
@@ -188,6 +189,7 @@ derivation.chain(
         classic=holds(descended, "=", plus(Divergence(p, m), -triangle / 4), when={a: 0, b: 1, c: 1}, named=True),
         mao=holds(descended, "=", plus(2 * Divergence(p, m), -triangle), when={a: -1, b: 1, c: 0}, named=True),
     ),
+    role="lemma",
 )
 real, fake = derivation.number("r", "the score of a real example"), derivation.number("y", "the score of a sample")
 _squares = ((real - b) ** 2 + (fake - a) ** 2) / 2
@@ -234,6 +236,7 @@ hinge = derivation.chain(
         dropping=plus(*lost),
     ),
     so=r"So the best score is $\operatorname{sign}(p - q)$, and a point costs $2 \min(p, q)$.",
+    role="lemma",
 )
 derivation.chain(
     "The least hinge loss measures the total variation",
@@ -245,7 +248,7 @@ derivation.chain(
     ),
 )
 derivation.chain(
-    "With the hinge the generator descends the total variation",
+    "With the hinge the generator descends twice the total variation",
     -Total(k, change * sign(p - q)),
     equals(
         _at_zero(Total(k, Abs(moved - p))),
@@ -257,6 +260,7 @@ derivation.chain(
         "score: any number between the margins is as good.",
         twice=holds(Total(k, Abs(moved - p)), "=", 2 * variation, when={epsilon: 0}, named=True),
     ),
+    role="lemma",
 )
 _hinges = Max(0, 1 - real) + Max(0, 1 + fake)
 derivation.bridge(
@@ -355,7 +359,7 @@ derivation.bridge(
     },
 )
 derivation.chain(
-    "Its slope in the score of a sure fake does not vanish",
+    "The relativistic loss keeps its slope in the score of a sure fake",
     Limit(Slope(log(1 + exp(real - fake)), fake), fake, -oo),
     equals(
         Limit(-1 / (1 + exp(fake - real)), fake, -oo),
@@ -369,6 +373,7 @@ derivation.chain(
         other=holds(Limit(Slope(log(1 + exp(-fake)), fake), fake, -oo), "=", -1, named=True),
         squares=holds(Slope((fake - c) ** 2 / 2, fake), "=", plus(fake, -c), named=True),
     ),
+    role="remark",
 )
 
 _given = {p: (0.5, 0.25, 0.25), q: (0.25, 0.25, 0.5)}
@@ -392,9 +397,8 @@ def two_steps_of_each():
         "relativistic": (relativistic_discriminator_loss, lambda r, y: relativistic_discriminator_loss(y, r)),
     }
     start = r"\text{data at 1, a sample } g \text{ from 0, scores } w x \text{ from } w = 0, \text{ steps of } \tfrac12\text{; }"
-    for (name, (critic, generator)), stated in zip(
-        games.items(), ("0.7344, 0.5498", "0.875, 0.6875", "0.4555, 0.2079"), strict=True
-    ):
+    numbers = ("0.7344, 0.5498", "0.875, 0.6875", "0.4555, 0.2079")
+    for (name, (critic, generator)), stated in zip(games.items(), numbers, strict=True):
         weight, sample = jnp.zeros(1), jnp.zeros(1)
         for _ in range(2):
             weight -= jax.grad(lambda w, g=sample, loss=critic: loss(w, w * g)[0])(weight) / 2
@@ -428,6 +432,7 @@ def three_points():
     "example. With the labels of the theorem the first point, which has too few samples, loses them all.",
     outcomes=6,
     scale=1.0,
+    role="remark",
 )
 def two_flows():
     found = np.stack([flow(0.0, 1.0, 1.0)[-1], flow(-1.0, 1.0, 0.0)[-1]])

@@ -139,6 +139,7 @@ derivation.chain(
         adding=Expectation(w, smaller.at()),
     ),
     uses=(square,),
+    role="lemma",
 )
 fourth = derivation.define("Z", Expectation(w, sigma**4), "the sum by which the next weights are divided", positive=True)
 w_next = derivation.define("w'", w * sigma**4 / fourth, "the squared components after the next iteration", over=k, law=True)
@@ -176,7 +177,7 @@ central = derivation.chain(
     ),
 )
 derivation.chain(
-    "With two singular values the ratio is exact",
+    "With two singular values the ratio of both errors falls by exactly the fourth power",
     plus(sigma.at(0) ** 2, -Expectation(w_next, sigma**2)) / plus(Expectation(w_next, sigma**2), -(sigma.at(1) ** 2)),
     equals(w_next.at(1) / w_next.at(0), r"the mean of two numbers divides their distance by the weights"),
     equals(
@@ -185,6 +186,7 @@ derivation.chain(
         wrong={"the second power": times((sigma.at(1) / sigma.at(0)) ** 2, w.at(1) / w.at(0))},
     ),
     states=2,
+    role="remark",
 )
 derivation.bridge(
     "The code computes the estimate, here after two iterations",
@@ -235,6 +237,7 @@ slope_of_norm = derivation.chain(
         r"v_0^\top$: it does not matter that the vectors move.",
         value=holds(Total(i, Total(j, top_u * moving * top_v)), "=", first(t)),
     ),
+    role="lemma",
 )
 A = derivation.numbers("A", (i, j), "any weight", "weight")
 y, z = derivation.numbers("y", i, "the vector $u$ that is kept", "u"), derivation.numbers("z", j, "... and $v$", "v")
@@ -246,21 +249,21 @@ kept = derivation.define(
 loss = Total(i, Total(j, G * A)) / kept
 gradient = plus(G.at(m, o) / kept, -Total(i, Total(j, G * A)) * y.at(m) * z.at(o) / kept**2)
 derivation.answer = prose(
-    "The norm is the largest singular value. Power iteration estimates it from below; the error of the square after $n$ further "
-    "iterations, {error}, falls in the long run by the factor {ratio} an iteration, if the start has a part along $u_0$. A "
-    "network of 1-Lipschitz activations and weights of norm 1 is 1-Lipschitz. The gradient through the division, {back}, has no "
-    "part along the weight: it never changes the scale that is divided out.",
+    "The norm is the largest singular value. Power iteration estimates it from below; the error of the square after $n$ "
+    "further iterations, {error}, falls in the long run at least by the factor {ratio} an iteration, if the start has a part "
+    "along $u_0$. A network of 1-Lipschitz activations and weights of norm 1 is 1-Lipschitz. The gradient through the "
+    "division, {back}, has no part along the weight: it never changes the scale that is divided out.",
     error=holds(error, "=", Total(k, p * rho**n * (sigma.at(0) ** 2 - sigma**2)) / left, named=True),
     ratio=(sigma.at(1) / sigma.at(0)) ** 4,
     back=holds(Slope(loss, A.at(m, o)), "=", gradient, named=True),
 )
 back = derivation.chain(
-    "Backward through the division",
+    "The gradient through the division has a second part, along the product of both vectors",
     Slope(loss, A.at(m, o)),
     equals(
         gradient,
         prose(
-            "the quotient rule, with {slope} for constant vectors; by the last theorem this is the whole derivative once the "
+            "the quotient rule, with {slope} for constant vectors; by the last lemma this is the whole derivative once the "
             "iteration has converged",
             slope=holds(Slope(kept, A.at(m, o)), "=", y.at(m) * z.at(o)),
         ),
@@ -270,9 +273,10 @@ back = derivation.chain(
         },
     ),
     states=2,
+    role="lemma",
 )
 derivation.chain(
-    "... which never changes the scale",
+    "The gradient through the division never changes the scale of the weight",
     Total(m, Total(o, A.at(m, o) * Slope(loss, A.at(m, o)))),
     equals(
         times(Total(i, Total(j, G * A)) / kept, plus(1, -Total(m, Total(o, y.at(m) * A.at(m, o) * z.at(o))) / kept)),
@@ -323,6 +327,7 @@ derivation.chain(
     SquaredNorm(k, act(e) - act(d)),
     at_most(SquaredNorm(k, e - d), "the assumption, in every coordinate", adding=Total(k, lipschitz.at(e, d))),
     so="Layer after layer, two outputs are at most as far apart as the inputs, times the product of the layers' norms.",
+    role="lemma",
 )
 derivation.symbol("F(x)", "the output of the network")
 derivation.symbol(r"\Lambda", "the product of the largest singular values of its layers", "lipschitz_bound")
@@ -364,13 +369,15 @@ derivation.chain(
     ),
     so=r"A circular convolution is diagonal in these waves, so its norm is the largest $|\hat\kappa(\omega)|$; the kernel, as a "
     r"matrix with one row, has the norm $|\kappa|$. Normalized by that, a layer may still stretch by $\sqrt K$.",
+    role="remark",
 )
 derivation.chain(
-    "... and never less",
+    "A convolution's norm is at least that of its flattened kernel",
     Total(l, (Total(k, taps * cos(pi * l * k / 4)) ** 2 + Total(k, taps * sin(pi * l * k / 4)) ** 2) / 8),
     equals(SquaredNorm(k, taps), "Parseval: the mean over the eight frequencies of a circle of eight positions"),
     sizes={l: 8},
     so="A largest value is at least the mean.",
+    role="remark",
 )
 
 

@@ -98,7 +98,7 @@ derivation.bridge(
     wrong={"the style after demodulation": _taps(kernel * _x) / sqrt(_taps(w**2) + eps)},
 )
 square = derivation.chain(
-    "The mean square of a demodulated output",
+    "The mean square of a demodulated output depends on the kernel and the correlations alone",
     Expectation(p, y**2),
     equals(Expectation(p, z**2) / (S + eps), "the divisor does not depend on the input"),
     equals(
@@ -132,7 +132,7 @@ white = derivation.chain(
     ),
 )
 derivation.chain(
-    "Only the ratios of the gains act",
+    "Only the ratios of the gains act, but for the small number",
     _taps(w * Slope(y, w)),
     equals(Total(c, s * Slope(y, s)), "both are the slope by a common factor of the kernel $v$"),
     equals(
@@ -215,11 +215,12 @@ compromise = derivation.chain(
     plus((other - u) ** 2, price * (other - center) ** 2),
     equals(plus(far, near), "complete the square", wrong={"towards zero": plus((1 + price) * (other - psi * u) ** 2, near)}),
     at_least(near, prose("leave out a square, zero at {best}", best=where(other, truncated)), dropping=far),
+    role="lemma",
 )
 derivation.symbol("W_2", "the Wasserstein distance with squared costs", "frechet_distance")
 law = Normal(u, center, deviation**2)
 derivation.chain(
-    "Its price, for a Gaussian code",
+    "The price of truncation, for a Gaussian code, is a share of its variance",
     Expectation(law, (u - truncated) ** 2),
     equals(
         (1 - psi) ** 2 * Variance(law, u),
@@ -230,6 +231,7 @@ derivation.chain(
         "The variance becomes {variance}. No coupling of the two Gaussian distributions is cheaper: the price is $W_2^2$.",
         variance=holds(Variance(law, truncated), "=", psi**2 * Variance(law, u), named=True),
     ),
+    role="remark",
 )
 derivation.bridge(
     "The code truncates", [[truncated]], truncate_latent, w=[[u]], mean_w=[center], psi=psi, wrong={"towards zero": [[psi * u]]}
@@ -241,6 +243,7 @@ derivation.bridge(
     because="Of 0, 1, ..., 4, for four layers: the crossover falls between them in as many cases as their distance. The two "
     "codes are independent, so that the generator cannot rely on distant layers agreeing.",
     outcomes=5,
+    role="remark",
 )
 def mixed_layers():
     first, second = jnp.zeros((1, 4, 1)), jnp.ones((1, 4, 1))
@@ -270,7 +273,7 @@ mean_square = derivation.define(r"\bar\tau", Total(j, sigma**2) / L, "the mean o
 a = derivation.number("a", "the length that the penalty wants", "running_length", positive=True)
 kappa = derivation.number(r"\kappa", r"the mean of $r$, $\sqrt 2\,\Gamma(\frac{L + 1}{2})/\Gamma(\frac L2)$", positive=True)
 expanded = derivation.chain(
-    "The penalty in singular directions",
+    "In singular directions the penalty needs the mean squares and the mean length",
     Expectation(p, (q - a) ** 2),
     equals(plus(Total(j, sigma**2 * Expectation(p, g)), -2 * a * Expectation(p, q), a**2), "multiply out"),
     states=2,
@@ -289,7 +292,7 @@ derivation.bridge(
     wrong={"of the squared length": (Total(j, sigma**2) - a) ** 2},
 )
 longest = derivation.chain(
-    "The mean length, for any distribution",
+    "The mean length is bounded by two means of the length of g, for any distribution",
     Expectation(p, q),
     at_most(
         plus(Total(j, sigma**2 * Expectation(p, g / r)) / (2 * sqrt(mean_square)), sqrt(mean_square) / 2 * Expectation(p, r)),
@@ -303,7 +306,7 @@ longest = derivation.chain(
     role="lemma",
 )
 longest_of_all = derivation.chain(
-    "... and where all directions are alike",
+    "Where all directions are alike, the mean length is at most that of equal singular values",
     plus(Total(j, sigma**2 * kappa / L) / (2 * sqrt(mean_square)), sqrt(mean_square) / 2 * kappa),
     equals(
         sqrt(mean_square) * kappa,
@@ -318,6 +321,7 @@ longest_of_all = derivation.chain(
         most=kappa * sqrt(mean_square),
         equal=holds(q, "=", sqrt(mean_square) * r, when={sigma: sigma.at(0)}),
     ),
+    role="lemma",
 )
 _lost = r"what unequal singular values lose, $\kappa \sqrt{\bar\tau} - \mathbb{E} |J^\top y|$"
 gap = derivation.number(r"\delta", _lost, nonnegative=True)
@@ -325,10 +329,10 @@ least = a**2 * (1 - kappa**2 / L)
 missed = times(L, (sqrt(mean_square) - a * kappa / L) ** 2)
 mean_penalty_of = plus(L * mean_square, times(-2 * a, plus(kappa * sqrt(mean_square), -gap)), a**2)
 derivation.answer = prose(
-    "Only the ratios of the gains survive. Demodulation gives white inputs the variance {white}, whatever the style, as "
-    "normalization does, but without looking at the features: a spike cannot dim the rest of an image. Truncation makes the "
-    "variance of a Gaussian code {variance}. The penalty is least, {least}, where all singular values of $J$ are {best}: steps "
-    "of one length in a code change the image by one length in all directions. It is never zero.",
+    r"But for $\varepsilon$, only the ratios of the gains survive. Demodulation gives white inputs the variance {white}, "
+    "whatever the style, as normalization does, but without looking at the features: a spike cannot dim the rest of an image. "
+    "Truncation makes the variance of a Gaussian code {variance}. The penalty is least, {least}, where all singular values of "
+    "$J$ are {best}: steps of one length in a code change the image by one length in all directions. It is never zero.",
     white=holds(S / (S + eps), "=", 1 - eps / (S + eps), named=True),
     variance=holds(Variance(law, truncated), "=", psi**2 * Variance(law, u), named=True),
     least=holds(mean_penalty_of, "=", least, when={sigma: a * kappa / L, gap: 0}, named=True),
@@ -363,6 +367,7 @@ central = derivation.chain(
     r"\mathrm{Var}\,|J^\top y|^2 = 2 \Big(\mathrm{tr}\,M^2 - \sum_d M_{d,d}^2\Big),\quad M = J J^\top,\quad y_d = \pm 1",
     because="Signs for normal numbers: all $J$ of three pixels and two numbers, all 8 images. There is no spread only if the "
     "rows of $J$ are orthogonal: at most $L$ of all pixels could depend on the code. An isometry has orthogonal columns.",
+    role="remark",
 )
 def images_of_signs():
     jacobian = sympy.Matrix(3, 2, sympy.symbols("j:6", real=True))

@@ -61,9 +61,7 @@ theta = derivation.number(r"\theta", "the generator, the position of the samples
 omega = derivation.number(r"\omega", "the discriminator, its slope", "discriminator")
 h = derivation.number("h", "the learning rate", "learning_rate", positive=True)
 a = derivation.number("a", "half the learning rate, the size of a step near the equilibrium", positive=True)
-gamma = derivation.number(
-    r"\gamma", r"the weight of the penalty $\frac\gamma2 \omega^2$ on the discriminator", "penalty", positive=True
-)
+gamma = derivation.number(r"\gamma", r"the weight of the penalty $\frac\gamma2 \omega^2$ on $\omega$", "penalty", positive=True)
 
 
 def _doubt(theta, omega):
@@ -87,20 +85,19 @@ derivation.bridge(
     discriminator=[omega],
     wrong={'the logit of "real"': _value(-theta, omega), "the data's term forgotten": log(1 / (1 + exp(-theta * omega)))},
 )
+seen = 1 / (1 + exp(-theta * omega))
 derivation.chain(
-    "The generator's slope",
+    "The slopes of both players vanish at the equilibrium only",
     Slope(_value(theta, omega), theta),
     equals(
-        times(omega, doubt),
-        prose(
-            r"the slope of $\log \sigma$ is $1 - \sigma$, and {rest}", rest=holds(1 - 1 / (1 + exp(-theta * omega)), "=", doubt)
-        ),
+        times(omega, doubt), prose(r"the slope of $\log \sigma$ is $1 - \sigma$, and {rest}", rest=holds(1 - seen, "=", doubt))
     ),
     so=prose(
         "$V$ depends on the product alone, so the discriminator's slope is {other}. Both are 0 at $(0, 0)$ only, since "
         r"$\varsigma$ is positive.",
         other=holds(Slope(_value(theta, omega), omega), "=", theta * doubt, named=True),
     ),
+    role="lemma",
 )
 derivation.chain(
     "Steps of both at once lead outwards from every point",
@@ -165,7 +162,7 @@ derivation.bridge(
 )
 shrinking = plus(1, -(a**2) * (1 - a**2))
 derivation.chain(
-    "Looking ahead: slopes from where a simultaneous step would end",
+    "Looking ahead shrinks the radius, for steps of a size below 1",
     plus((theta - a * (omega + a * theta)) ** 2, (omega + a * (theta - a * omega)) ** 2),
     equals(
         times(plus((1 - a**2) ** 2, a**2), plus(theta**2, omega**2)),
@@ -180,6 +177,7 @@ derivation.chain(
         flat=holds(Slope(shrinking, a), "=", 0, named=True),
         most=holds(sqrt(shrinking), "=", sqrt(3) / 2, named=True),
     ),
+    role="lemma",
 )
 ahead_theta, ahead_omega = theta - h * omega * doubt, omega + h * theta * doubt
 derivation.bridge(
@@ -204,7 +202,7 @@ derivation.say(
     )
 )
 derivation.chain(
-    "The determinant of a damped step in turn",
+    "A damped step in turn contracts for any positive damping that is not too large",
     damped.det(),
     equals(
         plus(times(1 - a**2, 1 - b), times(a**2, 1 - b)),
@@ -221,9 +219,10 @@ derivation.chain(
         third=holds(plus(1, damped.trace(), damped.det()), "=", 4 - a**2 - 2 * b, named=True),
         end=2 - a**2 / 2,
     ),
+    role="lemma",
 )
 derivation.chain(
-    "Where its eigenvalues become real",
+    "Damped in turn, the fastest decay is where the eigenvalues become real",
     plus(damped.trace() ** 2, -4 * (1 - b)),
     equals((2 - a**2 - b) ** 2 - 4 * (1 - b), "insert the trace"),
     equals(
@@ -242,6 +241,7 @@ derivation.chain(
         zero=holds(plus(damped.trace() ** 2, -4 * (1 - b)), "=", 0, named=True),
         twice=holds(damped.trace() / 2, "=", 1 - a, named=True),
     ),
+    role="lemma",
 )
 K = derivation.number("K", "the number of unrolled steps", "num_steps", positive=True)
 derivation.say(
@@ -291,7 +291,7 @@ derivation.say(
     )
 )
 at_once = derivation.chain(
-    "Unrolled, both at once: the last condition",
+    "Unrolled, both at once, a step contracts if it is small for the number of unrolled steps",
     plus(1, together.trace(), together.det()),
     equals(plus(1, 2 - 2 * K * a**2, 1 - times(2 * K - 1, a**2)), "the trace, and the determinant"),
     equals(plus(4, -times(4 * K - 1, a**2)), "collect", wrong={"detached": plus(4, -times(2 * K - 1, a**2))}),
@@ -302,9 +302,10 @@ at_once = derivation.chain(
         det=holds(together.det(), "=", plus(1, -times(2 * K - 1, a**2)), named=True),
         end=4 / (4 * K - 1),
     ),
+    role="lemma",
 )
 derivation.chain(
-    "Unrolled, in turn: the last condition",
+    "Unrolled, in turn, a step contracts if it is small for the number of unrolled steps",
     plus(1, in_turn.trace(), in_turn.det()),
     equals(plus(1, 2 - (2 * K + 1) * a**2, 1 - 2 * K * a**2), "the trace, and the determinant"),
     equals(plus(4, -times(4 * K + 1, a**2)), "collect", wrong={"as at once": plus(4, -times(4 * K - 1, a**2))}),
@@ -316,6 +317,7 @@ derivation.chain(
         most=1 / a**2 - Rational(1, 4),
         zero=holds(plus(4, -times(4 * K + 1, a**2)), "=", 0, when={K: 1 / a**2 - Rational(1, 4)}, named=True),
     ),
+    role="lemma",
 )
 one = plus(omega, h * theta * doubt)
 derivation.bridge(
@@ -331,6 +333,7 @@ derivation.bridge(
 @derivation.autodiff(
     r"\frac{d}{d\theta} V(\theta, \omega_K(\theta)),\quad K = 0, 1, 5, 20",
     because="Reverse mode through all steps of the discriminator; the code takes the slope along with the steps.",
+    role="remark",
 )
 def through_the_steps():
     reverse, forward, detached = unrolled_slopes((0, 1, 5, 20))
@@ -343,6 +346,7 @@ def through_the_steps():
     "unrolled steps: together, in turn, looking ahead, damped in turn at best, unrolled in turn.",
     tolerance=1e-7,
     since="at the best damping two eigenvalues meet, and move with the root of a rounding error",
+    role="remark",
 )
 def factors():
     found, wanted = [], []
@@ -379,6 +383,7 @@ unrolled = derivation.chain(
         prose("{distance}", distance=holds(plus(theta, -gamma * reply), "=", times(s, plus(theta, -gamma * omega)))),
     ),
     uses=(moving_average,),
+    role="lemma",
 )
 derivation.chain(
     "With every step unrolled the game is a minimization",

@@ -150,6 +150,7 @@ derivation.chain(
     at_most(plus(c, -f.at(j), -c.at(k, j), f.at(j)), r"choose $j$ where the minimum at $k$ is reached", adding=reached.at()),
     equals(c - c.at(k, j), "$f_j$ cancels"),
     at_most(c.at(i, k), "the triangle inequality", adding=triangle.at(i, j, k)),
+    role="lemma",
 )
 derivation.say(
     "A critic that nearly reaches the bound comes from a plan that is nearly the cheapest. The plan with the least cost less "
@@ -187,6 +188,7 @@ nearly = derivation.chain(
         dropping=times(epsilon, plus(gibbs.at(p, even), Expectation(p, gibbs.at(share, even.at(j))))),
     ),
     uses=(entropic_plan,),
+    role="lemma",
 )
 surprise = derivation.numbers("s", i, r"minus the logarithm of the largest $\pi_{i,j}$ of row $i$", positive=True)
 critic = derivation.define("g", plus(alpha, epsilon * surprise), r"the transform of $\beta$", over=i)
@@ -197,7 +199,7 @@ at_itself = derivation.assume(
     wrong={"the potential's sign": plus(beta, -critic.at(j))},
 )
 reached_bound = derivation.chain(
-    "The transform makes one critic of them that is worth no less",
+    "Some 1-Lipschitz critic is worth the least cost, up to any small weight of the entropy (Kantorovich and Rubinstein)",
     Total(i, (p - q.at(i)) * critic),
     equals(
         plus(potentials, epsilon * Total(i, p * surprise), Total(j, q * plus(-beta, -critic.at(j)))),
@@ -263,6 +265,7 @@ derivation.chain(
     "directions: $f_j$ is at most $c_{i,j} - f^c_i$ for all $i$, so $f$ is nowhere above $f^{cc}$; the transform turns "
     "inequalities over, so $f^{ccc}$ is nowhere above $f^c$; and the first step, taken at $f^c$, says the reverse.",
     outcomes=125,
+    role="remark",
 )
 def transforms_of_all_potentials():
     gentle, of_gentle, once, twice, thrice = transforms(range(5))
@@ -303,6 +306,7 @@ derivation.symbol("W", "the distance of that order on a line", "wasserstein_dist
     "by a matching: the couplings of two uniform distributions are mixtures of matchings (Birkhoff, stated), and a mean is no "
     "smaller than its smallest term.",
     outcomes=5040,
+    role="lemma",
 )
 def all_matchings():
     sample, other, gaps = matchings()
@@ -380,7 +384,7 @@ two = derivation.define(
     "sinkhorn",
 )
 derivation.chain(
-    "Two points at distance 1, for an example",
+    "On two points at distance 1 the cost of the entropic plan falls to the distance exponentially fast",
     exp(-1 / epsilon) / (1 + exp(-1 / epsilon)),
     equals(
         two,
@@ -395,6 +399,7 @@ derivation.chain(
         bound=holds(two, "<", epsilon * log(4)),
         most=holds(Limit(two, epsilon, oo), "=", Rational(1, 2)),
     ),
+    role="remark",
 )
 _HALVES, _APART = np.log([0.5, 0.5]), np.array([[0.0, 1.0], [1.0, 0.0]])
 derivation.bridge(
