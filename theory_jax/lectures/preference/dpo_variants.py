@@ -202,6 +202,7 @@ means = derivation.valley(
     s,
     1,
     r"the slope is $\frac{s^2 - 1}{s (s^2 + 1)}$",
+    role="lemma",
 )
 v = derivation.number("v", r"how far a pair is in the wrong order: $-u$", nonnegative=True)
 derivation.chain(
@@ -218,6 +219,7 @@ derivation.chain(
         "loss is at least the share of pairs in the wrong order.",
         hinge=holds(1 + v, ">=", 1),
     ),
+    role="lemma",
 )
 
 
@@ -289,8 +291,8 @@ probable = derivation.chain(
         ),
     ),
     at_most(-1, "add a product of positive numbers", adding=times(weight, unsure, 1 / (1 - P_c))),
-    so=r"What ORPO adds to $-\log P_c$ is never negative: where its loss is small, the chosen completion is probable. A loss of "
-    r"$h$, and SimPO's, is small wherever a difference is large, however improbable both completions are.",
+    so=r"What ORPO adds to $-\log P_c$ is never negative: where its loss is small, the chosen completion is probable. DPO's "
+    "loss, and SimPO's, is small wherever a difference is large, however improbable both completions are.",
 )
 
 f_0 = derivation.number("f_0", "the reference's log-probability of the chosen completion", "reference_chosen")
