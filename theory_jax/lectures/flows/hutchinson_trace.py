@@ -152,6 +152,7 @@ derivation.chain(
         ),
         wrong={"without the root": Total(k, J.at(k, k)) / D},
     ),
+    role="remark",
     so="So one function serves for the estimate and for the exact value.",
 )
 
@@ -264,7 +265,7 @@ derivation.bridge(
     wrong={"not symmetrized": 2 * Total(i, Total(j, J**2))},
 )
 derivation.chain(
-    "What normal probes add",
+    "Normal probes add at least twice the squared trace over D to the variance",
     times(2, Total(i, S.at(i, i) ** 2)),
     equals(
         plus(times(2 / D, Total(i, S.at(i, i)) ** 2), times(1 / D, Total(i, Total(j, (S.at(i, i) - S.at(j, j)) ** 2)))),
@@ -287,6 +288,7 @@ derivation.chain(
         prose("leave out squares; equality if and only if the diagonal is constant, {same}", same=where(J.at(i, i), J.at(0, 0))),
         dropping=times(1 / D, Total(i, Total(j, (S.at(i, i) - S.at(j, j)) ** 2))),
     ),
+    role="remark",
 )
 
 
