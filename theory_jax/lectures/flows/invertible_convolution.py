@@ -250,6 +250,7 @@ for letter, meaning in (
     r"P L (U + \mathrm{diag}(\varsigma e^{d})) = W, \quad \textstyle\sum_c d_c = \log |\det W|",
     because="Ten random matrices of five channels, taken apart and put together by the code. Which permutation a library picks "
     "differs, the product does not.",
+    role="remark",
 )
 def there_and_back():
     found, wanted, wrong = [], [], []
