@@ -74,11 +74,12 @@ def the_whole_score():
 
 
 @derivation.exercise(
-    r"In two dimensions, what is the variance of $e^\top J e$ for one probe, with entries $\pm 1$ and with standard normal ones? "
-    "For which matrices is a single probe of the first kind exact?",
-    r"With $\pm 1$ it is $(J_{12} + J_{21})^2$, with normal entries $2 J_{11}^2 + 2 J_{22}^2$ more. For the matrix with the "
-    "rows (1, 2) and (0, 3) it is 4 against 24. A single probe of signs is exact if the two entries off the diagonal cancel: "
-    "for diagonal matrices, but also for rotations. So signs are never the worse choice.",
+    r"The entries of a probe $e$ are independent, and $e^\top J e$ estimates the sum of the diagonal of a matrix $J$ with two "
+    r"rows and columns. What is the variance of the estimate from one probe if both entries are $\pm 1$, with equal "
+    "probabilities? What is it if they are standard normal? For which $J$ is the estimate from one probe of signs exact?",
+    r"With signs it is $(J_{12} + J_{21})^2$; with normal entries it is larger by $2 J_{11}^2 + 2 J_{22}^2$. For the matrix with "
+    "the rows (1, 2) and (0, 3) it is 4 against 24. One probe of signs is exact if and only if the two entries off the diagonal "
+    "sum to zero: for diagonal matrices, and also for rotations. So of these two kinds signs are never the worse choice.",
     level="hard",
     hint="Write the form as the diagonal with squared entries plus a product of two entries; squares of signs are constant.",
 )

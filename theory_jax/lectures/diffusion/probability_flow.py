@@ -36,7 +36,8 @@ derivation = Derivation(
     "deterministic motion has the densities of a diffusion, and how does it give the exact log-density of a point?",
     setting=(
         r"As in the lecture on score-based equations: $dx = f\, dt + g\, dw$ with positive, smooth densities $p$ that vanish "
-        r"far out, and the score $s = \nabla \log p$. What follows is at one time; slopes are in space.",
+        r"far out, and the score $s = \nabla \log p$. One dimension, except where two are written; in several, slopes in "
+        "space are gradients and divergences.",
         r"The flow is $\dot x = v$ with the velocity $v = f - \frac12 g^2 s$, which is smooth enough that through every point "
         "goes one path.",
         r"Variance preserving: $f = -\frac12 \beta x$, $g^2 = \beta$, with the integral $B$ of $\beta$. For data "
@@ -44,7 +45,8 @@ derivation = Derivation(
     ),
     limits=(
         "Order four of the Runge-Kutta method for other than linear equations (Butcher's conditions).",
-        "A learned score: the likelihood is then that of the flow, not of a sampler with noise.",
+        "A learned score. It is the score of no diffusion in general: the likelihood is then that of the flow with this score, "
+        "and a sampler with noise has another one.",
         r"The error of taking $\mathcal{N}(0, I)$ for the last density, beyond normal data.",
     ),
 )
@@ -81,13 +83,12 @@ transport = derivation.chain(
         velocity=velocity,
     ),
 )
-derivation.symbol("F_t", "the distribution function at a time, in one dimension")
-derivation.symbol("x_t", "the path of a point")
+derivation.symbol("x_t", "the point of a path at time $t$: it begins at $x_0$ and ends at $x_T$, at the last time $T$")
 y = derivation.number("y", "a second coordinate")
 density = derivation.function("q", "a density in two dimensions", arguments=2)
 left, right = (
-    derivation.function("v", "the velocity's first component", arguments=2),
-    derivation.function("w", "its second component", arguments=2),
+    derivation.function("v_1", "the first component of the velocity, in two dimensions", arguments=2),
+    derivation.function("v_2", "its second component", arguments=2),
 )
 q, v1, v2 = density(x, y), left(x, y), right(x, y)
 moving = plus(-Slope(v1 * q, x), -Slope(v2 * q, y), v1 * Slope(q, x), v2 * Slope(q, y)) / q
@@ -100,28 +101,35 @@ change = derivation.chain(
         wrong={"the sign": plus(Slope(v1, x), Slope(v2, y))},
     ),
     so=prose(
-        r"The numerator is $\frac{\partial q}{\partial t} + v \cdot \nabla q$, the change of the density along a path of "
-        r"the flow: the continuity equation for the first, the chain rule for the second. Integrated: $"
-        + INTEGRATED
-        + "$. Where paths spread, the density falls.",
+        r"The numerator is $\frac{\partial q}{\partial t} + v \cdot \nabla q$, the change of the density along a path: by the "
+        r"continuity equation for the first term, by the chain rule for the second. Where paths spread, the density falls. "
+        r"Integrated from time 0 to $T$: $" + INTEGRATED + "$.",
         said=(INTEGRATED,),
     ),
 )
 derivation.answer = prose(
-    "Points that start from the data's distribution and move with the velocity {velocity} have the diffusion's density at "
-    "every time. Along a path the log-density of a flow changes at the rate {rate}, here in two dimensions, so "
-    "$" + INTEGRATED + r"$. The divergence is the mean of $e^\top J e$ over probes of mean 0 and covariance $I$, with the "
-    "Jacobian $J$ of the velocity; one solver computes the path and the integral.",
+    "Points that start from the data's distribution and move without noise, with the velocity {velocity}, have the diffusion's "
+    "density at every time: the score counts half of what it counts in the reversed equation, which has noise. Along a path the "
+    "log-density falls at the rate of the velocity's divergence, so $" + INTEGRATED + "$: the log-density of a point is that of "
+    "its end plus the integral of the divergence. A random probe estimates the divergence with one backward pass.",
     said=(INTEGRATED,),
     velocity=velocity,
-    rate=holds(moving, "=", -plus(Slope(v1, x), Slope(v2, y)), named=True),
 )
-derivation.say(
-    prose(
-        r"In one dimension, integrate the continuity equation from the left: $\frac{\partial F}{\partial t} = -v p$. Along a "
-        r"path the motion adds $v p$, so $F$ does not change. Quantiles stay: $F_T(x_T) = F_0(x_0)$, and paths never cross.",
-        said=(r"\frac{\partial F}{\partial t} = -v p", "F_T(x_T) = F_0(x_0)"),
-    )
+time = derivation.number("t", "the time", positive=True)
+of_flow = derivation.function("v", "the velocity of the flow, at a point and a time", arguments=2)(x, time)
+below = derivation.function("F", "the distribution function: the probability of less than $x$, at a time", arguments=2)(x, time)
+derivation.chain(
+    "In one dimension quantiles stay, so paths never cross",
+    Slope(plus(Slope(below, time), product(of_flow, Slope(below, x))), x),
+    equals(
+        plus(Slope(Slope(below, x), time), Slope(product(of_flow, Slope(below, x)), x)),
+        "exchange the slopes in space and in time: $F$ has the density as its slope in space",
+        wrong={"the velocity outside": plus(Slope(Slope(below, x), time), product(of_flow, Slope(below, x, 2)))},
+    ),
+    uses=(transport,),
+    role="remark",
+    so="The last line is zero: it is the continuity equation of this density. So the bracket in the first line is the same at "
+    "every point, and it vanishes far out: it is zero. But it is the change of $F$ along a path. A point keeps its quantile.",
 )
 
 
@@ -146,10 +154,11 @@ def _quantile(points, time):
 
 
 @derivation.numeric(
-    r"F_1(x_1) = F_0(x_0)",
+    r"F(x_1, 1) = F(x_0, 0)",
     because="Five points of the mixture of two normal densities in the figure, moved to time 1 by 200 steps of the code.",
     tolerance=1e-6,
     since="the error of 200 steps of the solver",
+    role="remark",
 )
 def quantiles_stay():
     points = np.array([-1.5, -0.9, 0.1, 0.8, 1.4])
@@ -171,18 +180,17 @@ derivation.bridge(
 
 # ---------------------------------------------------------------------------------------------------- normal data
 
-derivation.say(r"Data $\mathcal{N}(0, c)$: the score is $-x/V$, and everything is in closed form.")
-time = derivation.number("t", "the time", positive=True)
+derivation.say(r"Now data $\mathcal{N}(0, c)$: the score is $-x/V$, and everything is in closed form.")
 c = derivation.number("c", "the variance of the data", positive=True)
 integral = derivation.function("B", "the integral of the rate of noise from time 0")
 V = derivation.define("V", c * exp(-integral(time)) + 1 - exp(-integral(time)), "the variance at a time", positive=False)
 rate = integral(time).diff(time)
 x0 = derivation.number("x_0", "where a path begins")
 path = x0 * sqrt(V / c)
-end = derivation.number("U", "the variance at the end, $V_T$", positive=True)
-ending = derivation.define("x_T", x0 * sqrt(end / c), "where the path ends")
+end = derivation.number("V_T", "the variance at the end", positive=True)
+ending = x0 * sqrt(end / c)
 derivation.chain(
-    "The velocity follows the spread",
+    "For normal data each point keeps its distance in deviations",
     plus(-rate * x / 2, rate * x / (2 * V)),
     equals(product(rate * (1 - V), x) / (2 * V), "common denominator"),
     equals(
@@ -191,9 +199,8 @@ derivation.chain(
         wrong={"the sign": -product(Slope(V, time), x) / (2 * V)},
     ),
     so=prose(
-        "So a path is {path}, which has this velocity: {slope}. Each point keeps its distance in deviations. The divergence is "
-        r"half the slope of the logarithm, {divergence}, and its integral to the end {whole}. With it the log-density of the "
-        "data is exact: {exact}.",
+        "So the path is {path}: it has this velocity, {slope}. The divergence is half the slope of the logarithm of $V$, "
+        "{divergence}, and its integral to the end {whole}. With it the log-density of the data is exact: {exact}.",
         path=path,
         slope=holds(Slope(path, time), "=", product(Slope(V, time), path) / (2 * V), named=True),
         divergence=holds(Slope(log(V), time) / 2, "=", Slope(V, time) / (2 * V), named=True),
@@ -206,16 +213,21 @@ derivation.chain(
         ),
     ),
 )
-derivation.symbol("V_T", "the variance at the end")
 cost = plus(log(end) / 2, -(end - 1) * x0**2 / (2 * c))
 derivation.chain(
-    "What it costs to take a standard normal distribution for the last density",
-    plus(-log(2 * pi) / 2, -(ending**2) / 2, log(end / c) / 2, log(2 * pi * c) / 2, x0**2 / (2 * c)),
-    equals(cost, r"the logarithms of $c$ and $2\pi$ cancel", wrong={"the prior's log 2 pi": plus(log(2 * pi) / 2, cost)}),
+    "A standard normal distribution in place of the last density costs little, once the variance is near 1",
+    plus(LogDensity(ending, 0, 1), log(end / c) / 2, -LogDensity(x0, 0, c)),
+    equals(
+        plus(-(ending**2) / 2, log(end / c) / 2, log(c) / 2, x0**2 / (2 * c)),
+        r"write out both densities: $2\pi$ cancels",
+        wrong={"the prior's log 2 pi": plus(-log(2 * pi) / 2, -(ending**2) / 2, log(end / c) / 2, log(c) / 2, x0**2 / (2 * c))},
+    ),
+    equals(cost, r"the logarithms of $c$ cancel, too", wrong={"the quadratic term lost": log(end) / 2}),
+    role="remark",
     so=prose(
-        "The first line is the flow's log-density less the true {truth}. It is {zero} at {one}, where its slope in $U$ is "
-        "{slope}: else it is of the order of $U - 1$, and {order} at every time.",
-        truth=LogDensity(x0, 0, c),
+        "The first line is the log-density that the algorithm computes, less the true one. It is {zero} at {one}, where its "
+        "slope in $V_T$ is {slope}. So the error is of the order of $V_T - 1$, and {order} at every time: it "
+        "vanishes as fast as the variance that is left of the data.",
         zero=holds(cost, "=", 0, named=True),
         one=where(end, 1),
         slope=holds(Slope(cost, end), "=", plus(1, -(x0**2) / c) / 2, named=True),
@@ -225,7 +237,7 @@ derivation.chain(
 
 # ---------------------------------------------------------------------------------------------------- numbers
 
-derivation.say("Now the computation: a solver for the path, and an estimate of the divergence.")
+derivation.say("For other data the path and the integral are computed: by a solver, and an estimate of the divergence.")
 rate_of, step = (
     derivation.number("a", "the rate of a linear equation"),
     derivation.number("h", "a step", "a difference of times", positive=True),
@@ -236,16 +248,17 @@ for share in (Rational(1, 2), Rational(1, 2), 1):
 factor = sum((rate_of * step) ** n / Rational(math.factorial(n)) for n in range(5))
 del share
 classical = derivation.chain(
-    "One step of the classical method on a linear equation",
+    "One step of the classical method matches the exponential of a linear equation to the fourth order",
     plus(x, step / 6 * plus(stage[0], 2 * stage[1], 2 * stage[2], stage[3])),
     equals(
         product(x, factor),
         r"insert the four slopes: at the start, twice in the middle, and at the end",
         wrong={"the first slope alone": x * (1 + rate_of * step)},
     ),
+    role="lemma",
     so=prose(
         r"These are the first five terms of {exact}; the first that is missing is {missing} times $h^5$. So a step errs by order "
-        r"five, and a path of $1/h$ steps by order four: half the step, a sixteenth of the error.",
+        r"five, and a path of $1/h$ steps by order four: half a small step, about a sixteenth of the error.",
         exact=exp(rate_of * step),
         missing=holds(Limit((exp(rate_of * step) - factor) / step**5, step, 0), "=", rate_of**5 / 120, named=True),
     ),
@@ -267,7 +280,7 @@ J = derivation.numbers("J", (k, l), "the slopes of the velocity in space, its Ja
 D = derivation.count(l, "D", "the number of coordinates")
 e1, e2 = derivation.number("e_1", "a probe's first entry", "probes"), derivation.number("e_2", "its second entry")
 probing = derivation.chain(
-    "Random probes find the divergence",
+    "A random probe finds the divergence, on average",
     Expectation(
         Normal(e1, 0, 1),
         Expectation(Normal(e2, 0, 1), plus(J.at(0, 0) * e1**2, (J.at(0, 1) + J.at(1, 0)) * e1 * e2, J.at(1, 1) * e2**2)),
@@ -284,22 +297,23 @@ probing = derivation.chain(
             "their mean": plus(J.at(0, 0), J.at(1, 1)) / 2,
         },
     ),
-    so=r"$e^\top J e$ needs one backward pass through the velocity, whatever $D$; the divergence itself needs $D$ of them. The "
-    "path does not depend on the probes. So with probes that are fixed along the whole path, the estimate of the log-density "
-    "has the exact one as its mean.",
+    so=r"The bracket is $e^\top J e$. It needs one backward pass through the velocity, whatever $D$; this divergence, entry by "
+    "entry, needs $D$ of them. The path does not depend on the probe. So the estimate of the log-density has the exact one as "
+    "its mean, also with one probe for the whole path.",
 )
 probe = derivation.define(
     "r({},{})", sqrt(D) * KroneckerDelta(k, l), "the probe along coordinate $k$, of length $\\sqrt D$", over=(k, l)
 )
 m = derivation.index("m", "the number of a probe", states=2)
 derivation.chain(
-    "... and these few find it exactly",
+    "... and as many probes as coordinates find it exactly",
     Total(m, Total(k, Total(l, probe.at(m, k) * J * probe.at(m, l)))) / D,
     equals(
         Total(k, J.at(k, k)),
         r"each probe gives $D$ times one diagonal entry",
         wrong={"the sum over probes": D * Total(k, J.at(k, k))},
     ),
+    role="lemma",
 )
 z = derivation.numbers("z", l, "a point", "x")
 moved = derivation.define("z^+", z * factor, "where one step of $\\dot z = a z$ takes it", over=l)
