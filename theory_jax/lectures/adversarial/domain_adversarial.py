@@ -179,11 +179,9 @@ derivation.chain(
         "hypotheses disagree exactly where $p^t$ is above $p^s$: {parts}.",
         parts=holds(Total(x, Max(p_t - p_s, 0)), "=", tv),
     ),
+    role="lemma",
 )
-derivation.say(
-    "Next, the distance itself. A domain classifier sees a feature and says where it comes from. Source and target examples are "
-    "shown equally often."
-)
+derivation.say("A domain classifier sees a feature and says where it comes from; both domains are shown equally often.")
 c = derivation.law("c({}|{})", (a, x), "the domain classifier: the probability of the source (1) and of the target (0)")
 error_d = derivation.define(
     r"\epsilon_d", Total(x, p_s * c.at(0, x) + p_t * c.at(1, x)) / 2, "the domain classifier's error", "error"
@@ -209,6 +207,7 @@ derivation.chain(
         half=where(c, Rational(1, 2)),
         zero=holds(times(2, 1 - 2 * error_d), "=", 0, named=True),
     ),
+    role="lemma",
 )
 derivation.bridge(
     "The code computes the proxy distance",
@@ -345,6 +344,7 @@ rising = derivation.chain(
     ),
     so=r"That is $\tanh \frac{\gamma p}{2}$. At the start the domain classifier knows nothing, and its reversed gradient would "
     "be noise to the features.",
+    role="remark",
 )
 derivation.bridge(
     "The code computes the schedule, here with the paper's 10",
@@ -381,10 +381,11 @@ derivation.chain(
     "place.",
 )
 derivation.answer = prose(
-    "The target's error exceeds the source's by at most half of a distance of the two distributions of features, plus the error "
-    "{joint} that the best common hypothesis makes in both domains. A domain classifier measures that distance: with log loss "
-    "the best one has the loss {least}, and features trained against it by reversed gradients make the divergence small. The "
-    "other term it cannot see: different shares of the labels force errors if the distributions of features are equal.",
+    "The target's error exceeds the source's by at most half of a distance of the two distributions of features, plus the "
+    "error {joint} that the best common hypothesis makes in both domains. A domain classifier measures that distance: with log "
+    "loss the best one has the loss {least}, and features trained against it by reversed gradients make the divergence small "
+    "as long as it stays near the best. The other term it cannot see: different shares of the labels force errors if the "
+    "distributions of features are equal.",
     joint=joint,
     least=holds(loss_d, "=", plus(log(2), -jsd), when={c: post}, named=True),
 )
