@@ -126,7 +126,7 @@ divergence = derivation.define(
     "the divergence of one output from the data",
 )
 derivation.chain(
-    "What an adversary sees of a single output",
+    "The divergence of a single output depends on its probability alone",
     plus(-log(at_output), pi * log(pi / at_output), Total(k, others * log(others / middle))) / 2,
     equals(
         plus(-log((1 + pi) / 2), pi * log(2 * pi / (1 + pi)), (1 - pi) * log(2)) / 2,
@@ -138,6 +138,7 @@ derivation.chain(
         r"collect: $\log 2$ has the weight $1 + \pi + (1 - \pi)$",
         wrong={"without the first logarithm": plus(log(2), pi * log(pi) / 2)},
     ),
+    role="lemma",
 )
 derivation.answer = prose(
     "A squared error chooses the mean of the possible images, an absolute error the median of every pixel, and an adversary the "
@@ -198,6 +199,7 @@ derivation.chain(
         "stride does not matter.",
         reach=holds(times(behind - 1, stride) + kernel - 1, "=", plus(kernel - 1, stride * reach), named=True),
     ),
+    role="lemma",
 )
 derivation.bridge(
     "The code, for three layers",
@@ -214,7 +216,7 @@ s = derivation.number("s", "the score of this content", "patch_scores_real, patc
 best = derivation.define("s^*", P / (P + Q), "the share of the data", positive=True)
 missed = (P + Q) * (s - best) ** 2 / 2
 of_patches = derivation.chain(
-    "Every content of a patch has its own best score",
+    "The best score of a patch's content is the share of the data",
     plus(P * (s - 1) ** 2, Q * s**2) / 2,
     equals(plus(missed, P * Q / (2 * (P + Q))), "complete the square", wrong={"no half": plus(2 * missed, P * Q / (P + Q))}),
     at_least(
@@ -223,6 +225,7 @@ of_patches = derivation.chain(
     so="The loss is a mean over patches, so only the distributions of patches count: images whose patches have equal "
     "distributions are the same for the discriminator, however different they are at a distance. With pairs the absolute error "
     "sees to the rest.",
+    role="lemma",
 )
 real, fake = derivation.numbers("r", n, "scores of real patches"), derivation.numbers("f", n, "scores of generated patches")
 patches = plus(Total(n, (real - 1) ** 2), Total(n, fake**2)) / (2 * N)
@@ -245,6 +248,7 @@ derivation.symbol(r"\mathrm{TV}", "the total variation of two distributions")
     "uniform on 00, 01, 10, 11 in both.",
     outcomes=12,
     scale=1.0,
+    role="remark",
 )
 def equal_patches():
     everything = np.indices((2, 2, 2)).reshape(3, 8)
@@ -301,7 +305,7 @@ Y = derivation.number("y", "a point of $Y$")
 ahead, mirrored = nu + r * (Y - mu), nu - r * (Y - mu)
 _law_of_y = Normal(Y, nu, tau**2)
 derivation.chain(
-    "The identity loss can: it prefers the solution that moves points less",
+    "The identity loss prefers the solution that moves points less",
     plus(Expectation(_law_of_y, (mirrored - Y) ** 2), -Expectation(_law_of_y, (ahead - Y) ** 2)),
     equals(
         plus((r + 1) ** 2 * tau**2, -((r - 1) ** 2) * tau**2),
@@ -313,8 +317,10 @@ derivation.chain(
         wrong={"asked of the points of $X$": plus((r + 1) ** 2 * sigma**2, -((r - 1) ** 2) * sigma**2)},
     ),
     equals(4 * r * tau**2, "expand", wrong={"half": 2 * r * tau**2}),
-    so="Positive: the increasing line costs less. The identity loss compares $G(y)$ with $y$, for a $y$ that is in the domain of "
-    "the outputs already; it needs domains in one space.",
+    so="Positive: the increasing line costs less, also in absolute errors, since both differences are Gaussian with means of "
+    "one size. The identity loss compares $G(y)$ with $y$, for a $y$ that is in the domain of the outputs already; it needs "
+    "domains in one space.",
+    role="remark",
 )
 scores = derivation.numbers("z", n, "the scores of the patches of $G(x)$", "patch_scores_fake")
 given, cycled = derivation.numbers("x'", n, "an input", "x"), derivation.numbers("x''", n, "... after its cycle", "x_cycled")
