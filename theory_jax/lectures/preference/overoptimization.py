@@ -50,7 +50,7 @@ derivation = Derivation(
     limits=(
         "That reward models of texts follow the two fitted laws of the last part: that was measured, on one family of models.",
         "Errors with heavy tails in general. The figure shows one such case, simulated.",
-        "How far best-of-n falls short of the most proxy that its divergence can buy",
+        "How far best-of-n falls short of the most proxy that its divergence can buy.",
     ),
 )
 
@@ -60,7 +60,7 @@ level = derivation.number("T", "the probability of exactly this reward", positiv
 upto = derivation.define("u", below + level, "the probability of at most this reward, $F(r)$", positive=True)
 one = derivation.number("p", "the probability of one completion with this reward", "exp(log_probs)", positive=True)
 kept = derivation.chain(
-    "Of four draws, this completion is kept",
+    "A level wins if it is the largest of n, and its completions share that by the reference",
     times(plus(times(4, level, below**3), times(6, level**2, below**2), times(4, level**3, below), level**4), one / level),
     equals(
         times(plus(upto**4, -(below**4)), one / level),
@@ -94,6 +94,7 @@ kept = derivation.chain(
     because="Three completions with no two rewards equal, the upper two, the lower two, and all three; one, two and four draws. "
     "The left side is the code's, the right side sums over all tuples of draws and breaks ties by a fair choice.",
     outcomes=4 * (3 + 9 + 81),
+    role="lemma",
 )
 def law_of_the_winner():
     patterns, p = np.array([[0.0, 1.0, 2.0], [0.0, 1.0, 1.0], [1.0, 1.0, 2.0], [0.0, 0.0, 0.0]]), np.array([0.5, 0.2, 0.3])
@@ -131,7 +132,7 @@ def _antiderivative(at):
 
 G = derivation.define("G", _antiderivative(upper), "the antiderivative, at $v$")
 derivation.chain(
-    "The antiderivative",
+    "The function G is an antiderivative of the divergence's integrand",
     Slope(G, upper),
     equals(
         times(n, upper ** (n - 1), log(n * upper ** (n - 1))),
@@ -157,7 +158,7 @@ derivation.chain(
     so=r"In the next lemma $s$ stands for $n u^{n - 1}$, and $y$ for its mean over the level, $\frac{u^n - l^n}{u - l}$.",
 )
 derivation.chain(
-    "... so a tie contributes less than its level would without ties",
+    "A tie contributes less than its level would without ties",
     widened,
     equals(times(density, plus(mean / density, -1, -log(mean / density))), "collect the logarithms"),
     at_least(
@@ -197,7 +198,7 @@ distance = derivation.chain(
     central=True,
     so=prose(
         r"Any number of levels cancels in the same way, and for a continuous reward the bound is the divergence. It is {none} "
-        r"for one draw and near $\log n - 1$ for many: a thousand draws cost six nats.",
+        r"for one draw and near $\log n - 1$ for many: a thousand draws cost nearly six nats.",
         none=holds(bound, "=", 0, when={n: 1}, named=True),
     ),
 )
@@ -224,7 +225,7 @@ derivation.chain(
 )
 m_n = derivation.number("m_n", "the mean of the largest of $n$ standard normal numbers", "normal_maximum_mean", positive=True)
 regression = derivation.chain(
-    "The gold reward of the best of n",
+    "With Gaussian errors the gold reward of the best of n rises for ever",
     times(k, sqrt(v_g + v_n), m_n),
     equals(
         times(v_g / sqrt(v_g + v_n), m_n),
@@ -244,6 +245,7 @@ regression = derivation.chain(
 @derivation.monte_carlo(
     r"\mathbb{E}[g] = \frac{v_g}{\sqrt{v_g + v_n}}\, m_n",
     because=r"The winner by the proxy of 16 draws, 20,000 times, with the variances 1 and 3: the mean is half of $m_{16}$.",
+    role="remark",
 )
 def gold_of_sixteen():
     rng = np.random.default_rng(0)
@@ -261,7 +263,7 @@ derivation.say(
 q = derivation.number("q", "the probability of the flaw", between=(0, 1))
 flawed = plus(times(Rational(1, 2), 1 - (1 - q) ** n), (1 - q) ** n - ((1 - q) / 2) ** n)
 derivation.chain(
-    "The gold reward rises and falls back",
+    "With a flaw that the proxy likes the gold reward rises and falls back",
     flawed,
     equals(
         plus(Rational(1, 2), times((1 - q) ** n, plus(Rational(1, 2), -(2 ** (-n))))),
@@ -285,7 +287,7 @@ derivation.answer = prose(
     end=holds(Limit(fallen, n, oo), "=", Rational(1, 2), wrong={"to nothing": 0}),
 )
 derivation.chain(
-    "... to where it began",
+    "With ever more draws the flawed gold reward falls to where it began",
     Limit(fallen, n, oo),
     equals(Rational(1, 2), prose("{none}: almost surely some draw is flawed", none=holds(Limit(exp(-rate * n), n, oo), "=", 0))),
     role="lemma",
@@ -303,7 +305,7 @@ alpha = derivation.number(r"\alpha", "the gain at the beginning", "gain", positi
 beta = derivation.number(r"\beta", "the decay", "decay", positive=True)
 best_of_n, reinforcement = d * (alpha - beta * d), d * (alpha - beta * log(d))
 derivation.chain(
-    "Best-of-n has its peak where half of the gain is used up; reinforcement learning turns later",
+    "The fitted law of best-of-n peaks where half of its gain is used up; the other, with equal numbers, later",
     Matrix([Slope(best_of_n, d), Slope(reinforcement, d)]),
     equals(
         Matrix([times(-2 * beta, d - alpha / (2 * beta)), times(-beta, plus(log(d), -(alpha / beta - 1)))]), "the product rule"
