@@ -19,6 +19,8 @@ from theory_jax.lectures.flows.minibatch_coupling import derivation, epsilon, ga
         cost=holds(plus(10 * p, times(2, rest)), "=", 1 + 8 * p),
         solved=holds(solution, "=", Rational(1, 8), when={gap: 8, epsilon: 4 / log(3)}),
     ),
+    level="medium",
+    hint="The cost is linear in the probability of one pair, and that probability is known for every regularization.",
 )
 def a_cost_of_two():
     yield 4 / math.log(3), "3.641"
@@ -29,6 +31,8 @@ def a_cost_of_two():
     r"How many iterations shrink the example's error tenfold near the solution, with the regularization $\frac12$?",
     r"Each leaves $\tanh^2 4$ of it, or 0.99866: $\log 10/{-\log \tanh^2 4}$, which is 1716. With the regularization 4 two are "
     "enough.",
+    level="easy",
+    hint="Which share of a small error does one iteration leave, and which power of it is a tenth?",
 )
 def a_tenfold_smaller_error():
     yield math.tanh(4) ** 2, "0.99866"
@@ -41,9 +45,48 @@ def a_tenfold_smaller_error():
     "the label. What is the mean of the noise given the label $+$, and what goes wrong when the label is requested?",
     r"The larger of two standard normal numbers has the mean $1/\sqrt\pi$, or 0.5642. The model learns a flow from that "
     r"distribution, but sampling starts from $\mathcal{N}(0, 1)$ with the mean 0. Pair within a label.",
+    level="medium",
+    hint="Which of the two noise numbers goes to the larger datum?",
 )
 def a_label_that_is_forgotten():
     yield 1 / math.sqrt(math.pi), "0.5642"
     larger = np.linspace(-8, 8, 4001)
     density = 2 * jax.scipy.stats.norm.pdf(larger) * jax.scipy.stats.norm.cdf(larger)
     yield (larger * density).sum() * (larger[1] - larger[0]), "0.5642"
+
+
+@derivation.exercise(
+    "Noise and data are standard normal numbers with the correlation 0.8 in a pair. What is the variance of the target at a "
+    "position, at the times 0.5 and 0.25, and what is it for random pairs?",
+    "0.4 and 0.3892; for random pairs 2 and 1.6. Most is gained halfway.",
+    level="easy",
+    hint="Insert the correlation, and then zero, into the formula of the variance that is left.",
+)
+def a_correlation():
+    for correlation, printed in ((0.8, "0.4 and 0.3892"), (0.0, "2 and 1.6")):
+        of_pair, left = np.array([[1, correlation], [correlation, 1]]), []
+        for time in (0.5, 0.25):
+            place, target = np.array([1 - time, time]), np.array([-1, 1])
+            left.append(target @ of_pair @ target - (target @ of_pair @ place) ** 2 / (place @ of_pair @ place))
+        yield np.array(left), printed
+
+
+@derivation.exercise(
+    "Noise and data are standard normal in 100 dimensions, and independent. Which share of the cost of random pairs does the "
+    "better assignment save in a batch of two? What was it in one dimension?",
+    r"Let $a - \tilde a$ and $b - \tilde b$ be the differences. The better assignment saves half of the expected absolute "
+    r"value of their inner product, $\sqrt{2/\pi}$ times the mean length of a standard normal vector: 7.9589 of 200, or "
+    "0.0398. In one dimension it is 0.3183. The saving grows like the root of the dimension, and the cost like the dimension "
+    "itself.",
+    level="hard",
+    hint="By how much do the costs of the two assignments differ, and what is the distribution of that given one of the vectors?",
+)
+def two_pairs_in_many_dimensions():
+    def saved(dim):
+        length = math.sqrt(2) * math.exp(math.lgamma((dim + 1) / 2) - math.lgamma(dim / 2))
+        return math.sqrt(2 / math.pi) * length
+
+    yield saved(100), "7.9589"
+    yield saved(100) / 200, "0.0398"
+    yield saved(1) / 2, "0.3183"
+    yield (2 - (2 - 2 / math.pi)) / 2, "0.3183"

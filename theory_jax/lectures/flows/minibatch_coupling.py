@@ -106,6 +106,7 @@ derivation.exact(
     r"\frac1N \sum_i C_{i, \pi(i)} \text{ of the code is the least of all}",
     because="Six pairs in the plane, then six on the line, against all permutations; on the line also against sorting.",
     outcomes=2 * 720,
+    role="remark",
 )(the_assignment_is_optimal)
 
 
@@ -165,6 +166,7 @@ explained_less = derivation.chain(
 derivation.exact(
     r"\text{after } \pi \text{ every } a_i \text{ and every } b_j \text{ occurs once}",
     because="An assignment is a permutation: the batch has the same noise and the same data in another order. Here of 64 pairs.",
+    role="lemma",
 )(both_laws_stay)
 
 
@@ -200,7 +202,7 @@ half_iteration = derivation.chain(
     r"are the iteration, from $\beta_j$ that are all 1; the code ends with the columns.",
 )
 derivation.chain(
-    "How a row answers the columns",
+    "A row answers the columns with minus its probabilities",
     times(beta.at(m), Slope(log(alpha.at(k)), beta.at(m))),
     equals(-kernel.at(k, m) * beta.at(m) / Total(j, kernel.at(k, j) * beta), "the slope of a logarithm"),
     equals(times(-N, alpha.at(k), kernel.at(k, m), beta.at(m)), r"one over the sum is $N \alpha_k$"),
@@ -224,12 +226,13 @@ solution = derivation.define(
     r"p^\star", Rational(1, 2) / (1 + exp(gap / (2 * epsilon))), "the solution", "exp(log_plan)[0, 0]", positive=True
 )
 derivation.chain(
-    "Two pairs: the slope of the objective",
+    r"With two pairs the slope of the objective vanishes at $p^\star$",
     Slope(objective, p),
     equals(
         plus(gap, 2 * epsilon * (log(p) - log(rest))),
         prose("{slope}, and the ones cancel", slope=holds(Slope(p * log(p), p), "=", log(p) + 1)),
     ),
+    role="lemma",
     so=prose(
         "It vanishes at $p^\\star$, {zero}, since there {odds}.",
         zero=holds(Slope(objective, p), "=", 0, when={p: solution}),
@@ -239,12 +242,13 @@ derivation.chain(
     ),
 )
 derivation.chain(
-    "It is between the assignment and random pairs",
+    "With two pairs the entropic plan is between the assignment and random pairs",
     solution,
     equals(
         plus(Rational(1, 4), -(exp(quarter) - exp(-quarter)) / (4 * (exp(quarter) + exp(-quarter)))),
         "multiply above and below by $e^{-y}$",
     ),
+    role="remark",
     so=prose(
         r"With the hyperbolic tangent it is {tangent}. For large $\varepsilon$ it is nearly $\frac14$, as if the pairs were "
         r"drawn at random: {limit}. For small $\varepsilon$ the tangent is nearly the sign of $\Delta$: $p^\star$ is nearly "
@@ -288,7 +292,7 @@ derivation.chain(
 )
 share_left = plus(2 * p * (2 * p - 2 * rest), 2 * rest * (2 * rest - 2 * p))
 derivation.chain(
-    "How fast the iteration converges",
+    "An iteration on two pairs leaves a fixed share of a small error",
     share_left,
     equals(
         (4 * p - 1) ** 2,
@@ -327,9 +331,10 @@ clocks = derivation.chain(
     equals(
         rate.at(m) / Total(j, rate), "clock $l$ rings at $s$ with the density $w_l e^{-w_l s}$, and no other has rung; integrate"
     ),
-    so=r"The row need not sum to one. Where rows sum to $\frac1N$, this is $N P_{i,l}$, and $b_l$ is drawn $\sum_i N "
-    r"P_{i,l}$ times in the mean, or $\frac NM$: the distribution of the data stays in the mean, not in each batch, as it "
-    "does with an assignment.",
+    role="remark",
+    so=r"The row need not sum to one. Where rows sum to $\frac1N$, this is $N P_{i,l}$, and $b_l$ is drawn "
+    r"$\sum_i N P_{i,l}$ times in the mean, or $\frac NM$: the distribution of the data stays in the mean, not in each batch, "
+    "as it does with an assignment.",
 )
 
 
@@ -347,15 +352,17 @@ derivation.say(
 m_a, m_b = derivation.number("m_a", "the middle of the two noise points"), derivation.number("m_b", "... of the data")
 h_a, h_b = derivation.number("h_a", "half of their distance"), derivation.number("h_b", "... of the data")
 derivation.chain(
-    "The cost of two sorted pairs",
+    "Two sorted pairs cost what their middles and half distances differ by, squared",
     ((m_a + h_a - m_b - h_b) ** 2 + (m_a - h_a - m_b + h_b) ** 2) / 2,
     equals(plus((m_a - m_b) ** 2, (h_a - h_b) ** 2), "the mixed terms cancel"),
+    role="lemma",
 )
 h = derivation.number("h", r"half of the distance of two draws, with the density $2 e^{-h^2}/\sqrt\pi$", positive=True)
 derivation.chain(
-    "The mean of half a distance",
+    "A batch of two goes a part of the way to optimal transport",
     Integral(2 * h * exp(-(h**2)) / sqrt(pi), (h, 0, oo)),
     equals(1 / sqrt(pi), r"the integrand is the slope of $-e^{-h^2}/\sqrt\pi$"),
+    role="remark",
     so=prose(
         r"The middles have variance $\frac12$: {middles}. The half distances have the same mean square, so the mean of "
         "$(h_a - h_b)^2$ is {halves}. Sorted pairs of a batch of two cost {sum} in the mean, or 1.3634; random pairs cost 2, "
