@@ -43,7 +43,8 @@ derivation = Derivation(
     ),
     limits=(
         "Real images: the network has seen only generated ones, and nothing bounds its error elsewhere.",
-        "Deterministic generators of continuous codes, with infinite information: the bound stays finite, as its variance does.",
+        "Deterministic generators of continuous codes, with infinite information: the bound is finite as long as the guessed "
+        "variance is positive.",
     ),
     trained="`adversarial/gan_inversion` trains such a regression and compares it with inversion by optimization.",
 )
@@ -65,8 +66,9 @@ def _mean(body):
 information = derivation.define("I", _mean(log(post / prior)), "the information of code and image, in nats")
 derivation.answer = prose(
     "Maximizing the mean of {log} maximizes a lower bound of the information, {bound}, which at the posterior is {tight}. A "
-    "squared error is this bound with a Gaussian of variance 1; its minimum is the posterior mean, which is no code at all where "
-    "several codes give the same image. For a linear generator with Gaussian noise and codes the best guess is ridge regression.",
+    "squared error is this bound with a Gaussian of variance 1; its minimum is the posterior mean, which need not make the "
+    "image, nor be a code at all, where several codes give the same image. For a linear generator with Gaussian noise and "
+    "codes the best guess is ridge regression.",
     log=log(q),
     bound=plus(_mean(log(q)), Entropy(prior)),
     tight=holds(plus(_mean(log(q)), Entropy(prior)), "=", information, when={q: post}, named=True),
@@ -166,7 +168,7 @@ def _over_pairs(body):
 
 
 derivation.chain(
-    "The bound of a linear guess, and its maximum",
+    "Of two Gaussians the best linear guess with its best variance attains the information",
     _over_pairs(plus(LogDensity(c, a * u, s), log(2 * pi) / 2, Rational(1, 2))),
     equals(
         times(Rational(1, 2), plus(1, -log(s), -(1 - 2 * a * rho + a**2) / s)),
@@ -199,9 +201,10 @@ derivation.chain(
         "At the fixed variance 1 the best bound is {best}, however large the information is.",
         best=holds(times(Rational(1, 2), plus(1, -log(s), -(1 - rho**2) / s)), "=", rho**2 / 2, when={s: 1}, named=True),
     ),
+    role="remark",
 )
 derivation.chain(
-    "... which is the information",
+    r"The information of two Gaussians is $-\frac12 \log(1 - \rho^2)$",
     _over_pairs(plus(LogDensity(c, rho * u, 1 - rho**2), -LogDensity(c, 0, 1))),
     equals(
         plus(-log(1 - rho**2) / 2, Rational(1, 2) * _over_pairs(plus(c**2, -((c - rho * u) ** 2) / (1 - rho**2)))),
@@ -260,9 +263,10 @@ derivation.chain(
     ),
     states=2,
     so="An overconfident network is not calibrated, and its bound may fall below zero without limit.",
+    role="remark",
 )
 derivation.chain(
-    "... and never one above log K",
+    "Calibrated forecasts never have a bound above log K",
     of_labels,
     equals(
         plus(log(K), -Expectation(weight_f, Expectation(r, plus(1 - r, tangent.at(r))))),
@@ -274,6 +278,7 @@ derivation.chain(
         adding=plus(Expectation(weight_f, Expectation(r, 1 - r)), Expectation(weight_f, Expectation(r, tangent.at(r)))),
     ),
     states=2,
+    role="remark",
 )
 logit = derivation.numbers(r"\ell", k, "the forecast's logits", "logits")
 derivation.bridge(
@@ -343,7 +348,8 @@ inversion = derivation.chain(
     sizes={d: 2},
     so=r"Divided by $2 \kappa$ the first line is $-\log p(x|\zeta) - \log p(\zeta)$ up to a constant, for noise of variance "
     r"$\kappa$ and the prior $\mathcal{N}(0, I)$: $\hat z$ is the most likely code, and for Gaussians also the posterior mean. "
-    "Without noise and ridge the residual is orthogonal to the columns of $W$, and a code is found again exactly.",
+    "Without ridge the residual is orthogonal to the columns of $W$; if these are linearly independent and there is no noise, "
+    "a code is found again exactly.",
 )
 derivation.bridge(
     "The code computes it",
