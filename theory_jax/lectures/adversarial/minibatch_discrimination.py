@@ -62,9 +62,10 @@ rounds = {r: 2}
 excess_of_pairs = Expectation(mu, SquaredNorm(k, q - p))
 derivation.answer = prose(
     "Single samples show the mean distribution alone, {single}: a collapsing generator that is right on average looks perfect. "
-    "Two samples are enough: they coincide too often by {excess}, the expected squared distance of the round's distribution from "
-    "the mean one. Similarities measure such an excess, deviations what is missing of the spread; mean features see means only "
-    "and, in small batches, reward collapsed features; the pull-away term asks for isotropic features.",
+    "Two samples are enough: they coincide too often by {excess}, the expected squared distance of the round's distribution "
+    "from the mean one. Similarities measure such an excess, deviations what is missing of the spread; mean features see means "
+    "only and, in small batches, reward collapsed features; the pull-away term asks for isotropic features in batches of more "
+    "rows than features.",
     single=holds(Expectation(mu, Total(k, q * phi)), "=", Expectation(p, phi)),
     excess=holds(plus(Expectation(mu, Total(k, q**2)), -Total(k, p**2)), "=", excess_of_pairs, named=True),
 )
@@ -113,7 +114,7 @@ feature = derivation.numbers("F", (k, l), "the features of a state")
 mean_feature = derivation.define("m", Expectation(q, feature), "the mean features of a round", over=(l, r))
 mean_of_all = derivation.define(r"\bar m", Expectation(p, feature), "those of the mean distribution", over=l)
 derivation.chain(
-    "The same for similarities in place of coincidences",
+    "Two samples of one round are too similar, as they coincide too often",
     Expectation(mu, SquaredNorm(l, mean_feature)),
     equals(
         plus(SquaredNorm(l, mean_of_all), Expectation(mu, SquaredNorm(l, mean_feature - mean_of_all))),
@@ -130,6 +131,7 @@ derivation.chain(
     so=r"With the inner product $\langle F_x, F_y \rangle$ as kernel $\kappa$ the first line is $\mathbb{E}\, \kappa$ of two "
     "samples of one batch: batches are too similar by the mean squared discrepancy of the round's distribution from $p$. The "
     "similarity $e^{-|M_i - M_j|_1}$ is such a kernel (Laplace's, with infinitely many features).",
+    role="remark",
 )
 derivation.symbol(r"\kappa", "a kernel: the inner product of features")
 
@@ -164,6 +166,7 @@ derivation.symbol("B", "the number of samples in a batch")
     because=r"All 27 batches of three samples with the probabilities $(\frac12, \frac13, \frac16)$ on three points of the plane, "
     r"by the code's function; and $\mathbb{E}\,\kappa$ as a sum over pairs.",
     outcomes=27,
+    role="lemma",
 )
 def mean_similarity():
     places, law = jnp.array([[0.0, 0.0], [1.0, -0.5], [0.3, 2.0]]), np.array([1 / 2, 1 / 3, 1 / 6])
@@ -197,7 +200,7 @@ within = derivation.chain(
     sizes=rounds,
     states=2,
     so=r"In a group of $g$ the factor $\frac12$ is $\frac{g - 1}{g}$. A collapsing generator that is right on average lacks "
-    "spread within a batch exactly as far as its batches differ.",
+    "spread within a batch as far as the means of its rounds differ; rounds of equal means are not noticed.",
 )
 x = derivation.numbers("x", i, "one number of each of the samples of a group")
 count = derivation.count(i, "g", "the number of samples, in a group above all", "group_size")
@@ -221,7 +224,7 @@ derivation.bridge(
     wrong={"unbiased": sqrt(spread * count / (count - 1) + epsilon), "epsilon outside the root": sqrt(spread) + epsilon},
 )
 derivation.chain(
-    "Its slope in one of the samples",
+    "The deviation's slope in a sample is proportional to the sample's distance from the mean",
     Slope(sqrt(spread + epsilon), x.at(n)),
     equals(
         Slope(spread, x.at(n)) / (2 * sqrt(spread + epsilon)),
@@ -236,9 +239,10 @@ derivation.chain(
         ),
         wrong={"not centered": x.at(n) / (count * sqrt(spread + epsilon))},
     ),
+    role="lemma",
 )
 derivation.chain(
-    "The squared length of that push",
+    "The deviation's push has one length until the samples nearly coincide",
     SquaredNorm(i, (x - center) / (count * sqrt(spread + epsilon))),
     equals(spread / (count * (spread + epsilon)), "square and add: the squares sum to $g V$"),
     so=prose(
@@ -246,6 +250,7 @@ derivation.chain(
         r"$V$ is of the size of $\epsilon$. Samples that coincide are not pushed at all.",
         constant=holds(spread / (count * (spread + epsilon)), "=", 1 / count, when={epsilon: 0}, named=True),
     ),
+    role="remark",
 )
 
 derivation.say(
@@ -260,7 +265,7 @@ cross = derivation.number(r"\beta", "its mixed second derivative")
 reward = derivation.number(r"\lambda", "the weight of the variance as a reward", positive=True)
 cost = derivation.define(r"\psi", plus(tilt * (y + z), own * (y**2 + z**2) / 2, cross * y * z), "a symmetric cost of two samples")
 derivation.chain(
-    "A step stretches their difference by a factor",
+    "A step of descent multiplies the difference of two samples by a factor",
     plus(y, -eta * Slope(cost, y), -z, eta * Slope(cost, z)),
     equals(
         times(1 - eta * (own - cross), y - z),
@@ -274,12 +279,13 @@ derivation.chain(
     so=prose(
         "For a discriminator of single samples the mixed derivative is 0: in a valley of its cost short steps move samples "
         r"together, and collapse is stable. With {lam} times the variance as a reward, $\alpha - \beta$ falls by {fall}: they "
-        r"move apart if that exceeds $\alpha$. No symmetric cost separates samples that are equal.",
+        r"move apart if that exceeds $\alpha$. No smooth symmetric cost separates samples that are equal.",
         lam=reward,
         fall=holds(
             Slope(Slope(reward * (y - z) ** 2 / 4, y), y) - Slope(Slope(reward * (y - z) ** 2 / 4, y), z), "=", reward, named=True
         ),
     ),
+    role="remark",
 )
 
 e, h = derivation.index("c", "another sample of the batch"), derivation.index("h", "another sample, next to $c$")
@@ -288,7 +294,7 @@ fake = derivation.law(r"\rho", i, "the generator's samples")
 number = derivation.numbers("b", i, "a feature of a state, here $i$, $n$, $c$ or $h$")
 squared = plus(number / 2, number.at(n) / 2, -number.at(e) / 2, -number.at(h) / 2) ** 2
 matching = derivation.chain(
-    "Feature matching on two data and two fakes",
+    "Feature matching on two data and two fakes sees means, and rewards fakes without spread",
     Total(i, Total(n, Total(e, Total(h, data * data.at(n) * fake.at(e) * fake.at(h) * squared)))),
     equals(
         plus(
@@ -318,7 +324,7 @@ dimension = derivation.count(c, "D", "the number of coordinates")
 moment = derivation.define("C", Total(i, row * row.at(i, s)), "the second moments of the coordinates", over=(c, s))
 excess = Total(c, Total(s, (moment - length / dimension * KroneckerDelta(c, s)) ** 2))
 pulling = derivation.chain(
-    "The squared inner products of all pairs of rows",
+    "The squared inner products of all pairs of rows have a floor: isotropic rows attain it",
     Total(i, Total(n, Inner(c, row, row.at(n, c)) ** 2)),
     equals(Total(c, Total(s, moment**2)), r"both are the sum of the squared entries, of $S S^\top$ and of $S^\top S$"),
     equals(plus(length**2 / dimension, excess), r"complete the square; the trace of the moments is $L$"),
@@ -327,7 +333,8 @@ pulling = derivation.chain(
     ),
     so=prose(
         "For $g$ rows of length 1 the sum $L$ is $g$, and so is the diagonal of the first line. So the pull-away term is at "
-        "least {welch} (Welch's bound). Zero is out of reach for more rows than coordinates; what the term asks for is isotropy.",
+        "least {welch} (Welch's bound). Zero is out of reach for more rows than coordinates, and what the term asks for is "
+        "isotropy; of fewer rows it asks that they are orthogonal.",
         welch=holds(
             (count**2 / dimension - count) / (count * (count - 1)),
             "=",
@@ -335,6 +342,7 @@ pulling = derivation.chain(
             named=True,
         ),
     ),
+    role="remark",
 )
 cosine = Inner(c, row, row.at(n, c)) ** 2 / (SquaredNorm(c, row) * SquaredNorm(c, row.at(n, c)))
 derivation.bridge(
