@@ -134,7 +134,7 @@ derivation.answer = prose(
     gain=holds(gain, "=", -log(1 - rho**2) / 2, named=True),
 )
 derivation.chain(
-    "... of a normal pair it is a function of the correlation",
+    "For a normal pair the mutual information is a function of the correlation",
     gain,
     equals(
         -log(1 - rho**2) / 2,
