@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import sympy
-from sympy import ImmutableMatrix, Matrix, Rational, Subs, exp, log
+from sympy import ImmutableMatrix, Matrix, Rational, exp, log
 
 from theory_jax.derivation.chains import at_most, equals
 from theory_jax.derivation.kinds import Sides
@@ -38,16 +38,16 @@ derivation = Derivation(
         "Goodfellow et al. 2014, Generative Adversarial Nets",
         "Nagarajan & Kolter 2017, Gradient descent GAN optimization is locally stable",
     ),
-    question="Two networks that train against each other may circle for ever or diverge, with losses that tell nothing, and "
-    "early in training the generator may learn nothing at all. A critic can bound a divergence from samples. How does this "
-    "become a game that trains a generator, and what can be said about where the game goes?",
+    question="A critic can bound a divergence between data and model from samples. Train a generator against it, and the two "
+    "may circle for ever or diverge; early in training, when the critic tells every fake from the data, the generator may learn "
+    "nothing at all. Which slope does the generator get from a critic, when does it vanish, and where do the steps of both go?",
     setting=(
         r"The data are distributed as $p$, the model's samples as $q_\theta$, both on finitely many points and positive, until "
-        "the game of Gaussians. $f$ is a smooth, strictly convex generator, $f^*$ its conjugate, $D_f$ its divergence of $p$ "
-        "from $q$.",
-        "A network gives every point a real number $v$; the output map $g_f$ makes it a critic's value $g_f(v)$, called $T$, in "
-        "the domain of $f^*$. The slope of $f^*$ there is the ratio $w$ that the critic claims: $T$ is $f'(w)$, and $f^*(T)$ is "
-        "$w f'(w) - f(w)$.",
+        "the game of Gaussians. $f$ is a smooth, strictly convex generator, $f^*$ its conjugate, $D_f$ its divergence of the "
+        "data from the model.",
+        "A network gives every point a real number $v$; the output map $g_f$ makes it the critic's value $g_f(v)$, called $T$, "
+        "in the domain of $f^*$. The slope of $f^*$ there is the ratio $w$ that the critic claims: $T$ is $f'(w)$, and $f^*(T)$ "
+        "is $w f'(w) - f(w)$.",
         r"The value $F$ of the game is $\mathbb{E}_p[T] - \mathbb{E}_{q_\theta}[f^*(T)]$. The critic descends "
         r"$f^*(g_f(v_{\text{fake}})) - g_f(v_{\text{real}})$. The generator descends $-f^*(g_f(v_{\text{fake}}))$, or, as an "
         r"alternative, $-g_f(v_{\text{fake}})$.",
@@ -61,42 +61,53 @@ derivation = Derivation(
 
 k = derivation.index("k", "a point")
 p = derivation.law("p", k, "the data", "exp(log_probs_p)")
-q = derivation.law("q", k, "the model", "exp(log_probs_q)")
 f = derivation.function("f", "a smooth, strictly convex generator")
 slope = function("f", 1)
-derivation.symbol("F", "the value of the game", "-f_gan_critic_loss")
-derivation.symbol("g_f", "the output map", "output_activation")
-derivation.say(
-    "By the lecture on variational divergences $F$ is at most $D_f$ for every critic, and reaches it if and only if the "
-    "critic's best answer $g_f(v_k)$ is $f'(p_k/q_k)$ at every point. That exists if $f'(p_k/q_k)$ is in the range of $g_f$, as "
-    r"for every row of the table but total variation, since $g_f$ rises continuously to $f'(\infty)$ and covers all values of "
-    r"$f'$. The best values of total variation, $\pm\frac12$, are only approached by its map $\frac12 \tanh v$, and so is $D_f$."
+theta = derivation.number(r"\theta", "a parameter of the model")
+q = derivation.law("q", k, r"the model at $\theta$ zero", "exp(log_probs_q)")
+h = derivation.numbers("h", k, "how the parameter acts on the logits: any direction")
+moved = derivation.define(
+    r"q_\theta({})", q * exp(theta * h) / Total(k, q * exp(theta * h)), "the model", "exp(log_probs_q)", over=k, law=True
 )
-h = derivation.numbers("h", k, "how the model's probabilities change with a parameter")
-epsilon = derivation.number(r"\varepsilon", "the parameter's change")
-moved = plus(q, epsilon * h)
-u = p / q
+u = p / moved
+divergence = derivation.define("D_f", Expectation(moved, f(u)), "the divergence of the data from the model", "f_divergence")
+price = derivation.define(
+    "f^*(T_{{{}}})",
+    plus(times(u, slope(u)), -f(u)),
+    "the conjugate at the best critic $T$, which claims the true ratio $w$, that of the data to the model",
+    "-f_gan_generator_loss",
+    over=k,
+)
+derivation.symbol("F", "the value of the game", "-f_gan_critic_loss")
+derivation.say(
+    "By the lecture on variational divergences $F$ is at most $D_f$ for every critic, and reaches it if and only if the critic "
+    "claims the true ratio at every point. (A network can: $g_f$ covers all slopes of $f$, for every divergence of the topic "
+    r"but total variation, whose best values $\pm\frac12$ the map $\frac12 \tanh v$ only approaches.) Suppose the critic is at "
+    "its best. Then move the model."
+)
+move = Slope(moved, theta)
 central = derivation.chain(
     "Against a perfect critic the generator descends the divergence",
-    Subs(Slope(Total(k, times(moved, f(p / moved))), epsilon), epsilon, 0),
-    equals(Total(k, plus(times(h, f(u)), -times(q, slope(u), p * h / q**2))), r"the product rule, and the chain rule for $f$"),
+    Slope(divergence, theta),
     equals(
-        -Total(k, times(h, plus(times(u, slope(u)), -f(u)))),
-        r"collect $h_k$",
-        wrong={"the sign": Total(k, h * plus(times(u, slope(u)), -f(u)))},
+        Total(k, plus(times(move, f(u)), -times(move, u, slope(u)))),
+        prose(
+            "the product rule, and the chain rule for $f$, in which {ratio}",
+            ratio=holds(times(moved, Slope(u, theta)), "=", -times(move, u), wrong={"the sign": times(move, u)}),
+        ),
     ),
     equals(
-        Subs(Slope(plus(Total(k, p * slope(u)), -Total(k, times(moved, plus(times(u, slope(u)), -f(u))))), epsilon), epsilon, 0),
-        "the best critic $T$ is $f'(p/q)$, and $f^*(T)$ is $(p/q) f'(p/q) - f(p/q)$. It is held fixed, so only the model's "
-        "samples move",
-        wrong={"the alternative loss": Subs(Slope(-Total(k, moved * slope(u)), epsilon), epsilon, 0)},
+        -Total(k, times(move, price)),
+        r"collect; what is left is the conjugate at the best critic",
+        wrong={"the sign": Total(k, move * price), "the alternative loss": -Total(k, move * slope(u))},
     ),
     central=True,
     uses=(lower_bound,),
     states=2,
-    so="The last line is the gradient of the game's value with the critic frozen at its best. That the best critic moves with "
-    "the model has no effect to first order: this is the envelope theorem, here by calculation. So a training loop may "
-    "alternate: improve the critic, then take one generator step through the frozen critic.",
+    so="The last line is the slope of the mean of the generator's loss, $-f^*(T)$, over the model's samples, with the critic "
+    "frozen: only the samples move. That the best critic moves with the model has no effect to first order: this is the "
+    "envelope theorem, here by calculation. So a training loop may alternate: improve the critic, then take one generator step "
+    "through the frozen critic.",
 )
 
 
@@ -107,21 +118,23 @@ def _slope_of_divergence(data, model, change):
     return jax.jvp(of_model, (model,), (change,))[1]
 
 
+push = q * plus(h, -Expectation(q, h))
 derivation.bridge(
-    "The divergence of the code has this gradient, for Kullback-Leibler",
-    -Total(k, h * p / q),
+    r"The divergence of the code has this slope, for Kullback-Leibler at $\theta$ zero, where the conjugate is the ratio",
+    -Total(k, push * p / q),
     _slope_of_divergence,
     data=p,
     model=q,
-    change=h,
+    change=push,
     calls=(f_divergence,),
-    wrong={"the sign": Total(k, h * p / q), "the alternative loss": -Total(k, h * log(p / q))},
+    wrong={"the sign": Total(k, push * p / q), "the alternative loss": -Total(k, push * log(p / q))},
 )
+derivation.say("That is the slope for a perfect critic. What does one fake feel, and is it ever nothing?")
 v = derivation.number("v", "the output of a network", "v_fake")
 s = derivation.number("s", "its output at a real sample", "v_real")
-g = derivation.function("g", "an output map", "output_activation")
+g = derivation.function("g_f", "the output map", "output_activation")
 c_ = derivation.function(r"{f^*}", "the conjugate", "fenchel_conjugate")
-g1, c1 = function("g", 1), function(r"{f^*}", 1)
+g1, c1 = function("g_f", 1), function(r"{f^*}", 1)
 derivation.chain(
     "The two generator losses differ by the claimed ratio",
     Slope(-c_(g(v)), v),
@@ -135,13 +148,12 @@ derivation.chain(
 )
 
 derivation.say(
-    r"The GAN's row. Its output map is the logarithm of the sigmoid $\sigma(v)$, its conjugate $-\log(1 - e^t)$. So the game is "
-    "the one that a classifier plays."
+    r"Take the GAN's divergence. Its output map is the logarithm of the sigmoid $\sigma(v)$, its conjugate $-\log(1 - e^t)$."
 )
 derivation.symbol(r"\sigma(v)", "the sigmoid, $1/(1 + e^{-v})$")
 softplus_up, softplus_down = log(1 + exp(v)), log(1 + exp(-v))
 derivation.chain(
-    "The GAN's row is the original adversarial game",
+    "The game of the GAN's divergence is the original adversarial game",
     plus(log(1 / (1 + exp(-s))), log(1 - 1 / (1 + exp(-v)))),
     equals(
         plus(-log(1 + exp(-s)), -log(1 + exp(v))),
@@ -152,9 +164,10 @@ derivation.chain(
         wrong={"real and fake exchanged": plus(-log(1 + exp(-v)), -log(1 + exp(s)))},
     ),
     so=r"This is minus the binary cross entropy of a classifier that calls data 1 and fakes 0, with the logit $v$.",
+    role="remark",
 )
 derivation.chain(
-    "Where the critic is sure the slope of its own generator loss vanishes; that of the alternative does not",
+    "Where the GAN's critic is sure of a fake, the slope of the game's own loss vanishes; that of the alternative does not",
     Matrix([[Slope(-softplus_up, v), Slope(softplus_down, v)]]),
     equals(
         Matrix([[-1 / (1 + exp(-v)), -1 / (1 + exp(v))]]),
@@ -206,7 +219,7 @@ x = derivation.number("x", "a number on the line", "x")
 m = derivation.number("m", "the location of the model", "location")
 l = derivation.number("l", "its log-scale", "log_scale")  # noqa: E741 (the lecture's letter)
 mu = derivation.number(r"\mu", "the location of the data")
-lam = derivation.number(r"\ell", "the log-scale of the data")
+nu = derivation.number(r"\nu", "the log-scale of the data")
 coefficients = [derivation.number(f"c_{i}", f"the critic's coefficient of $x^{i}$", f"coefficients[{i}]") for i in range(3)]
 noise = derivation.number("z", "standard normal noise", "z")
 derivation.say(
@@ -232,107 +245,61 @@ derivation.bridge(
     calls=(location_scale_generator, quadratic_critic),
     wrong={"a scale in place of its logarithm": critic.subs(x, m + l * noise)},
 )
-data, model = Normal(x, mu, exp(2 * lam)), Normal(x, m, exp(2 * l))
+data, model = Normal(x, mu, exp(2 * nu)), Normal(x, m, exp(2 * l))
 derivation.chain(
     "A quadratic critic is rich enough for Gaussians",
     plus(data.log_density(x), -model.log_density(x)),
     equals(
         plus(
-            l - lam + m**2 / (2 * exp(2 * l)) - mu**2 / (2 * exp(2 * lam)),
-            times(x, mu / exp(2 * lam) - m / exp(2 * l)),
-            times(x**2, 1 / (2 * exp(2 * l)) - 1 / (2 * exp(2 * lam))),
+            l - nu + m**2 / (2 * exp(2 * l)) - mu**2 / (2 * exp(2 * nu)),
+            times(x, mu / exp(2 * nu) - m / exp(2 * l)),
+            times(x**2, 1 / (2 * exp(2 * l)) - 1 / (2 * exp(2 * nu))),
         ),
         r"expand the squares and collect the powers of $x$",
         wrong={"data and model exchanged": plus(model.log_density(x), -data.log_density(x))},
     ),
     so="The logarithm of the ratio of two Gaussian densities is quadratic in $x$. So for Kullback-Leibler, where the best "
     r"critic is $1 + \log(p/q)$, and for the GAN, where the best $v$ is $\log(p/q)$, nothing is lost to the class.",
-)
-d = derivation.number("d", "half the distance of two modes")
-derivation.chain(
-    "A weak critic sees moments only",
-    plus(Expectation(Normal(x, -d, 1), critic) / 2, Expectation(Normal(x, d, 1), critic) / 2),
-    equals(plus(coefficients[0], times(coefficients[2], 1 + d**2)), r"both modes have variance 1, and means that cancel"),
-    equals(Expectation(Normal(x, 0, 1 + d**2), critic), "one Gaussian with the same mean and variance"),
-    role="remark",
-    so=r"For Kullback-Leibler the data enter the game through $\mathbb{E}_p[v]$ alone. For data with two modes the game "
-    r"therefore comes to rest at the single Gaussian $\mathcal{N}(0, 1 + d^2)$ with value 0, although the divergence is not "
-    "zero: the critic's class decides what is learned.",
+    role="lemma",
 )
 kappa = derivation.number(r"\kappa", r"the curvature $a^2 / f''(1)$ of the critic's loss", positive=True)
 a = derivation.number("a", r"the slope of the output map at the resting output", positive=True)
-g2, c2 = function("g", 2), function(r"{f^*}", 2)
+g2, c2 = function("g_f", 2), function(r"{f^*}", 2)
 curved = derivation.chain(
-    "The curvature of the critic's loss",
+    "At rest the critic's loss is curved, by $a^2 / f''(1)$",
     Slope(plus(c_(g(v)), -g(v)), v, 2),
     equals(
         plus(times(c2(g(v)), g1(v) ** 2), times(c1(g(v)) - 1, g2(v))),
         r"the chain rule and the product rule",
         wrong={"the slope of the map not squared": plus(times(c2(g(v)), g1(v)), times(c1(g(v)) - 1, g2(v)))},
     ),
+    role="lemma",
     so="At rest the data and the model agree, the claimed ratio $(f^*)'$ is 1, the second term vanishes, and $(f^*)''$ is "
     r"$1/f''(1)$ (the lecture on conjugates). With $a$ the slope of the map there, the curvature $\kappa$ is $a^2/f''(1)$. The "
-    r"resting output $v^\circ$ is where $g_f$ is $f'(1)$: 1 for Kullback-Leibler, 0 for the GAN.",
+    r"resting output is where $g_f$ is $f'(1)$: 1 for Kullback-Leibler, 0 for the GAN.",
 )
-derivation.symbol(r"v^\circ", "the critic's output at rest")
-_G = ImmutableMatrix([[1, 0, 1], [0, 1, 0], [1, 0, 3]])
-moments = ImmutableMatrix(3, 3, lambda i, j: Expectation(Normal(x, 0, 1), x ** (i + j)))
-derivation.chain(
-    "How the critic's outputs vary over data that are standard normal",
-    moments,
-    equals(
-        _G,
-        "the moments 1, 0, 1, 0, 3 of a standard Gaussian",
-        wrong={"the fourth moment 2": ImmutableMatrix([[1, 0, 1], [0, 1, 0], [1, 0, 2]])},
-    ),
-    role="lemma",
-    so="Call this matrix $G$, of the means of the products of the features $1, x, x^2$. Any Gaussian data become standard "
-    "normal by a change of coordinates, but the steps then have other sizes: see the example.",
-)
-derivation.symbol("G", "the second moments of the critic's features $1, x, x^2$")
-derivation.chain(
-    "How the model's moments move with its parameters",
-    ImmutableMatrix(3, 2, lambda i, j: Slope(Expectation(Normal(x, m, exp(2 * l)), x**i), (m, l)[j])),
-    equals(ImmutableMatrix([[0, 0], [1, 0], [2 * m, 2 * exp(2 * l)]]), r"the moments are 1, $m$ and $m^2 + e^{2l}$"),
-    role="lemma",
-    so=r"Call it $M$. For the standard normal, where $m$ and $l$ are 0, it has the entries 1 and 2, and rank 2.",
-)
-derivation.symbol("M", "the slopes of the model's moments")
+features = ImmutableMatrix([[1, 0, 1], [0, 1, 0], [1, 0, 3]])
 _M = Matrix([[0, 0], [1, 0], [0, 2]])
 
 
 def _jacobian(slope_, curvature):
     """The Jacobian of the two players' steps at the solution, by its blocks."""
-    top = (-curvature * _G).row_join(-slope_ * _M)
+    top = (-curvature * features).row_join(-slope_ * _M)
     return top.col_join((slope_ * _M.T).row_join(sympy.zeros(2, 2)))
 
 
-cs = [derivation.number(f"x_{i}", f"the critic's deviation in $c_{i}$") for i in range(3)]
-ys = [derivation.number(f"y_{i}", f"the generator's deviation in ${('m', 'l')[i]}$") for i in range(2)]
-_field = list(_jacobian(a, kappa) * sympy.Matrix([*cs, *ys]))
-damping = times(kappa, plus((cs[0] + cs[2]) ** 2, cs[1] ** 2, 2 * cs[2] ** 2))
-derivation.chain(
-    "Near the solution, for standard normal data, the players rotate, and the critic's curvature damps the rotation",
-    plus(*(times(deviation, change) for deviation, change in zip([*cs, *ys], _field, strict=True))),
-    equals(
-        -damping,
-        r"the terms with $a$, by which each player pushes the other, cancel; what is left is $-\kappa\, x^\top G\, x$, "
-        "completed to squares",
-        wrong={"the coupling kept": -damping + a * cs[1] * ys[0]},
-    ),
-    at_most(0, "add squares", adding=damping),
-    so="The first line is half the rate at which the squared distance from the solution changes under infinitely small steps, "
-    r"in which the critic's deviation $x$ moves by $-\kappa G x - a M y$ and the generator's, $y$, by $a M^\top x$. The "
-    "distance never grows. It is constant only while $x$ is 0, which forces $M y$ to be 0 and so $y$: every eigenvalue has a "
-    "negative real part. Without curvature there would be no damping at all.",
-)
+derivation.symbol("J", "the Jacobian of both players' steps, in $c_0, c_1, c_2, m, l$")
+derivation.symbol("G", "the means over the data of the products of the features $1, x, x^2$")
+derivation.symbol("M", "the slopes of the means of $1, x, x^2$ over the model, in $m$ and $l$")
 
 
 @derivation.autodiff(
     r"J = \begin{pmatrix} -\kappa G & -a M \\ a M^\top & 0 \end{pmatrix}",
-    because="The Jacobian of the two players' steps at the solution, for standard normal data, by automatic differentiation of "
-    r"the topic's losses, for Kullback-Leibler (both $a$ and $\kappa$ are 1) and the GAN (both are $\frac12$); the expectations "
-    "are sums over the nodes of a Gauss rule, exact for polynomials.",
+    because="Linearized at the solution, for standard normal data: the critic descends a valley with the curvature $\\kappa G$, "
+    "and each player is pushed by how the other moves the critic's outputs at the fakes. By automatic differentiation of the "
+    r"topic's losses, for Kullback-Leibler (both $a$ and $\kappa$ are 1) and the GAN (both are $\frac12$); the expectations are "
+    "sums over the nodes of a Gauss rule, exact for polynomials.",
+    role="lemma",
 )
 def the_code_has_this_jacobian():
     cases = (("kl", 1, 1), ("gan", Rational(1, 2), Rational(1, 2)))
@@ -342,12 +309,43 @@ def the_code_has_this_jacobian():
     return Sides(left=jnp.stack(found), right=np.stack(wanted), wrong={"half the damping": np.stack(undamped)})
 
 
-derivation.symbol("J", "the Jacobian of the players' steps")
+cs = [derivation.number(rf"\delta_{i}", f"how far the critic's $c_{i}$ is from its resting value") for i in range(3)]
+_field = list(_jacobian(a, kappa) * sympy.Matrix([*cs, m, l]))
+off = Expectation(Normal(x, 0, 1), plus(cs[0], cs[1] * x, cs[2] * x**2) ** 2)
+damping = times(kappa, plus((cs[0] + cs[2]) ** 2, cs[1] ** 2, 2 * cs[2] ** 2))
+derivation.chain(
+    "Near the solution the players rotate, and only the critic's curvature damps the rotation",
+    plus(
+        *(
+            times(deviation, change) if change.is_Add else deviation * change
+            for deviation, change in zip([*cs, m, l], _field, strict=True)
+        )
+    ),
+    equals(
+        -times(kappa, off),
+        r"the terms with $a$, by which each player pushes the other, cancel; what is left is $-\kappa\, \delta^\top G\, \delta$, "
+        "the mean square of the critic's error over the data",
+        wrong={"the coupling kept": -kappa * off + a * cs[1] * m},
+    ),
+    equals(
+        -damping,
+        prose(
+            "the moments of a standard Gaussian: {fourth}",
+            fourth=holds(Expectation(Normal(x, 0, 1), x**4), "=", 3, wrong={"twice the square": 2}),
+        ),
+    ),
+    at_most(0, "add squares", adding=damping),
+    so="The first line is half the rate at which the squared distance from the solution changes under infinitely small steps; "
+    "for standard normal data $m$ and $l$ are the generator's own distances from it. The distance never grows. It is constant "
+    r"only while $\delta$ is 0, and then the critic moves by $-a M (m, l)^\top$, which is 0 only at the solution: so every "
+    "eigenvalue has a negative real part. Without curvature there would be no damping at all.",
+)
+
 derivation.symbol(r"\lambda", "an eigenvalue of $J$")
 eta = derivation.number(r"\eta", "the size of a step", positive=True)
 _FACTOR = plus((1 - eta * kappa / 2) ** 2, times(eta**2, a**2 - kappa**2 / 4))
 derivation.chain(
-    "A step of finite size must be small enough",
+    "Steps of finite size converge near the solution if they are small enough",
     _FACTOR,
     equals(
         plus(1, -times(eta, kappa - eta * a**2)),
@@ -363,19 +361,16 @@ derivation.chain(
         r"leave it if $\eta$ is larger than that for one.",
         one=holds(plus(1, -times(eta, kappa - eta * a**2)), "=", 1, when={eta: kappa / a**2}, named=True),
     ),
+    role="remark",
 )
 
 
-_given = {p: (0.75, 0.25), q: (0.5, 0.5)}
-
-
 derivation.answer = prose(
-    "Against a perfect critic the gradient of the generator's own loss is that of the divergence itself; that of the "
-    "alternative is not, but does not vanish where the critic is sure. Two players who both take gradient steps do not descend "
-    "anything. For Gaussian data and a quadratic critic they yet converge near the solution if the steps are small enough, "
-    r"because $f^*$ is curved: for standard normal data one of the factors by which a step of size $\eta$ changes a squared "
-    "deviation is {factor}. Nothing is shown about convergence from afar.",
-    factor=holds(_FACTOR, "=", plus(1, -times(eta, kappa - eta * a**2)), named=True),
+    "Against a perfect critic the slope of the generator's own loss is that of the divergence itself: {slope}. In the GAN's game "
+    "a critic that is sure of a fake gives that loss no slope; the alternative loss has one, but is not the divergence's. The "
+    "players then descend nothing in common: near the solution, here for Gaussians and a quadratic critic, they rotate around "
+    "it, and spiral in because $f^*$ is curved, if their steps are small enough. Nothing is shown about convergence from afar.",
+    slope=holds(Slope(divergence, theta), "=", -Total(k, times(move, price)), wrong={"the sign": Total(k, times(move, price))}),
 )
 
 
@@ -391,7 +386,7 @@ def two_rounds():
 
 
 @derivation.example(
-    "The GAN's row for data of the probabilities 0.75 and 0.25 and a model of twice 0.5, with the best critic and with an "
+    "The GAN's divergence for data of the probabilities 0.75 and 0.25 and a model of twice 0.5, with the best critic and with an "
     "ignorant one; the slopes of both generator losses at a fake with the output $-4$; and the largest steps of the Gaussian "
     "game."
 )
@@ -399,15 +394,15 @@ def two_points():
     def game(outputs):
         real, fake = jnp.array(outputs), jnp.array(outputs)
         pairs = f_gan_critic_loss(jnp.repeat(real, 2), jnp.tile(fake, 2), divergence="gan").reshape(2, 2)
-        return -jnp.array(_given[p]) @ pairs @ jnp.array(_given[q])
+        return -jnp.array([0.75, 0.25]) @ pairs @ jnp.array([0.5, 0.5])
 
     yield r"F \text{ at } v = \log(p/q)", game([math.log(1.5), math.log(0.5)]), "-1.3187"
     yield r"F \text{ at } v = 0", game([0.0, 0.0]), "-1.3863"
     slope_at = lambda loss: jax.grad(lambda v: loss(v[None], divergence="gan")[0])(-4.0)  # noqa: E731
     yield r"\text{the slope of the game's own loss}", slope_at(f_gan_generator_loss), "-0.018"
     yield r"\text{the slope of the alternative}", slope_at(f_gan_alternative_generator_loss), "-0.982"
-    yield r"\eta \text{ for Kullback-Leibler at } \mu = 0,\ \ell = 0", largest_step((0.0, 0.0), "kl"), "1"
-    yield r"\eta \text{ for Kullback-Leibler at } \mu = 2,\ \ell = 0.26", largest_step((2.0, 0.26), "kl"), "0.0285"
+    yield r"\eta \text{ for Kullback-Leibler at } \mu = 0,\ \nu = 0", largest_step((0.0, 0.0), "kl"), "1"
+    yield r"\eta \text{ for Kullback-Leibler at } \mu = 2,\ \nu = 0.26", largest_step((2.0, 0.26), "kl"), "0.0285"
 
 
 @derivation.figure(
@@ -418,3 +413,4 @@ def two_points():
 )
 def orbits_and_eigenvalues(left, right):
     draw_orbits(left, right, np.array(_jacobian(1, 1), dtype=np.float64))
+    right.set_aspect("equal", adjustable="datalim")
