@@ -130,6 +130,7 @@ retrieval = derivation.chain(
         "{more}, or 2.30, more.",
         more=holds(plus(log(10 * N * (1 - eps) / eps), -need), "=", log(10), named=True),
     ),
+    role="lemma",
 )
 
 derivation.say(
@@ -141,7 +142,7 @@ b = derivation.law("b", j, "how often key $j$ occurs")
 cov_q = derivation.define(r"\Sigma^q", Expectation(a, times(q, q.at(i, c))), "the second moments of the queries", over=(d, c))
 cov_k = derivation.define(r"\Sigma^k", Expectation(b, times(k, k.at(j, c))), "the second moments of the keys", over=(d, c))
 derivation.chain(
-    "The mean square of a score is a trace of covariances",
+    "The mean square of a score is a trace of second moments",
     Expectation(a, Expectation(b, Inner(d, q, k) ** 2)),
     equals(
         Expectation(a, Expectation(b, Total(d, Total(c, times(q, q.at(i, c), k, k.at(j, c)))))),
@@ -153,15 +154,15 @@ derivation.chain(
         "expectations",
     ),
     states=2,
-    so=r"The matrices are symmetric, so this is $\mathrm{tr}(\Sigma^q \Sigma^k)$. With unit covariances it is $D$, and 1 "
-    r"after a division of the scores by $\sqrt D$. Without the division the standard deviation is 8 for 64 entries. With "
-    r"$1/D$ it is $1/\sqrt D$, and all weights are nearly alike if $D$ is large. The $\sqrt D$ belongs to the width of one "
-    "head, not to that of the model.",
+    so=r"The matrices are symmetric, so this is $\mathrm{tr}(\Sigma^q \Sigma^k)$. With zero means and unit covariances it is "
+    r"$D$, and 1 after a division of the scores by $\sqrt D$. Without the division the standard deviation is 8 for 64 entries. "
+    r"With $1/D$ it is $1/\sqrt D$, and all weights are nearly alike if $D$ is large. The $\sqrt D$ belongs to the width of "
+    "one head, not to that of the model.",
 )
 
 derivation.say("Why large scores stop learning. The gradient reaches queries and keys through the softmax.")
 jacobian = derivation.chain(
-    "The Jacobian of the softmax",
+    "The Jacobian of the softmax is the covariance matrix of a one-hot sample",
     Slope(soft, s.at(l)),
     equals(
         times(soft, KroneckerDelta(j, l) - soft.at(l)),
@@ -212,6 +213,7 @@ derivation.chain(
         square=holds((M - m) ** 2 / 4, "<=", (M**2 + m**2) / 2, wrong={"a quarter": (M**2 + m**2) / 4}),
         two=holds(plus(u.at(0) ** 2, u.at(1) ** 2), "<=", Total(j, u**2)),
     ),
+    role="lemma",
 )
 saturated = derivation.chain(
     "A softmax that is sure of one key has a small Jacobian",
@@ -251,6 +253,7 @@ hidden = derivation.chain(
     ),
     so="What is left is the softmax over the other keys. Multiplying the weights by the mask afterwards leaves the normalizer "
     "as it was, and the weights sum to less than one.",
+    role="lemma",
 )
 
 
@@ -258,6 +261,7 @@ hidden = derivation.chain(
     r"\frac{\partial O_i}{\partial V_j} = 0 \quad\text{if and only if}\quad j > i",
     because="Under the causal mask query $i$ sums over the keys up to its own time, and no weight of a softmax is 0. So the "
     "Jacobian over tokens is lower triangular, and one pass over a sequence computes what every prefix of it would give.",
+    role="remark",
 )
 def causal_attention_does_not_see_the_future():
     return Sides(

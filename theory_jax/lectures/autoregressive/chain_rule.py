@@ -244,7 +244,7 @@ derivation.say(
 order = derivation.symbol("m_j", "the degree of a unit: of an input or output its place in the order, 1 to $D$", "input_order")
 derivation.symbol("M_1", "the mask of a layer", "made_masks")
 derivation.symbol("n", "the number of hidden layers")
-derivation.symbol("k", "a place in the order")
+derivation.symbol("k", "a position in the order")
 
 
 @derivation.exact(
@@ -254,6 +254,7 @@ derivation.symbol("k", "a place in the order")
     r"$D-1$ once, these are the weakly rising sequences of length $n$ between $m_j$ and $m_d - 1$. Networks with up to five "
     r"variables and three hidden layers are enumerated.",
     outcomes=sum(size * size for size in (2, 3, 4, 5)) * 3,
+    role="lemma",
 )
 def paths_lead_from_earlier_to_later_variables():
     counted, formula, mistaken = path_counts()
@@ -265,6 +266,7 @@ def paths_lead_from_earlier_to_later_variables():
     because="There is no path from a variable to its own logit or to that of an earlier one, so the logits are functions of "
     "the past alone, and the chain above applies. Five random networks on four bits, in the order 3, 1, 4, 2.",
     outcomes=5 * 16,
+    role="remark",
 )
 def a_masked_network_is_a_law():
     masks = made_masks(jnp.array([3, 1, 4, 2]), (jnp.array([1, 2, 3, 1, 2, 3]),))
@@ -345,6 +347,7 @@ derivation.chain(
     equals(-_mixed(summed), prose("pairs of variables have no third difference, {none}", none=holds(_mixed(pairs), "=", 0))),
     so="It is not zero in general, so an order that ends in another variable, whose logistic conditional forbids that "
     "interaction, cannot express this distribution. Restricted conditionals make the order a decision of the model.",
+    role="remark",
 )
 
 

@@ -92,7 +92,7 @@ tempered = derivation.chain(
     ),
 )
 derivation.chain(
-    "The entropy at a temperature",
+    "The entropy at a temperature is the logarithm of the normalizer less a multiple of the mean logit",
     Entropy(p_b),
     equals(-Expectation(p_b, plus(b * l, -log(Z))), prose("{log}", log=holds(log(p_b), "=", plus(b * l, -log(Z))))),
     equals(plus(log(Z), -times(b, Expectation(p_b, l))), "the expectation of a constant"),
@@ -220,6 +220,7 @@ derivation.symbol("p_i", "the probability of a token")
     because="All sets of six tokens are compared, for five distributions and every $k$. The distributions are compared, not "
     "only the sets: the kept logits must stay as they are.",
     outcomes=5 * 63,
+    role="remark",
 )
 def top_k_is_the_heaviest_set():
     kept = [jnp.exp(log_probs_of(top_k_filter(LOGITS, k=k))) for k in range(1, 7)]
@@ -262,7 +263,7 @@ penalized = derivation.chain(
     role="lemma",
 )
 derivation.chain(
-    "With other logits of the same distribution it is another one",
+    "With other logits of the same distribution the penalty is another one",
     exp(plus(times(log(seen) + c, 1 / theta), -(log(new) + c)), evaluate=False),
     equals(times(seen ** (1 / theta) / new, exp(-c * (1 - 1 / theta))), r"a positive logit is divided by $\theta$; collect $c$"),
     role="remark",
@@ -293,6 +294,7 @@ derivation.symbol("u", "a uniform number", "uniform")
     because="It is an interval of that length. For probabilities in 64ths the middles of 64 equal cells count the lengths "
     "exactly; a token of probability 0 has an empty interval and is never drawn.",
     outcomes=64,
+    role="lemma",
 )
 def the_inverse_distribution_function_has_intervals_of_length_p():
     p = jnp.array([0, 20, 1, 0, 33, 10, 0]) / 64

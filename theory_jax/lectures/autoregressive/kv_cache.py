@@ -147,7 +147,7 @@ E = derivation.number("E", "the width", "width", positive=True, integer=True)
 T = derivation.number("T", "the number of tokens that are generated", "length", positive=True, integer=True)
 i = derivation.number("i", "the number of tokens so far", positive=True, integer=True)
 with_cache = derivation.chain(
-    "With a cache: one token a step, which sees all before it",
+    "With a cache the operations are of second order in the length",
     sympy.Sum(plus(24 * E**2, times(4, i, E)), (i, 1, T)),
     equals(
         plus(times(24, T, E**2), times(2, T, plus(T, 1), E)),
@@ -157,7 +157,7 @@ with_cache = derivation.chain(
     role="lemma",
 )
 without = derivation.chain(
-    "Without: a pass over everything, for each token",
+    "Without a cache they are of third order in the length",
     sympy.Sum(times(i, plus(24 * E**2, times(4, i, E))), (i, 1, T)),
     equals(
         plus(times(12, E**2, T, plus(T, 1)), times(Rational(2, 3), E, T, plus(T, 1), plus(times(2, T), 1))),
@@ -178,13 +178,13 @@ saving = derivation.chain(
     uses=(with_cache, without),
 )
 derivation.chain(
-    "... which it is where matrices dominate",
+    "The saving is half the length where matrices dominate",
     Limit(saving.lines[0].expression, E, oo),
     equals(times(half, plus(T, 1)), r"the width is large against the length"),
     role="remark",
 )
 derivation.chain(
-    "... and two thirds of the length where attention does",
+    "The saving is two thirds of the length where attention dominates",
     Limit(saving.lines[0].expression / T, T, oo),
     equals(Rational(2, 3), r"$\frac12 (1 + \frac13)$"),
     role="remark",
@@ -294,6 +294,7 @@ def positions_of_left_padded_rows():
 @derivation.numeric(
     r"\text{logits of a padded row} = \text{logits of the row alone}",
     because="The decoder on a row of three tokens behind two of padding.",
+    role="remark",
 )
 def padding_on_the_left_changes_nothing():
     mask = jnp.array([[0, 0, 1, 1, 1], [1, 1, 1, 1, 1]])

@@ -117,6 +117,7 @@ derivation.chain(
     ),
     so="A model that sees the pixel that it predicts can reach a loss of zero in training and is no distribution: the chain "
     r"rule's page computes the sum for one bit, $\frac12 + \sigma(w)$.",
+    role="remark",
 )
 
 x1 = derivation.index("x_1", "the first pixel, black or white", states=2)
@@ -249,6 +250,7 @@ def two_stacks_see_everything():
     because="The code counts paths from the output back to the input. The product of the layers, with weights of one, counts "
     "them the other way round: every pixel of a $4 \\times 4$ image, three layers.",
     outcomes=16 * 16,
+    role="remark",
 )
 def paths_are_counted_from_either_end():
     masks = [mask_of(kind, 3)[0, 0] for kind in "ABB"]
@@ -270,6 +272,7 @@ derivation.symbol("L", "the number of layers")
     r"y_{ij} = \beta + \sum_{r, c} w_{rc}\, x_{i - R + o + r,\; j - \rho + c} \quad\text{and}\quad "
     r"y_{ij} = \beta + \sum_r w_r\, x_{i,\; j - R + o + r}",
     because="Both stacks of the code against sums that are written out, with zeros outside of the image.",
+    role="remark",
 )
 def convolutions_by_hand():
     rng = np.random.default_rng(5)
@@ -306,6 +309,7 @@ derivation.say(
     because="Two layers of the code with six channels between them, on $3 \\times 3$ pixels of three colors: the Jacobian is its "
     "own strictly lower triangle.",
     uses=(central,),
+    role="remark",
 )
 def colors_in_order():
     found = colored_jacobian("A")
@@ -321,7 +325,7 @@ b = derivation.number("b", "what the gate's kernel gives", "x[:, C:]")
 gated = derivation.define("g", tanh(a) / (1 + exp(-b)), "the gated activation", "gated_activation")
 derivation.say("The function between the layers is a product of two readings, one of which opens or closes the other.")
 derivation.chain(
-    "The slope of a gate in its content",
+    "The slope of a gated activation in its content is small where the gate is closed",
     Slope(gated, a),
     equals(
         times(1 / (1 + exp(-b)), 1 - tanh(a) ** 2),
@@ -330,7 +334,7 @@ derivation.chain(
     role="lemma",
 )
 derivation.chain(
-    "... and in its gate",
+    "The slope of a gated activation in its gate is zero where the content is zero",
     Slope(gated, b),
     equals(
         times(tanh(a), 1 / (1 + exp(-b)), 1 - 1 / (1 + exp(-b))),

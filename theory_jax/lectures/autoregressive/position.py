@@ -255,7 +255,7 @@ derivation.say(
 h = [derivation.number(f"h_{e}", f"pair {e} of query times key (complex in general)") for e in (1, 2, 3, 4)]
 S = [derivation.number(f"S_{e}", f"the sum of the phases up to pair {e}") for e in (1, 2, 3, 4)]
 derivation.chain(
-    "Summation by parts",
+    "Summation by parts: a score is a sum of partial sums of phases times differences",
     plus(times(h[0], S[0]), times(h[1], S[1] - S[0]), times(h[2], S[2] - S[1]), times(h[3], S[3] - S[2])),
     equals(
         plus(times(h[0] - h[1], S[0]), times(h[1] - h[2], S[1]), times(h[2] - h[3], S[2]), times(h[3], S[3])),
@@ -286,7 +286,7 @@ biased = derivation.chain(
 rho = derivation.number(r"\rho", r"$e^{-\mu}$, the factor from one distance to the next", between=(0, 1))
 mean_distance = derivation.define(r"\bar d", rho / (1 - rho), "the mean distance that a head looks back")
 derivation.chain(
-    "How far back a head looks where all scores are equal",
+    "Where all scores are equal, the mean distance is the factor over one minus the factor",
     times(rho, plus(1, mean_distance)),
     equals(mean_distance, "one fraction"),
     role="remark",

@@ -154,6 +154,7 @@ derivation.symbol("V", "the number of tokens")
     "2, 4 and 27. Where the returned score is certified it is the largest of the 81. Some of the others are not.",
     outcomes=40 * 4 * 81,
     uses=(certificate,),
+    role="lemma",
 )
 def certified_results_are_optimal():
     largest = every_score().max(axis=1)
@@ -238,7 +239,7 @@ alpha = derivation.number(r"\alpha", "the exponent", "exponent", positive=True)
 more = derivation.number("k", "how many of the words follow the first one", positive=True)
 turning = derivation.define(r"\alpha^*", log((1 + more) * w / q) / log(1 + more / 6), "where the order of two scores turns")
 lengths = derivation.chain(
-    "The exponent at which the length no longer matters",
+    "At one exponent an end at once and many words have the same score",
     -times(w, 1 + more) / (1 + more / 6) ** turning,
     equals(
         -q,
@@ -254,6 +255,7 @@ lengths = derivation.chain(
         none=where(alpha, 0),
         words=holds(times(w, 1 + more) / (1 + more / 6) ** alpha, "=", times(w, 1 + more), named=True),
     ),
+    role="lemma",
 )
 derivation.bridge(
     "The code normalizes like this",
@@ -271,7 +273,7 @@ derivation.say(
 p = derivation.number("p", "the probability of heads", between=(Rational(1, 2), 1))
 mean = derivation.define(r"\bar s", p * log(p) + (1 - p) * log(1 - p), r"the mean of $\log p$ of one flip")
 spread = derivation.chain(
-    "The variance of the score of one flip",
+    "The variance of the score of one flip grows with the square of the log-odds",
     plus(times(p, log(p) ** 2), times(1 - p, log(1 - p) ** 2), -(mean**2)),
     equals(
         times(p, 1 - p, (log(p) - log(1 - p)) ** 2),
@@ -295,7 +297,7 @@ mode_gap = derivation.chain(
     role="lemma",
 )
 far = derivation.chain(
-    "... by more standard deviations the longer the sequence is",
+    "The mode is above the mean by more standard deviations the longer the sequence is",
     times(n, plus(log(p), -mean)) ** 2 / times(n, plus(times(p, log(p) ** 2), times(1 - p, log(1 - p) ** 2), -(mean**2))),
     equals(
         n * (1 - p) / p,
@@ -303,6 +305,7 @@ far = derivation.chain(
         wrong={"the odds turned over": n * p / (1 - p)},
     ),
     uses=(spread, mode_gap),
+    role="lemma",
 )
 derivation.chain(
     "So the mode is not typical",

@@ -241,11 +241,12 @@ LENGTH = 4
 emitted = sum((k + 1) * a**k * (1 - a) for k in range(LENGTH)) + (LENGTH + 1) * a**LENGTH
 powers = plus(*(a**k for k in range(LENGTH + 1)))
 derivation.chain(
-    "The mean length of a block of four drafts",
+    "The mean length of a block is a geometric sum",
     emitted,
     equals(powers, "the sum over tails: more than $k$ tokens are emitted if and only if the first $k$ drafts are accepted"),
     equals((1 - a ** (LENGTH + 1)) / (1 - a), "a geometric sum", wrong={"a power less": (1 - a**LENGTH) / (1 - a)}),
     so=r"For $G$ drafts it is $1 + \alpha + \dots + \alpha^G$. A block costs $1 + G c$ passes.",
+    role="lemma",
 )
 derivation.bridge(
     "The code computes the length",
@@ -269,7 +270,7 @@ derivation.chain(
 spare = derivation.number("w", r"how much a draft is more expensive than likely to be accepted, $c - \alpha$", positive=True)
 k = derivation.number("k", "the number of a draft", positive=True, integer=True)
 derivation.chain(
-    "... and if it is not, longer blocks do not pay either",
+    "If one draft does not pay, longer blocks do not pay either",
     plus(1 + LENGTH * (a + spare), -powers),
     equals(
         plus(LENGTH * spare, *(a * (1 - a**k) for k in range(1, LENGTH))),
@@ -286,6 +287,7 @@ derivation.chain(
     ),
     so="The left side is what a block costs less what it yields. The same terms, $w$ and $\\alpha (1 - \\alpha^k)$, appear for "
     "any number of drafts.",
+    role="lemma",
 )
 
 

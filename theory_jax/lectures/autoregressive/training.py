@@ -178,9 +178,10 @@ smoothing = derivation.chain(
     ),
     so=r"$\mathrm{KL}(u \,\|\, p)$ is large where some $p_v$ is close to zero. By the result the minimum is at the "
     "smoothed target.",
+    role="lemma",
 )
 derivation.chain(
-    "At the minimum the logits differ by a finite gap",
+    "At the minimum of the smoothed loss the logits differ by a finite gap",
     log((1 - eps + eps / V) / (eps / V)),
     equals(
         log(1 + V * (1 - eps) / eps),
@@ -192,6 +193,7 @@ derivation.chain(
     ),
     so="It grows without bound as $\\varepsilon$ goes to zero. Without smoothing no finite logits are best, and they can grow "
     "as long as training lasts.",
+    role="lemma",
 )
 given = dict(targets=jnp.array([[2]]), logits=[[l]], mask=None, label_smoothing=eps)
 shared = (1 - eps) * KroneckerDelta(v, 2) + eps * (1 - KroneckerDelta(v, 2)) / (V - 1)
@@ -270,6 +272,7 @@ derivation.chain(
         ),
         dropping=plus(gibbs.at(uniform, copy), s * h / V),
     ),
+    role="lemma",
 )
 
 derivation.say("Averages. Sequences of a batch have different lengths. Over what should the mean be taken?")
@@ -331,6 +334,7 @@ tying = derivation.chain(
     states=2,
     so="At one position every row moves as the head, and as the embedding only the row that was read. Rare tokens are trained "
     "mostly as outputs, and tying lets their inputs profit.",
+    role="lemma",
 )
 
 

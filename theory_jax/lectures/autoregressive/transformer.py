@@ -112,6 +112,7 @@ derivation.say(
     r"y_t(x_1, \dots, x_4, x_5, x_6) = y_t(x_1, \dots, x_4, x'_5, x'_6) = y_t(x_1, \dots, x_4) \quad\text{for}\ t \le 4",
     because="The logits of the code, for two blocks: after the last two of six tokens were changed, and after they were cut off.",
     uses=(block,),
+    role="remark",
 )
 def one_pass_scores_every_conditional():
     parameters = random_decoder()
@@ -169,7 +170,7 @@ Phi = derivation.define(r"\Phi(z)", (1 + sympy.erf(z / sqrt(2))) / 2, "the norma
 phi = derivation.define(r"\varphi(z)", exp(-(z**2) / 2) / sqrt(2 * pi), "the normal density")
 gelu_of = derivation.define(r"\mathrm{gelu}(z)", times(z, Phi), "the gated input", "gelu")
 slope = derivation.chain(
-    "The slope of gelu",
+    "The slope of gelu is its gate plus a term for how the gate opens",
     Slope(gelu_of, z),
     equals(plus(Phi, times(z, phi)), prose("the product rule, and {density}", density=holds(Slope(Phi, z), "=", phi))),
     role="lemma",
@@ -272,7 +273,7 @@ derivation.chain(
 
 derivation.say("What it costs: first the parameters.")
 parameters = derivation.chain(
-    "The number of parameters",
+    "The parameters are those of a block times their number, and the embeddings",
     plus(times(V, E), times(L, E), times(N, plus(times(4, E**2), plus(times(2, E, F), F, E), times(4, E))), times(2, E)),
     equals(
         plus(times(plus(V, L, 2), E), times(N, plus(times(4, E**2), times(2, E, F), F, times(5, E)))),
@@ -311,7 +312,7 @@ derivation.bridge("... and the operations", operations.result, forward_operation
 attending, crossing = times(4, N, T**2, E), plus(2 * E, F, V / (2 * N))
 of_layers = times(2, T, N, plus(4 * E**2, 2 * E * F))
 derivation.chain(
-    "Attention against everything else, the head included",
+    "Attention's share of the operations grows with the length over the width",
     times(attending, sympy.Pow(times(2, T, plus(times(N, plus(4 * E**2, 2 * E * F)), times(V, E))), -1, evaluate=False)),
     equals(T / crossing, "divide by $4 N T E$", wrong={"the head not counted": T / (2 * E + F)}),
     role="lemma",
