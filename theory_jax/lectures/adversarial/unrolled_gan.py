@@ -85,13 +85,11 @@ derivation.bridge(
     discriminator=[omega],
     wrong={'the logit of "real"': _value(-theta, omega), "the data's term forgotten": log(1 / (1 + exp(-theta * omega)))},
 )
-seen = 1 / (1 + exp(-theta * omega))
+real = 1 / (1 + exp(-theta * omega))
 derivation.chain(
     "The slopes of both players vanish at the equilibrium only",
     Slope(_value(theta, omega), theta),
-    equals(
-        times(omega, doubt), prose(r"the slope of $\log \sigma$ is $1 - \sigma$, and {rest}", rest=holds(1 - seen, "=", doubt))
-    ),
+    equals(times(omega, doubt), prose(r"$\log \sigma$ has the slope $1 - \sigma$, and {rest}", rest=holds(1 - real, "=", doubt))),
     so=prose(
         "$V$ depends on the product alone, so the discriminator's slope is {other}. Both are 0 at $(0, 0)$ only, since "
         r"$\varsigma$ is positive.",
