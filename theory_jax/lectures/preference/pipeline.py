@@ -40,9 +40,10 @@ derivation = Derivation(
         "Ouyang et al. 2022, Training language models to follow instructions with human feedback",
         "Rafailov et al. 2023, Direct preference optimization",
     ),
-    question="A loss that also counts the tokens of the prompt teaches a model to ask questions, and one that is shifted by a "
-    "place teaches nothing. Then come preferences: by a reward model and reinforcement, or by direct preference optimization. "
-    "Which tokens count, why do the two roads aim at the same policy, and how often does it win against its reference?",
+    question="A loss that also counts the tokens of the prompt teaches a model to ask questions, and one that is off by one "
+    "position teaches nothing of use. Then come preferences: by a reward model and reinforcement, or by direct preference "
+    "optimization. Which tokens count, why do the two roads aim at the same policy, and how often does it win against its "
+    "reference?",
     setting=(
         r"A text has tokens $x_0, x_1, \dots$, and a language model gives its log-probability as a sum over the tokens. The "
         r"first $N_0$ tokens, at least one, are the prompt; the completion ends before token $N$. The mask $m_t$ is 1 from $N_0$ "
@@ -104,7 +105,7 @@ supervised = derivation.chain(
         wrong={"label minus probability": times(mask / n, plus(KroneckerDelta(x_1, chosen), -softmax))},
     ),
     role="lemma",
-    so=r"These logits stand one place before their token. So the loss has slopes in the logits at $N_0 - 1, \dots, N - 2$: at "
+    so=r"These logits are one position before their token. So the loss has slopes in the logits at $N_0 - 1, \dots, N - 2$: at "
     r"the prompt's last token, which predicts the completion's first, but not at the completion's own last one.",
 )
 
@@ -322,7 +323,7 @@ share = derivation.number("p", "the probability of the best completions under th
 gap = derivation.number(r"\delta", "by how much the others are worse", positive=True)
 worse = (1 - share) * exp(-theta * gap)
 derivation.chain(
-    "... but not to certainty",
+    "However low the price, the win rate stops short of certainty",
     Limit(plus(share * (1 - share / 2), worse * (1 - share) / 2) / plus(share, worse), theta, oo),
     equals(
         1 - share / 2,
