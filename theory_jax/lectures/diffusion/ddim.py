@@ -259,6 +259,7 @@ derivation.chain(
         "the fall of the noise level: {first}.",
         first=holds(Limit(A, nu, 0), "=", times(sqrt(a_s), plus(level_t, -level_s) / level_t)),
     ),
+    role="lemma",
 )
 implied = derivation.define(r"\hat x(\hat\epsilon)", (x_t - times(sqrt(1 - a_t), noise)) / sqrt(a_t), "the data that it implies")
 euler_step = derivation.chain(
@@ -321,6 +322,7 @@ separated = derivation.chain(
     so=r"The first line is the slope of $y$ over $y$, the derivative of $\log |y|$. So $\log |y| - \frac12 \log(c + "
     r"\varsigma^2)$ is constant: $y$ is a constant times $\sqrt{c + \varsigma^2}$, and a point keeps its position in units of "
     r"the deviation, which in units of $x$ is $\sqrt{V_t}$.",
+    role="remark",
 )
 factor = derivation.define("f", 1 + (after - level) * level / plus(c, level**2), r"what Euler's step multiplies $y$ by")
 derivation.chain(
@@ -347,6 +349,7 @@ derivation.chain(
     so="The first line is the right factor of the variance minus that of the step: the loss of the chain on moments, once more. "
     "It is of second order in the length of the step. $T$ steps of a length of order $1/T$ add up to an error of order $1/T$: "
     "the sampler is a method of first order, and twice the steps halve the error.",
+    role="remark",
 )
 _LEVELS, _TWO, _ONE = jnp.array([1.0, 0.81, 0.5184]), np.array([2]), np.array([1])
 _given = {a_s: 0.81, kept: 0.64}
