@@ -191,6 +191,7 @@ derivation.symbol("P", "the means of blocks, also of the images of a distributio
     r"\mathrm{JSD}(T_\alpha p, T_\alpha q) = \mathrm{JSD}(p, q)\ (\alpha > 0),\qquad = \mathrm{JSD}(P p, P q)\ (\alpha = 0)",
     because="Five blocks with two means, and two distributions on them; equal faded images are one outcome.",
     outcomes=5,
+    role="remark",
 )
 def the_fade_is_undone():
     whole, low = (divergence(images, LAWS) for images in (BLOCKS, average_pool(BLOCKS, window=2)))
@@ -242,7 +243,7 @@ e = derivation.numbers("e", c, "the slopes of the loss by the normalized feature
 pulled = Total(c, e * y)
 back = times(r, plus(e.at(b), times(-1, y.at(b), pulled / C)))
 slope = derivation.chain(
-    "Backward through the normalization",
+    "Backward, the normalization takes out what is along the features",
     Slope(pulled, a.at(b)),
     equals(
         back,
@@ -250,9 +251,10 @@ slope = derivation.chain(
         wrong={"the length a constant": times(r, e.at(b)), "a sum for the mean": times(r, e.at(b) - y.at(b) * pulled)},
     ),
     states=2,
+    role="lemma",
 )
 derivation.chain(
-    "... leaves almost nothing along the features",
+    "The features' slopes have almost nothing along the features",
     Total(b, a.at(b) * back),
     equals(
         times(pulled, plus(1, times(-1, SquaredNorm(c, y) / C))),
@@ -267,6 +269,7 @@ derivation.chain(
         none=where(eps, 0),
         zero=holds(Total(b, a.at(b) * back), "=", 0, named=True),
     ),
+    role="remark",
 )
 
 derivation.say(
@@ -303,11 +306,11 @@ def _seen(share, power):
 
 relative = m_hat / (sqrt(v_hat) + small / const)
 derivation.answer = prose(
-    "From the share {one} to {other} the objective of a 1-Lipschitz critic changes by at most {bound}, the difference times the "
-    "mean size of the details, real and generated: the Wasserstein distance is continuous in the share. The Jensen-Shannon "
-    "divergence is not: it has its full value for every positive share. Under Adam a weight moves by the learning rate relative "
-    "to its initial size if the factor {factor} is applied at run time, and by {more} times as much if it is applied to the "
-    "initial weights.",
+    "From the share {one} to {other} the objective of a 1-Lipschitz critic changes by at most {bound}, the difference times "
+    "the mean size of the details, real and generated: the Wasserstein distance is continuous in the share. The Jensen-Shannon "
+    "divergence is not: of images that are faded from their own means it has its full value for every positive share. Adam's "
+    "first step moves a weight by the learning rate relative to its initial size if the factor {factor} is applied at run "
+    "time, and by {more} times as much if it is applied to the initial weights; later steps have the same ratio.",
     one=alpha,
     other=beta,
     bound=times(Abs(alpha - beta), sizes),
@@ -357,6 +360,7 @@ number = derivation.number("o", "a step of the fade", integer=True, nonnegative=
     because="The shares of the fade sum to $(F - 1)/2$, and $S - F$ ones follow; the code's second stage, for all stages of up "
     "to 12 steps.",
     outcomes=78,
+    role="remark",
 )
 def mean_share():
     pairs = [(stage, fade) for stage in range(1, 13) for fade in range(1, stage + 1)]
