@@ -108,6 +108,7 @@ for letter, words in (
     "them. Euler's method satisfies the first, the midpoint's two; the classical one all up to order four, and Dormand and "
     "Prince's weights all up to order five; their other weights all up to order four, and none of the nine after it.",
     outcomes=17 * 5,
+    role="lemma",
 )
 def orders_byrooted_trees():
     trees = rooted_trees(5).values()
@@ -158,6 +159,7 @@ derivation.chain(
         "grows exponentially with the time, and vanishes with the size of the steps.",
         below=holds(1 + h * Lip, "<=", exp(h * Lip)),
     ),
+    role="lemma",
 )
 def growth_of_errors():
     def sides(y, steps):
@@ -178,7 +180,7 @@ derivation.say(
     "order five is kept."
 )
 next_error = derivation.chain(
-    "The error at the next size",
+    "The error at the next size goes with the fifth power of the factor",
     kappa * (f * h) ** 5,
     equals(times(f**5, r), r"the definition of $r$", wrong={"in proportion": times(f, r)}),
     so=prose(
@@ -235,6 +237,7 @@ derivation.symbol("k", "a power of $z$, and its factorial")
     r"\tfrac{z^k}{k!} + \tfrac{z^6}{600}",
     because=r"In units of $\lambda x$ stage $i$ is $1 + z \sum_j a_{ij} k_j$, one after the other, with the coefficients of "
     "the code.",
+    role="remark",
 )
 def polynomials():
     u, found = Letter("u"), []
@@ -283,6 +286,7 @@ derivation.chain(
     "A rotation: Euler's steps spiral outward, and classical ones that are not too long inward",
     squared_size,
     equals(plus(1, -(u**6) / 72, u**8 / 576), r"the squared real and imaginary parts of $R(iu)$; multiply out"),
+    role="remark",
     so=prose(
         r"This is less than 1 for smaller angles than $2 \sqrt2$, where it is {edge}. Euler's step has {euler} and the "
         "midpoint's {midpoint}: above 1 for every size of a step.",
@@ -295,6 +299,7 @@ derivation.chain(
     "A step back does not undo a step",
     (1 - through) * (1 + through),
     equals(1 - through**2, "multiply out"),
+    role="remark",
     so="It returns up to the local error only: an explicit solver is not an exact inverse of itself.",
 )
 
@@ -310,6 +315,7 @@ derivation.symbol("E_{2N}", "the error after $2N$ steps")
     r"next to $e^{\sin 2}$.",
     tolerance=0.1,
     since="orders are reached as the steps vanish",
+    role="remark",
 )
 def measured_orders():
     exact = math.exp(math.sin(2.0))
@@ -327,6 +333,7 @@ def measured_orders():
     because=r"The code's solver with steps that it chooses, on the velocity $x \cos t$ from 1, forward, and back from the end.",
     tolerance=1e-6,
     since="the solver's own tolerance is 1e-7 for each step",
+    role="remark",
 )
 def chosen_steps():
     settings = {"rtol": 1e-7, "atol": 1e-7, "max_steps": 30}
