@@ -178,7 +178,7 @@ derivation.chain(
     ),
     central=True,
     so="The weighted error at $t - 1$ is the weighted error at $t$ plus what the step adds. At level 0 it is $v_0 / c - 1$; at "
-    r"the start it is $\lambda_T (1/V_T - 1)$. The sum over all steps (the next result) has three parts: the start, the wrong "
+    r"the start it is $\lambda_T (1/V_T - 1)$. The sum over all steps (below) has three parts: the start, the wrong "
     "variances, and the last noise, which is not added.",
 )
 derivation.answer = prose(
@@ -241,6 +241,7 @@ derivation.symbol("T", "the number of steps")
     r"\left(\frac{\sigma_t^2}{V_{t-1}} - \frac{\beta_t}{V_t}\right) - \frac{\beta_1}{V_1}",
     because="The sum, computed term by term on the cosine schedule of 12 steps, against the recursion of the code: three "
     r"variances of the data, both choices of $\sigma_t^2$.",
+    role="remark",
 )
 def the_errors_add_up():
     levels, found, terms = schedule(), [], []
@@ -262,7 +263,7 @@ derivation.say(
     r"$c^2 (1 - c)\, a / V^3$."
 )
 derivation.chain(
-    "The integral of the wrong variances",
+    "The errors of the wrong variances have an antiderivative",
     Slope(times(Rational(1, 2), a**2 / spread**2), a),
     equals(
         plus(a / spread**2, times(a**2, 1 - c) / spread**3),
@@ -329,9 +330,10 @@ clipped = derivation.chain(
     (plus(1, w_out) - x_in) ** 2,
     equals(plus((1 - x_in) ** 2, times(2, w_out, 1 - x_in), w_out**2), r"expand around 1"),
     at_least((1 - x_in) ** 2, r"leave out two nonnegative terms", dropping=plus(times(2, w_out, 1 - x_in), w_out**2)),
-    so="The first line is the squared error of the prediction $1 + h$, the last that of 1, to which it is clipped. Below $-1$ "
-    r"the same holds by symmetry. So clipping, where it acts, lowers the squared error of $\hat{x}_0$, for every data point in "
-    "the box, and with it the error of the mean.",
+    role="remark",
+    so="The first line is the squared error of the prediction $1 + h$, the last that of 1, to which it is "
+    r"clipped. Below $-1$ the same holds by symmetry. So clipping, where it acts, lowers the squared error of $\hat{x}_0$, for "
+    "every data point in the box, and with it the error of the mean.",
 )
 predicted = derivation.define(
     r"\hat{x}_0", plus(x_t, -times(sqrt(1 - a_t), epsilon)) / sqrt(a_t), "the data that the noise implies", "x0_from_noise"
@@ -369,7 +371,7 @@ derivation.bridge(
 derivation.say(
     "The dynamic threshold cuts at $S$, which is at least 1, and divides by it. The result is in the box as well, and a "
     "prediction inside the box does not change, since then $S$ is 1. The differences between large entries, which clipping "
-    "flattens, are kept, but correct entries move, too: the error is not lower for all data (the third exercise)."
+    "flattens, are kept, but correct entries move, too: the error is not lower for all data (the fourth exercise)."
 )
 
 _LEVELS = jnp.array([1.0, 0.81, 0.5184])
