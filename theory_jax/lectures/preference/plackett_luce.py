@@ -131,6 +131,7 @@ derivation.chain(
     equals(w0 / plus(w0, w1, w2), "somebody is second"),
     so="So the best item alone is a sample from a softmax of the scores, and the best $K$ of $N$ have the product of the first "
     "$K$ choices: nothing is summed over the places that no one filled in. Summed once more, all orders have probability one.",
+    role="lemma",
 )
 
 
@@ -173,13 +174,12 @@ derivation.chain(
     ),
 )
 derivation.chain(
-    "... for any number of items, since the other clocks do not matter",
+    "A pair is a Bradley-Terry comparison among any number of items: the other clocks do not matter",
     Integral(times(w0 * exp(-w0 * t0), exp(-w1 * t0)), (t0, 0, oo)),
     equals(w0 / plus(w0, w1), "clock 0 rings at $t_0$, clock 1 later; the integral of an exponential"),
     so=prose(
         r"In scores it is {logistic}. A ranking of two items is a Bradley-Terry "
-        r"comparison, but a ranking of $N$ items is more than its $\binom{N}{2}$ pairs taken as independent: those agree with an "
-        r"order.",
+        r"comparison, but a ranking of three or more is not a set of independent comparisons: those could go in a circle.",
         logistic=holds(w0 / plus(w0, w1), "=", 1 / plus(1, exp(-(s.at(0) - s.at(1)))), when={w: exp(s)}),
     ),
     role="lemma",
@@ -207,6 +207,7 @@ derivation.chain(
         r"the term of item 0 itself is $\frac12$",
         wrong={"the item compared with itself counted as a whole": plus(1, Total(j, w.at(j) / plus(w.at(j), w0)))},
     ),
+    role="remark",
 )
 derivation.bridge(
     "The code computes it",
@@ -288,7 +289,7 @@ derivation.say(
     "same distribution. For three it is not."
 )
 derivation.chain(
-    "From the bottom up is another distribution",
+    "To choose the worst item first, from the bottom up, gives another distribution",
     plus(P.at(0, 1, 2), -times((1 / w2) / plus(1 / w0, 1 / w1, 1 / w2), (1 / w1) / plus(1 / w0, 1 / w1))),
     equals(
         plus(P.at(0, 1, 2), -times(w0 * w1 / plus(w0 * w1, w0 * w2, w1 * w2), w0 / plus(w0, w1))),
@@ -308,6 +309,7 @@ derivation.chain(
         zero=holds(plus(w1**2, -w0 * w2), "=", 0, named=True),
         middle=where(w1, sqrt(w0 * w2)),
     ),
+    role="remark",
 )
 a = derivation.law("p", i, "the target distribution of the best item", "softmax(target_scores)")
 b = derivation.define("b", exp(s) / Total(j, exp(s.at(j))), "the softmax of the scores", over=i, law=True)
@@ -321,9 +323,10 @@ derivation.chain(
         "leave out a divergence (Gibbs); it is zero if and only if the scores are those of the target, up to a shift",
         dropping=gibbs.at(a, b),
     ),
+    role="lemma",
 )
 derivation.chain(
-    "... and pulls every score by the difference of two probabilities",
+    "ListNet's loss pulls every score by the difference of two probabilities",
     Slope(cross, s.at(j)),
     equals(
         plus(b.at(j), -a.at(j)),
