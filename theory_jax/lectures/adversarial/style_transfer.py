@@ -96,7 +96,7 @@ kernels = plus(
     -2 * Total(n, Total(m, Inner(c, f, y) ** 2)) / (N * M),
 )
 distance = derivation.chain(
-    "The style loss is a distance between distributions of feature vectors",
+    "The style loss is a squared distance of second moments of the feature vectors",
     C**2 * L,
     equals(
         Total(c, Total(d, (Total(n, f * f.at(d, n)) / N - Total(m, y * y.at(d, m)) / M) ** 2)),
@@ -111,8 +111,9 @@ distance = derivation.chain(
         ),
         wrong={"the cross term once": plus(kernels, Total(n, Total(m, Inner(c, f, y) ** 2)) / (N * M))},
     ),
-    so=r"This is a maximum mean discrepancy, with the kernel $\langle a, b \rangle^2$ and all pairs of positions. A position is "
-    "one sample of the distribution of an image's feature vectors: style is that distribution, as far as the kernel sees it.",
+    so=r"This is a squared maximum mean discrepancy, with the kernel $\langle a, b \rangle^2$ and all pairs of positions. A "
+    "position is one sample of the distribution of an image's feature vectors: style is that distribution, as far as the "
+    "kernel sees it.",
 )
 derivation.bridge(
     "The code computes it from points",
@@ -140,6 +141,7 @@ derivation.chain(
     ),
     so="Every orthogonal map of the positions is a product of such rotations and of changes of sign: so the style is blind not "
     "only to the order of positions, but to all of these maps.",
+    role="remark",
 )
 _RNG = np.random.default_rng(0)
 mean = derivation.define(r"\bar f", Total(n, f) / N, "the mean of a channel", over=c)
@@ -181,7 +183,7 @@ E = derivation.numbers("E", (c, d), "a matrix, such as $G - A$")
 eta = derivation.number(r"\eta", r"$\frac{4}{CN}$ times the length of a step", positive=True)
 moved = derivation.define("f^+", f - eta * Total(d, E * f.at(d, n)), "the features after a linear step", over=(c, n))
 derivation.chain(
-    "The Gram matrix after a step knows the features by their Gram matrix alone",
+    "The Gram matrix after a step of descent depends on the features by their Gram matrix alone",
     Total(n, moved * moved.at(d, n)) / (C * N),
     equals(
         Total(i, Total(j, times(KroneckerDelta(c, i) - eta * E.at(c, i), G.at(i, j), KroneckerDelta(d, j) - eta * E.at(d, j)))),
@@ -190,11 +192,12 @@ derivation.chain(
     ),
     so=r"With $G - A$ in place of $E$ this is $(I - \eta (G - A))\, G\, (I - \eta (G - A))$: descent on features is an iteration "
     r"of $C \times C$ matrices. Its rank never grows: features of a lower rank than the style's do not reach it.",
+    role="remark",
 )
 g = derivation.number("g", "an eigenvalue of $G$, on an eigenvector that $A$ has, too", positive=True)
 a = derivation.number("a", "the eigenvalue of $A$", positive=True)
 derivation.chain(
-    "How fast an eigenvalue comes to the style's",
+    r"A step multiplies a small error of an eigenvalue by $1 - 2 \eta a$",
     Subs(Slope(g * (1 - eta * (g - a)) ** 2, g), g, a),
     equals(
         1 - 2 * eta * a,
@@ -214,6 +217,7 @@ derivation.chain(
         "$-1$. Small eigenvalues of the style take long.",
         fixed=holds(g * (1 - eta * (g - a)) ** 2, "=", a, when={g: a}, named=True),
     ),
+    role="remark",
 )
 
 derivation.symbol("F", "the features of an image as a matrix, with a column for each position")
@@ -266,7 +270,7 @@ central = derivation.chain(
     central=True,
     so=r"The last line knows the two Gram matrices alone. If $B$ is $A$ and $T G T$ is, too, it is $\mathrm{tr}\,G + "
     r"\mathrm{tr}\,A - 2\,\mathrm{tr}(TG)$ and attained: the cheapest transfer is one linear map, the same at every position. It "
-    "is the optimal transport between Gaussians with these second moments.",
+    "is the optimal transport between centered Gaussians with these second moments.",
 )
 derivation.bridge(
     "The code's content loss",
@@ -286,6 +290,7 @@ derivation.bridge(
     r"channels and $2 \times 3$ positions, by the code.",
     tolerance=1e-10,
     since="roots of matrices whose eigenvalues differ by factors of 1000",
+    role="remark",
 )
 def the_cheapest_map():
     maps, styles = _RNG.standard_normal((2, 10, 3, 2, 3))
@@ -349,6 +354,7 @@ derivation.chain(
     at_least(Total(n, step) ** 2 / N, "leave out squares, all zero if and only if all differences are equal", dropping=spread),
     so="Between the same ends a ramp of $N$ differences costs an $N$-th of a step: squares blur edges. In absolute values both "
     "cost the difference of their ends (example), and all that is not monotone costs more.",
+    role="remark",
 )
 
 
@@ -357,6 +363,7 @@ derivation.chain(
     because=r"$|x - x'|$ counts the thresholds between the two. All images of $2 \times 2$ pixels with the values 0, 1, 2, and "
     r"the thresholds 0 and 1. Lengths are measured along the axes: a diagonal edge counts $\sqrt 2$ times its length.",
     outcomes=81,
+    role="remark",
 )
 def lengths_of_edges():
     images = np.array(list(itertools.product(range(3), repeat=4)), float).reshape(81, 1, 2, 2)
