@@ -12,7 +12,7 @@ from sympy import exp, oo
 
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.lecture import Derivation
-from theory_jax.derivation.notation import Expectation, Limit, SquaredNorm, Total, Variance, plus, times
+from theory_jax.derivation.notation import Expectation, Limit, Normal, SquaredNorm, Total, Variance, plus, times
 from theory_jax.derivation.parts import do
 from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.evaluation.kernel_distance import (
@@ -37,12 +37,13 @@ derivation = Derivation(
     "estimates without bias?",
     setting=(
         r"A kernel is an inner product of features, $k(x, y) = \sum_d \phi_d(x)\, \phi_d(y)$. Two distributions $p$ and $q$ "
-        "are given, under which the features have second moments; here they live on finitely many points.",
-        r"$x, x'$ are drawn from $p$, and $y, y'$ from $q$, all independently.",
+        "are given, under which the features have second moments; here they live on finitely many points. In a mean of $k$ the "
+        "two points are drawn independently, the first as the outer expectation says, the second as the inner one does.",
     ),
     limits=(
         "The variance of the estimate, and the power of a test that uses it.",
-        "In several dimensions the cubic kernel sees all mixed moments up to the third: the same proof, said and not shown.",
+        "In several dimensions the cubic kernel sees all mixed moments up to the third, and for all distributions, not only on "
+        "finitely many points, a Gaussian kernel sees every difference: said and not shown.",
     ),
     trained="A measure of samples, not a model. Experiments with images or points report it.",
 )
@@ -61,9 +62,11 @@ pairs = plus(
     Expectation(p, Expectation(p.at(y), k)), Expectation(q, Expectation(q.at(y), k)), -2 * Expectation(p, Expectation(q.at(y), k))
 )
 derivation.answer = prose(
-    r"The squared distance of the mean features, $\mathrm{MMD}^2$, is {pairs}: it needs the kernel only. It sees what the "
-    "features see: the cubic kernel three moments, a Gaussian every difference of distributions. Means over pairs of different "
-    "points estimate it without bias; with the diagonals the estimate is never negative, and in expectation too large.",
+    r"Compare the means of features. The squared distance of the two means, $\mathrm{MMD}^2$, is {pairs}: the mean of the kernel "
+    "within the one distribution, plus that within the other, less twice that between them. It sees what the features see: the "
+    "cubic kernel three moments, a Gaussian kernel every difference. Means over pairs of different points estimate it without "
+    "bias, and may be negative; if points are also paired with themselves, the estimate is never negative, and too large in "
+    "expectation wherever the features vary.",
     pairs=holds(
         distance,
         "=",
@@ -104,7 +107,7 @@ derivation.chain(
         },
     ),
     central=True,
-    so="So the features may be infinitely many: they are never computed.",
+    so="The features are never computed, so they may be infinitely many, as those of a Gaussian kernel are.",
 )
 multiple = derivation.number("m", "any number")
 e = derivation.index("j", "another feature", states=2)
@@ -112,7 +115,7 @@ v = derivation.numbers("v", d, "a direction among the features")
 Delta = derivation.define(r"\Delta", Expectation(p, phi) - Expectation(q, phi), "the difference of the means", over=d)
 witness = Total(d, times(v, phi))
 derivation.chain(
-    "It is the largest difference of means that a function of length 1 has",
+    "The distance is the largest difference of means of a function of length 1",
     Total(d, v * Delta) ** 2,
     equals(
         plus(times(SquaredNorm(d, v), SquaredNorm(d, Delta)), -Total(d, Total(e, (v * Delta.at(e) - v.at(e) * Delta) ** 2)) / 2),
@@ -127,23 +130,24 @@ derivation.chain(
         adding=Total(d, Total(e, (v * Delta.at(e) - v.at(e) * Delta) ** 2)) / 2,
     ),
     so=prose(
-        "The left side is the squared difference of the means of the function {function}, {left}: hence the name, maximum mean "
-        "discrepancy.",
+        "The left side is the squared difference of the means of the function {function}, whose length is that of $v$: {left}. "
+        "Hence the name, maximum mean discrepancy.",
         function=witness,
         left=holds((Expectation(p, witness) - Expectation(q, witness)) ** 2, "=", Total(d, v * Delta) ** 2),
     ),
+    role="remark",
 )
 
-derivation.say("Which differences does a kernel see? First the cubic one, in one dimension.")
-a = derivation.numbers("a", x, "the position of a point")
+derivation.say("Which differences does a kernel see? Those that its features see. First the cubic kernel, in one dimension.")
+a = derivation.numbers("a", x, "the position of a point, another one for every point")
 moment = [
     derivation.define(rf"\delta_{j}", Expectation(p, a**j) - Expectation(q, a**j), f"the difference of the moments of order {j}")
     for j in (1, 2, 3)
 ]
 ab = times(a, a.at(y))
-cubic = derivation.define("c({},{})", (a * a.at(y) + 1) ** 3, "the cubic kernel", "polynomial_kernel", over=(x, y))
+cubic = derivation.define("k_3({},{})", (a * a.at(y) + 1) ** 3, "the cubic kernel", "polynomial_kernel", over=(x, y))
 cubic_moments = derivation.chain(
-    "The cubic kernel sees three moments",
+    "The cubic kernel sees three moments, and nothing else",
     plus(
         Expectation(p, Expectation(p.at(y), cubic)),
         Expectation(q, Expectation(q.at(y), cubic)),
@@ -157,48 +161,84 @@ cubic_moments = derivation.chain(
         ),
         wrong={"every moment once": plus(moment[0] ** 2, moment[1] ** 2, moment[2] ** 2)},
     ),
-    so="Distributions with three equal moments have no distance (exercise 2). Of the moments that it sees, the weights depend "
-    "on the scale of the features, so features must not be scaled anew for every model.",
+    so="Different distributions with three equal moments have the distance 0 (exercise 2). How much each moment counts "
+    "depends on the scale of the features, so features must not be scaled anew for every model (exercise 4).",
 )
 h = derivation.number("h", "the bandwidth", "bandwidth", positive=True)
-c = derivation.number("c", "the distance of two points", positive=True)
-r = derivation.number("r", "the probability of the second point under the first distribution", between=(0, 1))
-s = derivation.number("s", "... and under the second distribution", between=(0, 1))
-of_two = derivation.define(
-    "G",
-    plus(((1 - r) - (1 - s)) ** 2, (r - s) ** 2, 2 * ((1 - r) - (1 - s)) * (r - s) * exp(-(c**2) / (2 * h**2))),
-    r"$\mathrm{MMD}^2$ of two distributions on two points, with a Gaussian kernel",
-    "gaussian_kernel",
+u = derivation.number("u", "the center of a bump")
+gaussian = derivation.define(
+    "k_h({},{})", exp(-((a - a.at(y)) ** 2) / (2 * h**2)), "the Gaussian kernel", "gaussian_kernel", over=(x, y)
+)
+bump = derivation.define(
+    "b({})", exp((2 * u * a - a**2) / h**2), "a bump of the position around $u$, times $e^{u^2/h^2}$", over=x
 )
 derivation.chain(
-    "A Gaussian kernel on two points",
-    of_two,
-    equals(
-        times(2 * (r - s) ** 2, 1 - exp(-(c**2) / (2 * h**2))),
-        "the kernel of a point with itself is 1, and what one distribution has more at the second point it lacks at the first",
+    "A Gaussian kernel sees every difference",
+    plus(
+        Expectation(p, Expectation(p.at(y), gaussian)),
+        Expectation(q, Expectation(q.at(y), gaussian)),
+        -2 * Expectation(p, Expectation(q.at(y), gaussian)),
     ),
-    role="lemma",
-    so=prose(
-        "At every bandwidth {factor}, so it is zero only if {same}, where {zero}.",
-        factor=holds(1 - exp(-(c**2) / (2 * h**2)), ">", 0),
-        same=where(r, s),
-        zero=holds(of_two, "=", 0),
-    ),
-)
-derivation.chain(
-    "A wide Gaussian sees the means alone",
-    Limit(h**2 * of_two, h, oo),
     equals(
-        (c * (r - s)) ** 2,
+        Expectation(Normal(u, 0, h**2 / 4), (Expectation(p, bump) - Expectation(q, bump)) ** 2),
         prose(
-            "{limit}; the means differ by {means}",
-            limit=holds(Limit(h**2 * (1 - exp(-(c**2) / (2 * h**2))), h, oo), "=", c**2 / 2),
-            means=holds(plus(times(r, c), -times(s, c)), "=", times(c, r - s), named=True),
+            "{product}: the kernel is an inner product of bumps, one for every real $u$; then the central result, backward",
+            product=holds(
+                gaussian,
+                "=",
+                Expectation(Normal(u, 0, h**2 / 4), times(bump, bump.at(y))),
+                wrong={"bumps too wide": Expectation(Normal(u, 0, h**2), times(bump, bump.at(y)))},
+            ),
         ),
+        wrong={
+            "the mean of one bump": (
+                Expectation(Normal(u, 0, h**2 / 4), Expectation(p, bump))
+                - Expectation(Normal(u, 0, h**2 / 4), Expectation(q, bump))
+            )
+            ** 2
+        },
     ),
+    so=prose(
+        "It is zero only if both distributions have the same mean of every bump. The difference of these means is, as a function "
+        "of $u$, a sum of exponentials, one for each position, with the weights {weight}. For large $u$ the one with the largest "
+        "position outweighs the others, so its weight is zero; then the next one, and so on. So $p$ and $q$ agree at every "
+        "point, whatever the bandwidth is.",
+        weight=times(plus(p, -q), exp(-(a**2) / h**2)),
+    ),
+)
+derivation.chain(
+    "A very wide Gaussian kernel sees the means alone, in the leading order",
+    Limit(
+        h**2
+        * plus(
+            Expectation(p, Expectation(p.at(y), gaussian)),
+            Expectation(q, Expectation(q.at(y), gaussian)),
+            -2 * Expectation(p, Expectation(q.at(y), gaussian)),
+        ),
+        h,
+        oo,
+    ),
+    equals(
+        -Total(x, Total(y, (p - q) * (p.at(y) - q.at(y)) * (a - a.at(y)) ** 2)) / 2,
+        prose(
+            "the weights {weight} sum to zero, so 1 may be taken off the kernel: {limit}",
+            weight=p - q,
+            limit=holds(Limit(h**2 * (gaussian - 1), h, oo), "=", -((a - a.at(y)) ** 2) / 2),
+        ),
+        wrong={"no half": -Total(x, Total(y, (p - q) * (p.at(y) - q.at(y)) * (a - a.at(y)) ** 2))},
+    ),
+    equals(
+        moment[0] ** 2,
+        "expand the square of the distance: the squares of the positions meet weights that sum to zero, the product is left",
+        wrong={"the second moments": moment[1]},
+    ),
+    role="remark",
 )
 
-derivation.say("Now the estimates. Two points are drawn from each distribution; more points add more pairs of the same kind.")
+derivation.say(
+    "Now the estimates, from points that are drawn independently. Two points of each distribution are enough to see the bias; "
+    "more points add more pairs of the same kind."
+)
 x1, x2 = derivation.index("x_1", "the first of two draws"), derivation.index("x_2", "the second")
 y1, y2 = derivation.index("y_1", "the first draw of the other distribution"), derivation.index("y_2", "its second")
 
@@ -224,7 +264,7 @@ V = derivation.define(
     over=(x1, x2, y1, y2),
 )
 unbiased = derivation.chain(
-    "Pairs of different points have no bias",
+    "Pairs of different points estimate the distance without bias",
     _drawn(U),
     equals(pairs, "the draws are independent", wrong={"the cross term once": pairs + Expectation(p, Expectation(q.at(y), k))}),
     equals(distance, "the central result"),
@@ -233,7 +273,7 @@ unbiased = derivation.chain(
     "this one must be negative sometimes, and a negative value is no error.",
 )
 derivation.chain(
-    "All pairs have one, the scatter of the features by the number of draws",
+    "The estimate from all pairs is too large by the variances of the features, divided by the number of draws",
     _drawn(V),
     equals(
         plus(distance, Total(d, Variance(p, phi)) / 2, Total(d, Variance(q, phi)) / 2),
@@ -254,9 +294,10 @@ derivation.chain(
         dropping=plus(Total(d, Variance(p, phi)) / 2, Total(d, Variance(q, phi)) / 2),
     ),
     states=2,
+    role="remark",
 )
 derivation.chain(
-    "... but they are never negative",
+    "The estimate from all pairs is never negative",
     V,
     equals(
         SquaredNorm(d, (phi.at(d, x1) + phi.at(d, x2)) / 2 - (phi.at(d, y1) + phi.at(d, y2)) / 2),
@@ -266,6 +307,7 @@ derivation.chain(
         0, "leave out squares", dropping=SquaredNorm(d, (phi.at(d, x1) + phi.at(d, x2)) / 2 - (phi.at(d, y1) + phi.at(d, y2)) / 2)
     ),
     states=2,
+    role="remark",
 )
 f, g = derivation.numbers("f", (x, d), "features of a first sample"), derivation.numbers("g", (x, d), "... and of a second")
 D, N = derivation.count(d, "D", "the number of features"), derivation.count(x, "N", "the number of points of each sample")
@@ -318,7 +360,7 @@ def _cubic_kernels(x, y):
     do("compute the features of the images, of length $D$, by one network for every model"),
     do("for each of several subsets of $N$ images of both sets:"),
     do(
-        r"$k(a, b) \leftarrow (a^\top b / D + 1)^3$, within both subsets and between them",
+        r"$k(f, g) \leftarrow (f^\top g / D + 1)^3$, within both subsets and between them",
         polynomial_kernel,
         by=cubic_moments,
         indent=1,
@@ -346,12 +388,25 @@ def two_subsets():
 
 @derivation.example(
     r"Two distributions on $\{0, 1\}$, $p = (\frac12, \frac12)$ and $q = (\frac14, \frac34)$, and the cubic kernel: all three "
-    r"moments differ by $-\frac14$. Then two samples of two points, $\{0, 2\}$ and $\{1, 1\}$."
+    r"moments differ by $-\frac14$. Then the means of both estimates over all 16 pairs of samples of two points, and two other "
+    r"samples, $\{0, 2\}$ and $\{1, 1\}$."
 )
 def two_laws_and_two_samples():
     kernel, weights = polynomial_kernel(jnp.array([[0.0], [1.0]]), jnp.array([[0.0], [1.0]])), jnp.array([0.25, -0.25])
     yield r"\mathrm{MMD}^2 = \frac{3 + 3 + 1}{16}", weights @ kernel @ weights, "0.4375"
-    yield r"U = 1 + 8 - 2 \cdot 14", unbiased_discrepancy(*_cubic_kernels(_X, _Y)), "-19"
+    first, second = np.array([0.5, 0.5]), np.array([0.25, 0.75])
+    for letter, estimate, stated in (("U", unbiased_discrepancy, "0.4375"), ("V", biased_discrepancy, "1.96875")):
+        mean = sum(
+            first[list(ones)].prod()
+            * second[list(others)].prod()
+            * estimate(
+                *(kernel[jnp.ix_(jnp.array(m), jnp.array(n))] for m, n in ((ones, ones), (others, others), (ones, others)))
+            )
+            for ones in np.ndindex(2, 2)
+            for others in np.ndindex(2, 2)
+        )
+        yield rf"\text{{the mean of }} {letter}", mean, stated
+    yield r"\{0, 2\}, \{1, 1\}: \quad U = 1 + 8 - 2 \cdot 14", unbiased_discrepancy(*_cubic_kernels(_X, _Y)), "-19"
     yield r"V = 32 + 8 - 2 \cdot 14", biased_discrepancy(*_cubic_kernels(_X, _Y)), "12"
     moments = np.array([0.0, 2.0**2 / 2 - 1, 2.0**3 / 2 - 1])
     yield r"3 \cdot 0^2 + 3 \cdot 1^2 + 3^2", np.array([3, 3, 1]) @ moments**2, "12"
@@ -361,9 +416,9 @@ def two_laws_and_two_samples():
 
 @derivation.figure(
     "Left: 1000 pairs of samples of ten points each from one standard Gaussian, with a Gaussian kernel. The estimate from pairs "
-    "of different points has the mean 0; that with the diagonals has not. Right: the Gaussian kernel's distance of a coin on "
+    "of different points has the expectation 0; that from all pairs has not. Right: the Gaussian kernel's distance of a coin on "
     r"$\pm 1$ and of $\{-\sqrt3, 0, \sqrt3\}$ with $(\frac16, \frac23, \frac16)$, which agree in three moments. A wide kernel "
-    "does not see it.",
+    "hardly sees it.",
     panels=2,
 )
 def the_bias_and_the_bandwidth(estimates, bandwidths):
