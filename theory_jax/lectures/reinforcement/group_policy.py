@@ -117,7 +117,7 @@ derivation.say(
 p = derivation.number("p", "the probability of a right answer", between=(0, 1))
 slope = derivation.number(r"\dot p", r"its derivative $\nabla p$ in a parameter of the policy")
 derivation.chain(
-    "Divided by the deviation, from a group of two, three or four",
+    "Divided by the deviation, groups of two or three weigh all questions alike, groups of four do not",
     Matrix([groups.normalized_estimate(answers, p, slope) for answers in (2, 3, 4)]),
     equals(
         Matrix([slope, sqrt(2) * slope, (sqrt(3) + (3 - 2 * sqrt(3)) * p * (1 - p)) * slope]),
@@ -125,6 +125,7 @@ derivation.chain(
     ),
     so=r"With two or three answers this is a multiple of $\nabla p$, the same for every question. From four on, questions that "
     r"are nearly always or nearly never answered rightly weigh more.",
+    role="lemma",
 )
 climbed = times(Slope(2 * asin(sqrt(p)), p), slope)
 derivation.answer = prose(
@@ -136,7 +137,7 @@ derivation.answer = prose(
     climbed=holds(climbed, "=", slope / sqrt(p * (1 - p)), wrong={"the variance": slope / (p * (1 - p))}),
 )
 normalized = derivation.chain(
-    "Divided by the deviation, with many answers",
+    "Divided by the deviation, many answers climb the arcsine of the root of p, not p",
     times(p, sqrt((1 - p) / p), slope / p) + times(1 - p, sqrt(p / (1 - p)), slope / (1 - p)),
     equals(
         slope / sqrt(p * (1 - p)),
@@ -179,9 +180,9 @@ of_lengths = derivation.chain(
     ),
     equals(times(-J, plus(1 / length.at(1), -1 / length.at(2))), r"a wrong answer has the advantage $-J$"),
     so="Negative if the first is the shorter: of two wrong answers that are equally likely the longer gains on the shorter, "
-    "whatever is wrong with them. Without the division the difference is zero. Dividing all answers of a batch by one number, as "
-    "with a constant, keeps it zero and the gradient unbiased; dividing by their total length gives all tokens one weight, but "
-    "the length is random (exercise 3).",
+    "whatever is wrong with them. Without the division the difference is zero. Dividing all answers of a batch by one constant "
+    "keeps it zero, and the gradient a fixed multiple of the unbiased one; dividing by their total length gives all tokens one "
+    "weight, but the length is random (exercise 3).",
 )
 
 derivation.say("Last, the ratios. A text has the product of its tokens' ratios, new policy to old.")
@@ -198,7 +199,7 @@ derivation.chain(
     role="lemma",
     so=prose(
         "The mean of the product is 1. Each factor here is 1 and a chi-square divergence, {square}, so where every token has "
-        "moved the variance grows exponentially with their number.",
+        "moved by as much the variance grows exponentially with their number.",
         square=holds(Total(a, pi_1**2 / o_1), "=", plus(1, Total(a, (pi_1 - o_1) ** 2 / o_1))),
     ),
 )
@@ -207,7 +208,7 @@ T = derivation.number("T", "how many tokens an answer has", positive=True)
 s = derivation.number("s", "the log-ratio of a text")
 sums = Normal(s, -T * sigma**2 / 2, T * sigma**2)
 derivation.chain(
-    "Gaussian log-ratios: the variance of the product",
+    "With Gaussian log-ratios the variance of the ratio of a text grows exponentially with its tokens",
     plus(Expectation(sums, exp(2 * s)), -(Expectation(sums, exp(s)) ** 2)),
     equals(
         plus(exp(T * sigma**2), -1),
@@ -216,9 +217,10 @@ derivation.chain(
             one=holds(Expectation(sums, exp(s)), "=", 1),
         ),
     ),
+    role="lemma",
 )
 derivation.chain(
-    "... and the mean of the geometric mean",
+    "The geometric mean of ratios is below 1 in the mean: it is no importance weight",
     Expectation(sums, exp(s / T)),
     equals(exp(-(sigma**2) / 2 * (1 - 1 / T)), "the same with a share of the exponent"),
     so=prose(
@@ -240,7 +242,7 @@ low = derivation.number(r"\epsilon_-", "how far a ratio may fall", "clip_low", b
 high = derivation.number(r"\epsilon_+", "how far it may rise", "clip_high", positive=True)
 price = plus(exp(u_0 - u), -1, -(u_0 - u))
 token_slope = derivation.chain(
-    "The slope of a token's loss, as long as nothing is clipped",
+    "As long as nothing is clipped, a token is pulled by its advantage and back to the reference",
     Slope(plus(-exp(u - u_o) * A, times(beta, price)), u),
     equals(
         plus(-exp(u - u_o) * A, times(beta, plus(1, -exp(u_0 - u)))),
@@ -251,6 +253,7 @@ token_slope = derivation.chain(
         first=holds(-exp(u - u_o) * A, "=", -A, when={u: u_o}, named=True),
         second=holds(times(beta, plus(1, -exp(u_0 - u))), "=", 0, when={u: u_0}, named=True),
     ),
+    role="lemma",
 )
 
 near = Min(Max(exp(u - u_o), 1 - low), 1 + high)
@@ -333,6 +336,7 @@ derivation.symbol("g_i", "the scores of its answers")
     r"\sqrt 3)\, p (1 - p))\, \nabla J \text{ for normalized ones}",
     because="All groups of four out of three answers, one of which is right: the advantages of the code.",
     outcomes=81,
+    role="remark",
 )
 def four_answers():
     policy = np.array([0.2, 0.5, 0.3])
