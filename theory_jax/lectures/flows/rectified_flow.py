@@ -34,11 +34,11 @@ derivation = Derivation(
     setting=(
         "A coupling is a joint distribution of noise $x_0$ and data $x_1$, independent or not, with finite second moments. "
         "Pairs are joined by lines, $x_t = (1 - t) x_0 + t x_1$.",
-        r"The velocity of the flow is the mean of $x_1 - x_0$ given the place $x_t$, and is assumed regular: one flow line "
-        r"passes through every place. A flow line that starts at $x_0$ ends at $z_1$. The pairs $(x_0, z_1)$ are the next "
+        r"The velocity of the flow is the mean of $x_1 - x_0$ given the position $x_t$, and is assumed regular: one flow line "
+        r"passes through every position. A flow line that starts at $x_0$ ends at $z_1$. The pairs $(x_0, z_1)$ are the next "
         r"coupling.",
-        r"Flow lines visit at every time the same places as the lines of the pairs, with the same distribution (lecture on flow "
-        r"matching). So the places at a time are named by the flow line $k$ that passes through them.",
+        "Flow lines visit at every time the same positions as the lines of the pairs, with the same distribution (lecture on "
+        "flow matching). So the positions at a time are named by the flow line $k$ that passes through them.",
         "The chains have finitely many lines, pairs and times, and one coordinate, except where two are shown.",
     ),
     limits=(
@@ -48,13 +48,13 @@ derivation = Derivation(
 )
 
 j = derivation.index("j", "a time")
-k = derivation.index("k", "a flow line, and the place where it is at a time")
+k = derivation.index("k", "a flow line, and the position where it is at a time")
 n = derivation.index("n", "a pair of the coupling")
 lengths = derivation.law("h", j, "the lengths of the times between the ends", "diff(times)")
 w = derivation.law("w", k, "the distribution of the flow lines")
-given = derivation.law("p({}|{},{})", (n, k, j), "the distribution of the pair whose line is at the place")
+given = derivation.law("p({}|{},{})", (n, k, j), "the distribution of the pair whose line is at the position")
 g = derivation.numbers("g", n, "the velocity of a pair, $x_1 - x_0$", "x1 - x0")
-u = derivation.define("u", Expectation(given, g), "the velocity of the flow at the place", over=(k, j))
+u = derivation.define("u", Expectation(given, g), "the velocity of the flow at the position", over=(k, j))
 travel = derivation.define("d", Expectation(lengths, u), "where a flow line ends minus where it starts", "x1_hat - x0", over=k)
 crossing = derivation.define(
     "W", Expectation(lengths, Expectation(w, Variance(given, g))), "the variance where lines of pairs cross", positive=True
@@ -81,7 +81,7 @@ balance = derivation.chain(
     squared_cost,
     equals(
         Expectation(lengths, Expectation(w, plus(u**2, Variance(given, g)))),
-        "a mean square is the squared mean plus the variance, at every place",
+        "a mean square is the squared mean plus the variance, at every position",
     ),
     equals(
         plus(Expectation(w, Expectation(lengths, u**2)), crossing),
@@ -94,7 +94,7 @@ balance = derivation.chain(
     at_least(
         Expectation(w, travel**2),
         prose(
-            "leave out variances; equality if and only if the place tells the velocity of the pair, and every flow line is "
+            "leave out variances; equality if and only if the position tells the velocity of the pair, and every flow line is "
             "straight, as where all pairs have one velocity, {same}",
             same=where(g, g.at(0)),
         ),
@@ -130,7 +130,7 @@ derivation.chain(
     ),
     at_most(
         Expectation(w, Expectation(lengths, Expectation(given, f(g)))),
-        "Jensen's inequality given the place: the velocity of the flow is a mean, too",
+        "Jensen's inequality given the position: the velocity of the flow is a mean, too",
         adding=Expectation(w, Expectation(lengths, Expectation(given, convex.at(g, u)))),
         wrong={"twice the cost": Expectation(w, 2 * Expectation(lengths, Expectation(given, f(g))))},
     ),
@@ -155,10 +155,10 @@ derivation.chain(
 
 derivation.say("A solved case: noise $\\mathcal{N}(0, 1)$ and data $\\mathcal{N}(0, c)$, first independent.")
 t = derivation.number("t", "the time", "times", between=(0, 1))
-x = derivation.number("x", "a place")
+x = derivation.number("x", "a position")
 c = derivation.number("c", "the variance of the data", positive=True)
 noise, data = derivation.number("x_0", "the noise", "x0"), derivation.number("x_1", "the data", "x1")
-V = derivation.define("V", (1 - t) ** 2 + c * t**2, "the variance of the place", positive=True)
+V = derivation.define("V", (1 - t) ** 2 + c * t**2, "the variance of the position", positive=True)
 derivation.chain(
     "At every time the squared velocity of the flow and the crossings make up the cost",
     plus(Expectation(Normal(x, 0, V), (Slope(V, t) * x / (2 * V)) ** 2), c / V),
@@ -181,9 +181,10 @@ derivation.chain(
         ),
         wrong={"the crossings twice": 2 * c},
     ),
+    role="lemma",
 )
 derivation.chain(
-    "The crossings of the independent coupling",
+    r"For independent normal pairs $W$ is $\frac\pi2 \sqrt c$",
     Integral(c / (times(1 + c, (t - 1 / (1 + c)) ** 2) + c / (1 + c)), (t, 0, 1)),
     equals(
         sqrt(c) * (atan(sqrt(c)) + atan(1 / sqrt(c))),
@@ -195,6 +196,7 @@ derivation.chain(
         wrong={"no root": c * (atan(sqrt(c)) + atan(1 / sqrt(c)))},
     ),
     equals(sqrt(c) * pi / 2, "the angles of a right triangle", points=12),
+    role="lemma",
     so=prose(
         "So $W$ of this coupling is {crossings}.",
         crossings=holds(Integral(c / V, (t, 0, 1)), "=", times(pi / 2, sqrt(c)), named=True, wrong={"no root": times(pi / 2, c)}),
@@ -202,7 +204,7 @@ derivation.chain(
 )
 end = times(sqrt(c), noise)
 derivation.chain(
-    "What is left for the curvature",
+    "The curvature of the first flow is what the cost and the crossings leave",
     plus(1 + c, -((sqrt(c) - 1) ** 2), -pi / 2 * sqrt(c)),
     equals(
         times(2 - pi / 2, sqrt(c)),
@@ -215,10 +217,11 @@ derivation.chain(
         ),
         wrong={"the crossings alone": pi / 2 * sqrt(c)},
     ),
+    role="remark",
 )
 stretch = derivation.define("L", 1 - t + t * sqrt(c), "how far the line of $x_0$ is stretched at a time")
 second_round = derivation.chain(
-    "The second round is straight",
+    "The second round of the normal case is straight",
     Slope(times((sqrt(c) - 1) / stretch, stretch, noise), t),
     equals(
         Slope(times(sqrt(c) - 1, noise), t),
@@ -230,6 +233,7 @@ second_round = derivation.chain(
         wrong={"not divided": Slope(times(sqrt(c) - 1, stretch, noise), t)},
     ),
     equals(0, "it does not contain the time", wrong={"the velocity itself": (sqrt(c) - 1) * noise}),
+    role="remark",
     so=prose(
         "Nothing crosses and nothing bends: one step of Euler's method is exact, {step}.",
         step=holds(plus(noise, times(sqrt(c) - 1, noise)), "=", end),
@@ -243,7 +247,7 @@ e1, e2 = (derivation.number(f"e_{i}", f"coordinate {i} of the noise") for i in (
 turned = Matrix([-e2, e1])
 start = Matrix([e1, e2])
 derivation.chain(
-    "A quarter of a turn is straight: the place tells the start",
+    "A quarter of a turn is straight: the position tells the start",
     ((1 - t) * Matrix.eye(2) + t * Matrix([[0, -1], [1, 0]])).det(),
     equals((1 - t) ** 2 + t**2, "the determinant"),
     equals(plus(Rational(1, 2), times(2, (t - Rational(1, 2)) ** 2)), "complete the square"),
@@ -252,11 +256,13 @@ derivation.chain(
         prose("leave out a square; equality at {half}", half=where(t, Rational(1, 2))),
         dropping=times(2, (t - Rational(1, 2)) ** 2),
     ),
-    so="The determinant is that of the map from the start to the place at a time, for pairs that are a quarter of a turn apart. "
-    "It is never 0, so nothing crosses, and the velocity is constant on every line: rectification changes nothing.",
+    role="lemma",
+    so="The determinant is that of the map from the start to the position at a time, for pairs that are a "
+    "quarter of a turn apart. It is never 0, so nothing crosses, and the velocity is constant on every line: rectification "
+    "changes nothing.",
 )
 derivation.chain(
-    "... but not cheapest",
+    "Straight pairs need not be the cheapest",
     Expectation(Normal(e1, 0, 1), Expectation(Normal(e2, 0, 1), (turned - start).dot(turned - start))),
     equals(
         Expectation(Normal(e1, 0, 1), Expectation(Normal(e2, 0, 1), 2 * (e1**2 + e2**2))),
@@ -280,14 +286,15 @@ steps = derivation.numbers("h", i, "the lengths of the steps", "diff(times)", po
 v = derivation.numbers("v", i, "the velocities of the steps")
 mean = derivation.define(r"\bar v", Total(i, steps * v) / Total(i, steps), "the mean velocity of the path")
 bends = derivation.chain(
-    "The curvature of a path with steps of any length",
+    "The curvature of a path is its mean squared velocity less the squared mean, over its steps",
     Total(i, steps * (mean - v) ** 2),
     equals(
         plus(Total(i, times(steps, v**2)), -times(Total(i, steps), mean**2)),
         prose("expand; {mean}", mean=holds(Total(i, steps * v), "=", times(mean, Total(i, steps)))),
     ),
-    so="By Euler's method the mean velocity is where the path ends minus where it starts, over the time. With one step it is the "
-    "velocity itself, and the curvature is 0 whatever the field is.",
+    role="lemma",
+    so="By Euler's method the mean velocity is where the path ends minus where it starts, over the time. With "
+    "one step it is the velocity itself, and the curvature is 0 whatever the field is.",
 )
 
 
@@ -336,6 +343,7 @@ def _field_of(variance):
     r"4$ and $\frac14$, with 32, 64 and 128 steps, and two further orders of their length extrapolated away.",
     tolerance=1e-4,
     since="two extrapolations leave a term of the third power of the step",
+    role="remark",
 )
 def curvature_of_the_first_flow():
     def found(variance):
