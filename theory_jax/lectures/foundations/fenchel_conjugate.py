@@ -112,7 +112,7 @@ derivation.chain(
     so=r"So the slope of the conjugate at $f'(w)$ is $w$: it is the inverse function of the slope of $f$.",
 )
 derivation.chain(
-    "... and its curvature is one over that of the generator",
+    "The curvature of the conjugate is one over that of the generator",
     Slope(w, w) / Slope(slope(w), w),
     equals(
         1 / bend(w),
@@ -203,7 +203,7 @@ derivation.say(
     "Two rows show what a supremum can do: Pearson's is flat where the best ratio would be negative; Jeffreys' is not elementary."
 )
 derivation.chain(
-    "Pearson: a square is completed",
+    "Pearson's conjugate is a parabola as long as the best ratio is not negative",
     plus(times(u, t), -((u - 1) ** 2)),
     equals(
         plus(t**2 / 4 + t, -((u - 1 - t / 2) ** 2)),
@@ -215,10 +215,11 @@ derivation.chain(
         prose("leave out the square; equality where {best}, if that is not negative", best=where(u, 1 + t / 2)),
         adding=(u - 1 - t / 2) ** 2,
     ),
+    role="remark",
 )
 tau = derivation.number(r"\tau", "how far $t$ is below $f'(0)$", positive=True)
 derivation.chain(
-    "... and below -2 the best ratio is zero",
+    "Pearson's conjugate is flat below -2, where the best ratio is zero",
     plus(times(u, -2 - tau), -((u - 1) ** 2)),
     equals(plus(-1, -(u**2), -times(u, tau)), "expand"),
     at_most(
@@ -226,8 +227,9 @@ derivation.chain(
         prose("leave out two terms that are subtracted; equality at {zero}", zero=where(u, 0)),
         adding=plus(u**2, times(u, tau)),
     ),
-    so="In general $f^*(t)$ is $-f(0)$ for all $t$ up to $f'(0)$: the conjugate is flat there. Tables that forget that $u$ is "
-    "not negative let Pearson's parabola rise again.",
+    role="remark",
+    so="In general $f^*(t)$ is $-f(0)$ for all $t$ up to $f'(0)$: the conjugate is flat there. Tables that "
+    "forget that $u$ is not negative let Pearson's parabola rise again.",
 )
 derivation.bridge(
     "The code is flat below -2",
@@ -250,13 +252,15 @@ derivation.chain(
         ),
         wrong={"the ratio itself": plus(1 / omega, -log(omega))},
     ),
-    so=r"$\omega + \log \omega$ takes every value once as $\omega$ rises, so it is $1 - t$ for one $\omega$, whatever $t$ is: "
-    "the domain is the whole line.",
+    role="remark",
+    so=r"$\omega + \log \omega$ takes every value once as $\omega$ rises, so it is $1 - t$ for one $\omega$, "
+    "whatever $t$ is: the domain is the whole line.",
 )
 derivation.chain(
-    "... which gives the conjugate",
+    "Jeffreys' conjugate follows from Wright's omega function",
     plus(jeffreys[1] / omega, -jeffreys[0]),
     equals(plus(omega, 1 / omega, jeffreys[1], -2), r"the first line is $t u - f(u)$ at $1/\omega$, with $t$ as above; collect"),
+    role="remark",
     so=prose(
         r"That is $f^*(t)$: $\omega + 1/\omega + t - 2$. The slope of $\omega$ in $1 - t$ is {slope}, by the derivative of the "
         "inverse function.",
