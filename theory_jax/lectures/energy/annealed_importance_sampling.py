@@ -133,8 +133,6 @@ unbiased = derivation.chain(
     "physics this is Jarzynski's equality: the weight is the exponential of minus the work done on the way.",
 )
 
-# ------------------------------------------------------------------------------------------------ what the logarithm loses
-
 f2_last = derivation.numbers("g({})", y, "the last function of a walk with $K = 2$", positive=True)
 Z2 = derivation.define("Z_g", Total(y, f2_last), "its normalizer", positive=True)
 derivation.chain(
@@ -203,7 +201,7 @@ f_beta = derivation.define(r"f_\beta({})", f0 * exp(beta * gain), "the function 
 Z_beta = derivation.define(r"Z_\beta", Total(x, f_beta), "its normalizer", positive=True)
 p_beta = derivation.define(r"p_\beta({})", f_beta / Z_beta, "its distribution", over=x, law=True)
 first = derivation.chain(
-    r"The slope of the log-normalizer is a mean",
+    "The slope of the log-normalizer is a mean",
     Slope(log(Z_beta), beta),
     equals(
         Total(x, times(gain, f_beta)) / Z_beta,
@@ -215,7 +213,7 @@ first = derivation.chain(
     role="lemma",
 )
 derivation.chain(
-    "... and its curvature a variance",
+    "The curvature of the log-normalizer is a variance",
     Slope(log(Z_beta), beta, 2),
     equals(
         plus(Total(x, times(gain**2, f_beta)) / Z_beta, -((Total(x, times(gain, f_beta)) / Z_beta) ** 2)),
@@ -231,6 +229,7 @@ derivation.chain(
         r"half the rise over $K$. And the variance of $\log w$ is a sum of $K$ variances over $K^2$.",
         rises=holds(Slope(log(Z_beta), beta, 2), ">=", 0),
     ),
+    role="lemma",
 )
 
 derivation.symbol("K", "the number of factors of a weight")
@@ -256,8 +255,6 @@ def both_fall_as_one_over_the_number():
         wrong={"the same": np.array([rise, rise]), "twice both": np.array([rise, 2 * rise])},
     )
 
-
-# ------------------------------------------------------------------------------------------------ a machine, and the code
 
 v1, v2 = (derivation.index(f"v_{i}", f"visible unit {i}", states=2) for i in (1, 2))
 h = derivation.index("h", "the hidden unit", states=2)
@@ -287,6 +284,7 @@ summed = derivation.chain(
     ),
     so=r"With weights $\beta W$, hidden biases $\beta c$ and visible biases $(1 - \beta) a + \beta b$ it is a machine at every "
     r"temperature, so a block Gibbs step of that machine is the transition.",
+    role="lemma",
 )
 base = derivation.chain(
     r"The base, at inverse temperature 0, has a normalizer in closed form",
@@ -308,10 +306,10 @@ base = derivation.chain(
             named=True,
         ),
     ),
+    role="lemma",
 )
 
 _STATES = states(2)
-
 derivation.bridge(
     "The code's intermediate distribution",
     log(tempered),
@@ -349,6 +347,7 @@ derivation.symbol("w", "a weight of the code")
     "sixth, so the middles of 2 cells for each unit of the start, of 30 for the hidden unit and of 6 for each visible unit "
     "stand for all uniform numbers. The mean is over the code's weights of all of them.",
     outcomes=4 * 30 * 36,
+    role="remark",
 )
 def weights_of_the_code():
     middles = [(np.arange(n) + 0.5) / n for n in (2, 2, 30, 6, 6)]
@@ -379,6 +378,7 @@ derivation.symbol("Z_1", "the normalizer of a machine", "exp(exact_log_partition
     r"\frac{Z_0}{Z_1}\, \mathbb{E}[w] = 1",
     because="A machine of 5 visible and 3 hidden units with standard normal parameters, 4000 walks with 20 factors from fair "
     "coins; $Z_1$ is summed over all states.",
+    role="remark",
 )
 def walks_of_a_larger_machine():
     rng = np.random.default_rng(3)
