@@ -13,6 +13,8 @@ from theory_jax.lectures.energy.contrastive_divergence import _R, W1, W2, _expec
 @derivation.exercise(
     "What is the update of CD with no step at all?",
     "It is 0, whatever the data: the chain has not moved, and both terms are means over the same states.",
+    level="easy",
+    hint="Where is the chain when both means are taken?",
 )
 def no_step():
     yield jnp.abs(_expected_update(*_R, steps=0)[0]).sum(), "0"
@@ -25,6 +27,8 @@ def no_step():
         five=holds(Pow(Rational(53, 1080), 5, evaluate=False), "<=", Rational(1, 10**6)),
         four=holds(Pow(Rational(53, 1080), 4, evaluate=False), ">", Rational(1, 10**6)),
     ),
+    level="easy",
+    hint="The relative error is a power of the second eigenvalue; take its logarithm.",
 )
 def steps_for_six_digits():
     _, steps, _ = enumerated(*_R)
@@ -44,6 +48,44 @@ def steps_for_six_digits():
         on=holds(Total(w2, fall(h).xreplace({w1: Integer(1)})), "=", 1 / (1 + exp(-b1)), when={W1: 0, W2: 0}, named=True),
         update=holds(1 - 1 / (1 + exp(-b1)), "=", 1 / (1 + exp(b1)), named=True),
     ),
+    level="medium",
+    hint="What does the hidden unit know of the visible layer, and the visible layer of the hidden unit?",
 )
 def without_weights():
     yield _expected_update(np.zeros((2, 1)), np.array([1.0, -1.0]), np.array([2.0]))[1][0], "0.2689"
+
+
+@derivation.exercise(
+    "Two visible units and a hidden one with both weights 4, $b_1 = b_2 = -2$ and $c = -4$, and the data 11 alone. The learning "
+    "rate of persistent CD is so small that the model hardly moves, and its chains begin at the data. How large is the relative "
+    "error of its first and of its tenth update of $c$, and that of the tenth update of CD-1?",
+    "The second eigenvalue is 0.7342: the first error is 0.7342 for both. The tenth update of PCD ends ten steps from the data, "
+    "so it is 0.0455; that of CD-1 still 0.7342, since its chain begins at the data again.",
+    level="medium",
+    hint="How many steps from the data is the state that an update is computed from?",
+)
+def chains_that_persist():
+    machine = (np.full((2, 1), 4.0), np.full(2, -2.0), np.full(1, -4.0))
+    gradient, first, tenth = (float(_expected_update(*machine, steps=steps)[2][0]) for steps in (600, 1, 10))
+    yield 1 - first / gradient, "0.7342"
+    yield 1 - tenth / gradient, "0.0455"
+
+
+@derivation.exercise(
+    "In the machine of the example, find data for which the likelihood's gradient of $b_1$ is 0 and the expected update of CD-1 "
+    "is not. What does that mean for the place where training by CD-1 ends?",
+    r"The model has $v_1$ on with probability 8/13. So do data that are 10 with this probability and 00 else; they "
+    r"switch $h$ on with probability 47/78, the model with 9/13, and the update of $b_1$ is "
+    r"$\frac16 (\frac{9}{13} - \frac{47}{78}) = \frac{7}{468}$, about 0.015. A parameter that the likelihood would leave is "
+    "moved, so training may end elsewhere than at the maximum of the likelihood.",
+    level="hard",
+    hint="Let the data agree with the model in the mean of $v_1$ alone, and compare how often $h$ is on after the step up.",
+)
+def a_gradient_of_zero():
+    model, matrix, on = map(np.asarray, enumerated(*_R))
+    first = np.array([0.0, 0.0, 1.0, 1.0])  # v_1 of the states 00, 01, 10, 11
+    data = np.array([5 / 13, 0.0, 8 / 13, 0.0])
+    yield model @ first, "8/13"
+    yield data @ on[:, 0], "47/78"
+    yield model @ on[:, 0], "9/13"
+    yield data @ first - data @ matrix @ first, "0.015"

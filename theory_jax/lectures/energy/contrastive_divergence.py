@@ -80,7 +80,7 @@ derivation.answer = prose(
 )
 
 error = derivation.chain(
-    "What is left of the difference between data and model after a step",
+    "The error of one step is the excess of the data over the model, averaged with the next statistic",
     Expectation(d1, s.at(y)) - Expectation(p1, s.at(y)),
     equals(
         Total(x, times(d - p, Total(y, times(P, s.at(y))))),
@@ -95,6 +95,7 @@ error = derivation.chain(
         same=where(d, p),
         zero=holds(Expectation(d1, s.at(y)), "=", Expectation(p1, s.at(y))),
     ),
+    role="lemma",
 )
 
 u = derivation.index("u", "the state of a hidden unit", states=2)
@@ -316,6 +317,7 @@ derivation.bridge(
     r"\hat P_2 = P^2",
     because=r"$\hat P_2$ counts where two steps of the code's chain lead from 110. The machine has 3 visible units and 2 hidden "
     "ones, with weights of 2.5 and -2.5, and forgets slowly.",
+    role="remark",
 )
 def sampled_chains():
     rng, draws = np.random.default_rng(1), 12_000
@@ -352,6 +354,7 @@ derivation.symbol("J", "the Jacobian of the expected update of CD-1, by rows of 
     because=r"The machine has both weights $\log 2$ and no biases, and the data are 11. The Jacobian of a gradient is a "
     "Hessian, which is symmetric. This one is not, so no function has the expected update of CD-1 as its gradient, and "
     "following it may go round in circles. One counterexample is enough.",
+    role="remark",
 )
 def no_objective():
     of_weight = jax.jacobian(_expected_update, argnums=0)(*_R)
@@ -364,7 +367,7 @@ def no_objective():
 
 f = derivation.numbers("f", x, "the other factor of the statistic: $v_i$ for a weight, 1 for a bias")
 fewer = derivation.chain(
-    "Probabilities of the hidden units do better than samples of them",
+    "With the probability of a hidden unit the variance is no larger than with a sample of it",
     plus(Expectation(d, Expectation(up, (f * u) ** 2)), -(Expectation(d, Expectation(up, f * u)) ** 2)),
     equals(
         plus(Expectation(d, f**2 * on), -(Expectation(d, f * on) ** 2)),
@@ -383,6 +386,7 @@ fewer = derivation.chain(
         "probabilities has another distribution.",
         means=holds(Expectation(d, Expectation(up, f * u)), "=", Expectation(d, f * on)),
     ),
+    role="remark",
 )
 
 
