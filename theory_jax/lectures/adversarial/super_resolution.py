@@ -80,7 +80,8 @@ split = derivation.chain(
         wrong={"half the distance": plus(least, away / 2)},
     ),
     at_least(least, prose("leave out the square; equality if and only if {mean}", mean=where(z, m)), dropping=away),
-    so="The best score belongs to the average of all sharp images that fit. Where they differ it is not one of them: it is blur.",
+    so="The best score belongs to the average of all sharp images that fit. Where they differ it is in general none of them: "
+    "it is blur.",
 )
 derivation.chain(
     "A sample of the sharp images that fit costs twice the least distortion",
@@ -147,8 +148,9 @@ of_mean = derivation.define("W_0", 1 - rho, r"$W$ of the Gaussian pair, whose me
 of_gain = derivation.define(r"\Pi_\tau", 1 - tau, r"$\Pi$ of the restoration $\tau y$ (the lemma)")
 sharp = rho * y + sqrt(1 - rho**2) * xi
 _Y, _E, _F = (Normal(number, 0, 1) for number in (y, xi, f))
+of_sample = Expectation(_Y, Expectation(_E, Expectation(_F, (sharp - rho * y - sqrt(1 - rho**2) * f) ** 2)))
 derivation.chain(
-    "For Gaussians the bound is attained, at every degree of realism",
+    "For Gaussians the bound is attained, at every degree of realism above the mean's",
     Expectation(_Y, Expectation(_E, (sharp - tau * y) ** 2)),
     equals(plus(1 - rho**2, (tau - rho) ** 2), r"the moments of $y$ and $\xi$", wrong={"no cross term": plus(1, tau**2)}),
     equals(
@@ -156,23 +158,15 @@ derivation.chain(
         "the least distortion, and the distances of the lemma",
         wrong={"not squared": plus(1 - rho**2, of_mean - of_gain)},
     ),
+    role="remark",
     so=prose(
-        r"With the gain $\rho$ it is the mean, at the cost {mean}; with the gain 1 it has the distribution of sharp images, at "
-        "the cost {real}.",
+        r"Gains run from $\rho$, the mean, at the cost {mean}, to 1, with the distribution of sharp images, at the cost "
+        r"{real}. A sample of the sharp images that fit is as realistic, and costs {sample}: $1 + \rho$ times as much. Only "
+        "where $y$ tells nothing or everything is sampling as cheap.",
         mean=holds(plus(1 - rho**2, (tau - rho) ** 2), "=", 1 - rho**2, when={tau: rho}, named=True),
         real=holds(plus(1 - rho**2, (tau - rho) ** 2), "=", 2 * (1 - rho), when={tau: 1}, named=True),
+        sample=holds(of_sample, "=", times(1 + rho, 2 * (1 - rho)), named=True),
     ),
-)
-derivation.chain(
-    "... while a sample pays up to twice as much for the same realism",
-    Expectation(_Y, Expectation(_E, Expectation(_F, (sharp - plus(rho * y, sqrt(1 - rho**2) * f)) ** 2))),
-    equals(2 * (1 - rho**2), "two independent noises of one variance", wrong={"one noise": 1 - rho**2}),
-    equals(
-        times(1 + rho, 2 * (1 - rho)),
-        prose("{factors}", factors=holds(1 - rho**2, "=", times(1 + rho, 1 - rho))),
-        wrong={"twice": 4 * (1 - rho)},
-    ),
-    so=r"$1 + \rho$ times the least price. Only where $y$ tells nothing or everything is sampling as cheap.",
 )
 logit = derivation.number("l", "the discriminator's logit of the restoration", "logits_fake")
 weight = derivation.number(r"\lambda", "the price of being told from sharp images", "adversarial_weight", positive=True)
@@ -194,10 +188,11 @@ derivation.bridge(
 mse, other = (derivation.number(name, "a mean squared error", positive=True) for name in (r"\varepsilon", r"\eta"))
 R = derivation.number("R", "the range of pixels", "data_range", positive=True)
 decibels = derivation.chain(
-    "PSNR: twice the squared error costs three decibels",
+    "Twice the squared error costs three decibels of PSNR",
     plus(in_decibels(R, mse), -in_decibels(R, 2 * mse)),
     equals(10 * log(2) / log(10), "the logarithm of a quotient", wrong={"six decibels": 20 * log(2) / log(10)}),
     so="That is 3.01; twice the error itself costs 6.02.",
+    role="remark",
 )
 spread = log(1 + (mse - other) ** 2 / (4 * mse * other))
 derivation.chain(
@@ -211,6 +206,7 @@ derivation.chain(
     at_least(in_decibels(R, (mse + other) / 2), "leave out the logarithm of a number from 1 on", dropping=5 * spread / log(10)),
     so="So the two have different best answers. For two equally likely sharp images, one of them has an infinite mean PSNR, and "
     "their average a finite one. That the mean is the best for PSNR is true of the pooled squared error.",
+    role="remark",
 )
 derivation.bridge(
     "The code's PSNR, of an image of 2 x 2 pixels",
@@ -269,6 +265,7 @@ derivation.chain(
     at_most(1, r"no factor is negative, by the lemmas for $1 - \ell$ and $1 - \kappa$; the others have sums", adding=lost),
     so=r"$1 + \ell$ and $1 + \kappa$ are even positive, so equality needs equal means and a difference without variance: equal "
     r"windows. In the same way $1 + \ell\kappa$ is positive: SSIM is above $-1$.",
+    role="remark",
 )
 derivation.answer = prose(
     "The least distortion has the conditional mean, the average of all sharp images that fit: blur. A sample of them looks real, "
@@ -294,7 +291,7 @@ similar = derivation.chain(
     so="An error of one size counts for less in a bright window, and for less in one with much texture.",
 )
 derivation.chain(
-    "SSIM wants contrast back",
+    r"SSIM's $\kappa$ of a Gaussian pair is largest where the contrast is that of sharp images",
     plus(2 * rho / (1 + 1), -2 * rho * tau / (1 + tau**2)),
     equals(rho * (1 - tau) ** 2 / (1 + tau**2), "subtract", wrong={"not squared": rho * (1 - tau) / (1 + tau**2)}),
     at_least(0, "leave out a square; equality for the gain 1 only", dropping=rho * (1 - tau) ** 2 / (1 + tau**2)),
@@ -304,6 +301,7 @@ derivation.chain(
         kappa=2 * rho * tau / (1 + tau**2),
         top=holds(2 * rho * tau / (1 + tau**2), "=", rho, when={tau: 1}, named=True),
     ),
+    role="remark",
 )
 sigma = derivation.number(r"\sigma", "the deviation of the window", "sigma", positive=True)
 bell = exp(-((floor(i / 3) - 1) ** 2 + (Mod(i, 3) - 1) ** 2) / (2 * sigma**2))
@@ -322,9 +320,7 @@ derivation.bridge(
     wrong={"contrast and structure alone": _code[1], "the luminance alone": _code[0]},
 )
 
-derivation.say(
-    r"How a network makes the pixels: $r^2$ channels of the small image for each of the large one become blocks of $r \times r$."
-)
+derivation.say(r"How a network makes the pixels: $r^2$ channels of the small image become blocks of $r \times r$.")
 n = derivation.index("n", "a channel of four")
 u = derivation.numbers("u", n, "four channels at one pixel", "x")
 _channels, _block = [[[[u.at(number)]] for number in range(4)]], [[[[u.at(0), u.at(1)], [u.at(2), u.at(3)]]]]
@@ -345,6 +341,7 @@ derivation.symbol(r"r, \gamma, h, v, \alpha, \beta", "factor, channel, pixel of 
     because="Division with remainder: every entry comes from one other, and none is used twice. So the shuffle is a permutation: "
     r"it keeps inner products, and its inverse is its transpose. All entries of an image of $2 \times 3$ with twelve channels.",
     outcomes=72,
+    role="remark",
 )
 def every_entry_is_used_once():
     found, numbers, turned = shuffled_entries()
@@ -368,7 +365,7 @@ derivation.say(
     "positions further for the next pixel. A padding of 1 cuts one position off either end."
 )
 derivation.chain(
-    "At odd positions it applies one kernel of two taps to the small row",
+    "A transposed convolution applies one kernel of two taps at odd positions, another at even ones",
     _doubled(2 * d + 3),
     equals(
         plus(K2 * row.at(d + 1), K0 * row.at(d + 2)),
@@ -383,6 +380,7 @@ derivation.chain(
         "the two agree, in either layer. That the stride divides the kernel is not enough.",
         even=holds(_doubled(2 * d + 2), "=", plus(K3 * row.at(d), K1 * row.at(d + 1)), named=True),
     ),
+    role="remark",
 )
 _COIN = {p: (0.5, 0.5), x: (-1, 1)}
 WINDOW = {w: (Rational(1, 3),) * 3, a: (0, 1, 2), c2: 0}
