@@ -186,8 +186,9 @@ derivation.chain(
         r"the mean is multiplied by $a$, and so is the root of the mean square",
         wrong={"a step that grows with the loss": a * _third_step(G, 0)},
     ),
-    so=r"Without $\epsilon$ the gradients $a g$ of a rescaled loss give the same step, so the learning rate alone sets its "
-    r"size. Only $\epsilon$ knows the scale of the loss.",
+    role="remark",
+    so=r"Without $\epsilon$ the gradients $a g$ of a rescaled loss give the same step, so the learning rate "
+    r"alone sets its size. Only $\epsilon$ knows the scale of the loss.",
 )
 
 
@@ -276,8 +277,9 @@ derivation.chain(
         "out a product of nonnegative numbers, zero at the first step and at the last",
         dropping=2 * drop * right_angle.at(phi / 2) * right_angle.at(pi / 2 - (phi + omega) / 2) * right_angle.at(omega / 2),
     ),
-    so=r"Up to a right angle the sine is concave, so it is above its chord: $\sin y$ is at least $\frac{2}{\pi} y$. So every "
-    r"step falls by at least $\frac{D}{(T - w)^2}$.",
+    role="remark",
+    so=r"Up to a right angle the sine is concave, so it is above its chord: $\sin y$ is at least $\frac{2}{\pi} "
+    r"y$. So every step falls by at least $\frac{D}{(T - w)^2}$.",
 )
 derivation.symbol("y", "an angle")
 derivation.symbol(
@@ -290,6 +292,7 @@ derivation.symbol(
     r"\mathrm{floor} \quad (s \ge T)",
     because="The line reaches the peak with the last step of the warm-up and the cosine starts there, so the peak is taken "
     "twice. Half-way the cosine is 0, at the end it is $-1$, and there it stays.",
+    role="lemma",
 )
 def the_schedule_meets_its_marks():
     rate = warmup_cosine_learning_rate(jnp.arange(40), peak=0.3, warmup_steps=6, total_steps=30, floor=0.02)
