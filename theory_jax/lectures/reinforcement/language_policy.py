@@ -103,6 +103,7 @@ paid = derivation.chain(
     _over_texts(plus(paid_1, paid_2)),
     equals(J, "the logarithms add up to that of the product"),
     so="So any method for sums of rewards applies: the undiscounted return from a prefix is what is still paid from there on.",
+    role="lemma",
 )
 
 derivation.say("Which policy is best? First over whole texts, forgetting the tokens: a single choice among finitely many.")
@@ -216,12 +217,13 @@ derivation.chain(
 )
 derivation.symbol("v_t", "the soft value of a prefix of $t$ tokens", "backward_soft_values[t]")
 derivation.chain(
-    "Read backwards: the policy knows the reward",
+    "Read backwards: the log-ratios of the best policy are the reward, up to a constant",
     times(beta, plus(log(best_1 / first_0), log(best_2 / second_0))),
     equals(plus(r, -v_0), "the logarithm of the line above", wrong={"the last token alone": plus(r, -v_1)}),
     so="The sum of its log-ratios is the reward, up to a constant that all texts share and every comparison of two texts loses. "
     "Direct preference optimization begins here.",
     states=2,
+    role="remark",
 )
 
 derivation.say(
@@ -276,6 +278,7 @@ to_go = derivation.chain(
     because="All texts of three tokens from a vocabulary of three: the product of the tokens' probabilities, against the tilted "
     "and normalized reference.",
     outcomes=27,
+    role="remark",
 )
 def three_tokens():
     rng = np.random.default_rng(0)
