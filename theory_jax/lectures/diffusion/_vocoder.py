@@ -43,6 +43,7 @@ def draws_of_the_level(derivation):
             ),
             wrong={"a twelfth": plus(p_0, width**2 * p_2 / 12)},
         ),
+        role="lemma",
         so=r"On a fine grid this is DDPM's loss at the middles of the pieces. Pieces count alike, long or short.",
     )
     a = derivation.number("a", "the squared level")
@@ -58,6 +59,7 @@ def draws_of_the_level(derivation):
                 ),
             ),
         ),
+        role="remark",
         so=prose(
             "In the piece $[\\frac12, 1]$ the mean level is {square} in place of $\\frac34$.",
             square=holds(

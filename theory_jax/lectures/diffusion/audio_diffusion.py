@@ -84,7 +84,7 @@ def _of_noises(body):
 
 
 derivation.chain(
-    "The mean after the step",
+    "A step multiplies the mean by its ratio",
     _of_noises(x_k),
     equals(
         r * l * x0,
@@ -173,6 +173,7 @@ for letter, words, code in (
     r"dilations $1, 3, 9$ (field 27, each offset once), $1, 1, 1$ (field 7), $1, 2, \dots, 32$ (field 127, no coefficient is "
     r"zero) and $1, 5$ with holes (9 offsets of 13). In general the largest offset is $\frac{K - 1}2 \sum_i d_i$.",
     outcomes=4 * 161,
+    role="lemma",
 )
 def an_impulse_counts_the_paths():
     stacks = (1, 3, 9), (1, 1, 1), (1, 2, 4, 8, 16, 32), (1, 5)
@@ -225,13 +226,14 @@ law = derivation.law("p", i, "its probability")
 entering, added = derivation.numbers("x", i, "the input of a block", "x"), derivation.numbers("o", i, "what is added to it")
 centered = Expectation(law, entering * added) - Expectation(law, entering) * Expectation(law, added)
 derivation.chain(
-    "The variance after a block",
+    "A block keeps unit variance if and only if it adds something uncorrelated",
     Variance(law, (entering + added) / sqrt(2)),
     equals(
         times(Rational(1, 2), plus(Variance(law, entering), Variance(law, added), 2 * centered)),
         "the square of a sum; the last term is twice the covariance",
         wrong={"without the root": plus(Variance(law, entering), Variance(law, added), 2 * centered)},
     ),
+    role="remark",
     so=prose(
         "With unit variances it is 1 if and only if input and addition are uncorrelated, which may hold at the start of "
         "training, not later: if the addition is the input again, {again}, it is {double}. Without the factor "
@@ -318,6 +320,7 @@ derivation.chain(
         "the products cancel; both samples have the same distribution",
         wrong={"that of silence": Expectation(pair, size**2)},
     ),
+    role="remark",
     uses=(plain,),
     so="Its samples have the distribution of the data, loudness and all. So a vocoder is judged by spectrograms of its "
     "samples, not by their distance from the waveform.",
