@@ -22,7 +22,7 @@ def price_of_noise(derivation, a):
         return Expectation(Normal(low, 0, 1), Expectation(Normal(rest, 0, 1), Expectation(Normal(fresh, 0, 1), body)))
 
     derivation.chain(
-        "The best prediction of a detail",
+        "The best prediction of a detail from the noisy low band is linear",
         mean(seen * plus(detail, times(-1, sqrt(a), c, seen))),
         equals(
             0,
@@ -36,13 +36,14 @@ def price_of_noise(derivation, a):
         role="lemma",
     )
     derivation.chain(
-        "... misses more, the more noise there is",
+        "The best prediction of a detail misses more, the more noise there is",
         mean(plus(detail, times(-1, sqrt(a), c, seen)) ** 2),
         equals(
             1 - a * c**2,
             prose("{sum}", sum=plus(1, -2 * a * c**2, a * c**2)),
             wrong={"without the level": 1 - c**2, "the root": 1 - sqrt(a) * c**2},
         ),
+        role="remark",
         so=prose(
             "From {least} without noise to 1: the second stage must invent what $\\tilde l$ no longer tells. With an exact "
             "second stage this costs nothing, and full noise would be best; then the first stage is of no use. A learned one "

@@ -60,6 +60,7 @@ bands = H * block
 @derivation.symbolic(
     r"H H^\top = I, \quad \det H = 1",
     because=r"The rows of $H$ are the low band and the three differences. They have length 1 and are orthogonal.",
+    role="lemma",
 )
 def orthonormal():
     return Sides(
@@ -80,11 +81,12 @@ derivation.chain(
         "the square of each pixel comes four times, with a quarter; products of two pixels cancel",
         wrong={"the mean of the energies": plus(pixels[0] ** 2, pixels[1] ** 2, pixels[2] ** 2, pixels[3] ** 2) / 4},
     ),
+    role="lemma",
     so=prose(
         "So $\\log p(x)$ is $\\log p(l, d)$, by the change of variables: no bits are lost or gained. White noise stays white, "
         "with variance 1 in every band, and the low band is twice the mean of the block, {low}. A constant image has four "
         "times the signal-to-noise ratio in the low band.",
-        low=holds(bands[0], "=", 2 * plus(*pixels) / 4),
+        low=holds(bands[0], "=", times(2, plus(*pixels) / 4)),
     ),
 )
 derivation.bridge(
@@ -149,6 +151,7 @@ derivation.chain(
         r"the same chain with $p$ and $q$ exchanged",
         wrong={"over true low bands": plus(Divergence(q_l, p_l), Expectation(p_l, Divergence(q_d, p_d)))},
     ),
+    role="remark",
     uses=(apart,),
     so=r"Now the second stage is judged on low bands of the first, where it was perhaps never trained. That is the mismatch, and "
     "the training losses do not see it.",
@@ -228,7 +231,7 @@ details_only = derivation.chain(
     at_least(Divergence(p_l, q_l), "leave out a mean of divergences (Gibbs)", dropping=Expectation(p_l, gibbs.at(p_d, mixed))),
     uses=(apart,),
     so=r"The first stage's error is there at every level, and noise can only blur the details. So augmentation repairs nothing "
-    "unless the low band is drawn again.",
+    "of it unless the low band is drawn again.",
 )
 
 derivation.say(
@@ -267,10 +270,11 @@ derivation.chain(
         "a mean of squares, zero only where both scores agree everywhere",
         dropping=Expectation(Normal(u, sqrt(a) * m, V), apart_scores) / (2 * a),
     ),
+    role="remark",
     uses=(contraction, gaussian_divergence),
 )
 derivation.chain(
-    "Equal variances",
+    "With equal variances the mismatch is the distance of the means over the noisy variance",
     times(Rational(1, 2), plus((V + a * (m - n) ** 2) / V, -1)),
     equals(
         a * (m - n) ** 2 / (2 * (a * s + 1 - a)),
