@@ -166,7 +166,7 @@ derivation.say(
 c = derivation.number("c", "a constant that is added to the critic")
 ratio = exp(c - 1) * Z
 donsker_varadhan = derivation.chain(
-    "The best shift turns it into Donsker and Varadhan's bound",
+    "The best shift of a critic turns the bound into Donsker and Varadhan's",
     plus(Expectation(p, t + c), -Expectation(q, exp(t + c - 1))),
     equals(plus(Expectation(p, t), c, -times(exp(c - 1), Z)), r"a constant is its own mean, and a factor can be taken out"),
     equals(
@@ -179,6 +179,7 @@ donsker_varadhan = derivation.chain(
     ),
     at_most(dv, prose("add this gap; equality if and only if {best}", best=where(c, 1 - log(Z))), adding=tangent.at(ratio)),
     states=2,
+    role="lemma",
 )
 derivation.symbol("r", "$e^{c-1} Z$")
 derivation.chain(
@@ -202,13 +203,14 @@ derivation.chain(
     equals(plus(Expectation(q, (p / q) ** 2), -1), prose("{one}", one=holds(Expectation(q, p / q), "=", 1))),
     equals(Total(k, (p - q) ** 2 / q), r"expand the square", wrong={"divided by the data": Total(k, (p - q) ** 2 / p)}),
     states=2,
-    so=r"The lecture on f-divergences showed that this is at least $e^{\mathrm{KL}} - 1$: for a fixed relative error the sample "
-    r"must grow at least like $e^{\mathrm{KL}}$.",
+    role="remark",
+    so=r"The lecture on f-divergences showed that this is at least $e^{\mathrm{KL}} - 1$: for a fixed relative "
+    r"error the sample must grow at least like $e^{\mathrm{KL}}$.",
 )
 x = derivation.number("x", "a number on the line")
 mu = derivation.number(r"\mu", "the distance of two Gaussians")
 derivation.chain(
-    "For two Gaussians it grows even faster",
+    "For two Gaussians the normalizer's variance grows even faster",
     plus(Expectation(Normal(x, 0, 1), exp(2 * (mu * x - mu**2 / 2))), -1),
     equals(
         exp(mu**2) - 1,
