@@ -3,14 +3,22 @@
 import math
 
 import jax.numpy as jnp
+from sympy import Function, Symbol, cos, integrate, pi, simplify, sin
 
-from theory_jax.flows.probability_paths import cosine_coefficients, optimal_transport_path, variance_preserving_coefficients
+from theory_jax.flows.probability_paths import (
+    conditional_velocity,
+    cosine_coefficients,
+    optimal_transport_path,
+    variance_preserving_coefficients,
+)
 from theory_jax.lectures.flows.probability_paths import derivation
 
 
 @derivation.exercise(
     r"What is the distribution of the optimal-transport path at time 1, given $x_1 = 3$, for $s = 0.1$?",
-    r"$\mathcal{N}(3, 0.01)$: the place is $x_1 + s x_0$, so noise of 1 ends at 3.1.",
+    r"$\mathcal{N}(3, 0.01)$: the position is $x_1 + s x_0$, so noise of 1 ends at 3.1.",
+    level="easy",
+    hint="Where does the path end, as a function of the noise?",
 )
 def what_is_left():
     end = optimal_transport_path(jnp.array([[0.0], [1.0]]), jnp.full((2, 1), 3.0), jnp.ones(2), sigma_min=0.1)[0]
@@ -22,6 +30,8 @@ def what_is_left():
 @derivation.exercise(
     r"At which time does the cosine path have the ratio of signal to noise that the linear path has at time $\frac14$?",
     r"$\alpha/\sigma = \tan(\pi t/2)$ is $1 : 3$ at $t = 0.2048$.",
+    level="easy",
+    hint="Divide the two coefficients by each other on both paths.",
 )
 def the_same_ratio():
     when = 2 / math.pi * math.atan(1 / 3)
@@ -34,8 +44,45 @@ def the_same_ratio():
     r"How far from pure noise does the variance-preserving path start, for $x_1 = 1$ and the usual rates from 0.1 to 20?",
     r"$\alpha(0) = 0.00657$. The divergence of $\mathcal{N}(\alpha, \sigma^2)$ from $\mathcal{N}(0, 1)$ is $\frac12 (\alpha^2 + "
     r"\sigma^2 - 1 - \log \sigma^2) = -\frac12 \log(1 - \alpha^2)$, which is 0.0000216 nats.",
+    level="medium",
+    hint="The squares of the two coefficients sum to one; insert that into the divergence of two normal distributions.",
 )
 def not_quite_noise():
     alpha, sigma, *_ = variance_preserving_coefficients(jnp.array(0.0))
     yield alpha, "0.00657"
     yield (alpha**2 + sigma**2 - 1 - 2 * jnp.log(sigma)) / 2, "0.0000216"
+
+
+@derivation.exercise(
+    "A sampler to $x_1 = 2$ takes its last step, of length 0.1, from time 0.9. It has gone astray and is at 5. Where does the "
+    "step end on the linear path, and where on the cosine path? Why is the linear path so forgiving?",
+    "The linear field is $(x_1 - x)/(1 - t)$: it aims at the data point from wherever it is, so a last step to time 1 ends at "
+    "2 from everywhere. On the cosine path the last step ends at 2.05, since there the velocity changes within the step.",
+    level="medium",
+    hint="Insert the linear coefficients into the field, and simplify it before you insert numbers.",
+)
+def the_last_step():
+    x, x1, time = jnp.full((1, 1), 5.0), jnp.full((1, 1), 2.0), jnp.array([0.9])
+    linear = time, 1 - time, jnp.ones(1), -jnp.ones(1)
+    yield x + 0.1 * conditional_velocity(x, x1, *linear), "2"
+    yield x + 0.1 * conditional_velocity(x, x1, *cosine_coefficients(time)), "2.05"
+
+
+@derivation.exercise(
+    "The squares of the two coefficients sum to 1 on the cosine path and on the variance-preserving one: they run through the "
+    r"same circle, $\alpha = \sin \varphi$ and $\sigma = \cos \varphi$, at other angles $\varphi$. Which of all paths on this "
+    "circle from noise to data has the least work, for data of second moment 1? How much more has the path whose angle grows "
+    "as the square of the time?",
+    r"The mean squared speed is the square of $\varphi'$. Its integral is least if $\varphi'$ is constant: on the cosine path, "
+    r"whose work is $\pi^2/4$, or 2.467. With the square of the time it is larger by the factor 4/3. Off the circle the linear "
+    "path has the work 2.",
+    level="hard",
+    hint="Write the mean squared speed by the angle, and then treat the angle as the page treats the coefficients.",
+)
+def on_the_circle():
+    time, angle = Symbol("t"), Function("phi")(Symbol("t"))
+    speed = sin(angle).diff(time) ** 2 + cos(angle).diff(time) ** 2
+    yield simplify(speed), angle.diff(time) ** 2
+    steady, later = (integrate(simplify(speed.subs(angle, pi / 2 * time**power).doit()), (time, 0, 1)) for power in (1, 2))
+    yield float(steady), "2.467"
+    yield later / steady, "4/3"

@@ -4,11 +4,9 @@ The lecture on the functions of theory_jax/flows/probability_paths.py.
 """
 
 import jax.numpy as jnp
-import numpy as np
 from sympy import Integral, Rational, cos, exp, log, pi, sin, sqrt
 
-from theory_jax.derivation.chains import equals
-from theory_jax.derivation.kinds import Sides
+from theory_jax.derivation.chains import at_least, equals
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Limit, Normal, Slope, plus, times
 from theory_jax.derivation.parts import do
@@ -39,17 +37,17 @@ derivation = Derivation(
         r"Noise $x_0 \sim \mathcal{N}(0, I)$ is independent of the data point $x_1$. Time runs from 0, the noise, to 1, the "
         r"data: opposite to the time of diffusion, $\tau = 1 - t$.",
         r"The path is $x_t = \alpha x_1 + \sigma x_0$. The coefficients $\alpha$ and $\sigma$ are differentiable functions of "
-        r"$t$ alone on $[0, 1)$, $\sigma$ is positive there, $\alpha$ never falls and $\sigma$ never rises. Ideally $\alpha$ "
-        r"runs from 0 to 1 and $\sigma$ from 1 to 0.",
-        r"Linear: $(t, 1 - t)$. Optimal transport: $(t, 1 - (1 - s) t)$ with $0 \le s \le 1$. Cosine: $(\sin(\pi t/2), "
-        r"\cos(\pi t/2))$. Variance preserving: $(e^{-B/2}, \sqrt{1 - e^{-B}})$, where $B$ is the integral of the rate "
-        r"$\beta$ from $t$ to 1.",
+        r"$t$ alone on $[0, 1)$, and $\sigma$ is positive there. Ideally $\alpha$ runs from 0 to 1 and $\sigma$ from 1 to 0: "
+        "then the path runs from noise to the data point. The code asks that $\\alpha$ never falls and $\\sigma$ never rises.",
+        r"Linear: $(t, 1 - t)$. Cosine: $(\sin(\pi t/2), \cos(\pi t/2))$. Variance preserving: $(e^{-B/2}, \sqrt{1 - "
+        r"e^{-B}})$, where $B$ is the integral of the rate $\beta$ from $t$ to 1. Optimal transport: $(t, 1 - (1 - s) t)$ with "
+        "$s$ between 0 and 1.",
         "Where coordinates matter, two dimensions are written out; elsewhere a line holds for each coordinate.",
     ),
     limits=(
         "The field for all of the data at once, which is a mean of these (lecture on flow matching).",
         "That the flow of a field has one solution, and that the continuity equation determines the densities.",
-        "Which path trains best.",
+        "Which path trains best: the least work is one property of a path, and no proof of better samples.",
     ),
     trained="The paths are chosen. `flows/flow_matching` trains a velocity along one.",
 )
@@ -60,7 +58,7 @@ alpha = derivation.function(r"\alpha", "the coefficient of the data")
 sigma = derivation.function(r"\sigma", "the coefficient of the noise")
 a, s = alpha(t), sigma(t)
 da, ds = a.diff(t), s.diff(t)
-place = derivation.define("x_t", a * data + s * noise, "where the path is", "affine_path")
+place = derivation.define("x_t", a * data + s * noise, "the position on the path", "affine_path")
 field = derivation.chain(
     "The slope of a path is a field of velocities",
     Slope(place, t),
@@ -71,15 +69,15 @@ field = derivation.chain(
         wrong={"the ratio turned over": plus(s / ds * (place - a * data), da * data)},
     ),
     central=True,
-    so=r"The last line contains the noise only through the place: every path that passes through $x$ at time $t$ has this "
-    r"velocity there, so paths to one data point never cross while $\sigma$ is positive. Call it $u$.",
+    so=r"The last line contains the noise only through the position: every path to $x_1$ that passes through a position at "
+    r"a time has this velocity there. Call it $u$. So paths to one data point never cross while $\sigma$ is positive.",
 )
 
 derivation.say(
     "Does the field carry the densities as well? Check it without paths. Mass is conserved if the continuity equation holds, "
     r"$\partial_t p + \nabla \cdot (p\, u) = 0$; divided by $p$: $\partial_t \log p = -\nabla \cdot u - u \cdot \nabla \log p$."
 )
-y1, y2 = (derivation.number(f"y_{k}", f"coordinate {k} of a place") for k in (1, 2))
+y1, y2 = (derivation.number(f"y_{k}", f"coordinate {k} of a position") for k in (1, 2))
 d1, d2 = (derivation.number(f"d_{k}", f"coordinate {k} of the data point") for k in (1, 2))
 off1, off2 = y1 - a * d1, y2 - a * d2
 log_density = derivation.define(
@@ -91,7 +89,7 @@ u1, u2 = (
 )
 squared, along = ds * (off1**2 + off2**2) / s**3, da * (d1 * off1 + d2 * off2) / s**2
 derivation.chain(
-    "The field carries the cloud",
+    "The field carries the density of the cloud",
     Slope(log_density, t),
     equals(
         plus(-2 * ds / s, squared, along),
@@ -99,7 +97,7 @@ derivation.chain(
         wrong={"one dimension": plus(-ds / s, squared, along)},
     ),
     equals(
-        plus(-Slope(u1, y1), -Slope(u2, y2), times(-u1, Slope(log_density, y1)), times(-u2, Slope(log_density, y2))),
+        times(-1, plus(Slope(u1, y1), Slope(u2, y2), times(u1, Slope(log_density, y1)), times(u2, Slope(log_density, y2)))),
         prose(
             "the divergence of the velocity is {divergence}, and {slope}, the second likewise",
             divergence=holds(plus(Slope(u1, y1), Slope(u2, y2)), "=", 2 * ds / s, named=True),
@@ -111,7 +109,8 @@ derivation.chain(
             )
         },
     ),
-    so=r"So $p$ is the density of the flow at every time, for every $\alpha$ and $\sigma$.",
+    so=r"That is the continuity equation. So points that start as noise and follow $u$ have the density $\mathcal{N}(\alpha d, "
+    r"\sigma^2 I)$ at every time, whatever $\alpha$ and $\sigma$ are.",
 )
 derivation.chain(
     "Another field carries it as well",
@@ -129,34 +128,58 @@ derivation.chain(
         wrong={"twice the product": -2 * off1 * off2 / s**2 * exp(log_density)},
     ),
     so=r"The first line is the divergence of $p$ times a rotation about the mean. Added to $u$ it changes the paths, not the "
-    "densities. On the line there is no rotation, and $u$ is the only field with a flow of mass that vanishes far out.",
+    "densities. On a line there is no rotation: there $u$ is the only field whose flow of mass vanishes far out.",
 )
 
-derivation.say("The optimal-transport path leaves a cloud of a small deviation around the data point instead of a point.")
-least = derivation.number("s", "the deviation of the cloud that is left", "sigma_min", between=(0, 1))
-straight = derivation.define("z_t", (1 - (1 - least) * t) * noise + t * data, "its place", "optimal_transport_path")
+derivation.say(
+    "All of these paths have such a field. They differ in how fast points move, and when. Compare their work: the mean squared "
+    "speed of a path to a random data point, integrated over the time."
+)
+mean, spread = derivation.number("m", "the mean of the data"), derivation.number("v", "their variance", positive=True)
+second = derivation.define("c", mean**2 + spread, "the second moment of the data", positive=True)
+work = derivation.chain(
+    "Of all paths from noise to data the linear one has the least work",
+    Expectation(Normal(noise, 0, 1), Expectation(Normal(data, mean, spread), plus(da * data, ds * noise) ** 2)),
+    equals(
+        plus(second * da**2, ds**2),
+        "the noise has mean 0 and variance 1, and is independent of the data",
+        wrong={"slopes added": second * (da + ds) ** 2},
+    ),
+    equals(
+        plus(1 + second, 2 * Slope(plus(second * (a - t), -(s + t)), t), second * (da - 1) ** 2, (ds + 1) ** 2),
+        "complete the squares around the slopes 1 and $-1$ of the linear path",
+        wrong={
+            "the middle term once": plus(
+                1 + second, Slope(plus(second * (a - t), -(s + t)), t), second * (da - 1) ** 2, (ds + 1) ** 2
+            )
+        },
+    ),
+    at_least(
+        plus(1 + second, 2 * Slope(plus(second * (a - t), -(s + t)), t)),
+        "leave out the squares, which are zero only where the slopes are those of the linear path",
+        dropping=plus(second * (da - 1) ** 2, (ds + 1) ** 2),
+    ),
+    so=r"Integrate from 0 to 1. The bracket after $\partial t$ has the same value at both ends of every path from noise to "
+    r"data, since $\alpha$ is $t$ and $\sigma$ is $1 - t$ there. So the work is at least $1 + c$, and only the linear path has "
+    "no more.",
+)
+speed = (pi / 2) ** 2 * (second * cos(pi * t / 2) ** 2 + sin(pi * t / 2) ** 2)
 derivation.chain(
-    "The optimal-transport path is straight",
-    Slope(straight, t),
+    "The cosine path has about a quarter more work than the linear one",
+    Integral(speed, (t, 0, 1)),
     equals(
-        plus(data, -(1 - least) * noise),
-        "the place is linear in the time",
-        wrong={"the cloud at the other end": plus((1 - least) * data, -noise)},
+        pi**2 / 8 * (second + 1),
+        prose("{mean}, and for the sine the same", mean=holds(Integral(cos(pi * t / 2) ** 2, (t, 0, 1)), "=", Rational(1, 2))),
+        wrong={"the linear path": second + 1, "no half": pi**2 / 4 * (second + 1)},
     ),
-    equals(
-        plus(data, -(1 - least) * straight) / (1 - (1 - least) * t),
-        prose(
-            "the field: the noise's coefficient has the slope {fall}; multiply out",
-            fall=holds(Slope(1 - (1 - least) * t, t), "=", -(1 - least), named=True),
-        ),
-        wrong={"no cloud": plus(data, -straight) / (1 - t)},
-    ),
+    role="remark",
     so=prose(
-        "Along a path the velocity does not depend on the time. At time 1 the path is at {end}, the slope in $x_0$ of the convex "
-        r"function {convex}. By Brenier's theorem, which we cite, such a map is the cheapest transport from $\mathcal{N}(0, I)$ "
-        r"to $\mathcal{N}(x_1, s^2 I)$: optimal for one data point, not for all of the data.",
-        end=holds(straight, "=", plus(data, least * noise), when={t: 1}, named=True),
-        convex=times(data, noise) + least * noise**2 / 2,
+        "The integrand is the mean squared speed: the slopes are {rise} and {fall}. The factor of the work is {factor}, 1.234. "
+        "The coefficients move on a circle, {circle}, so paths turn.",
+        factor=holds(Integral(speed, (t, 0, 1)) / (1 + second), "=", pi**2 / 8, named=True),
+        rise=holds(Slope(sin(pi * t / 2), t), "=", pi / 2 * cos(pi * t / 2), named=True),
+        fall=holds(Slope(cos(pi * t / 2), t), "=", -pi / 2 * sin(pi * t / 2), named=True),
+        circle=holds(plus(sin(pi * t / 2) ** 2, cos(pi * t / 2) ** 2), "=", 1),
     ),
 )
 
@@ -168,131 +191,105 @@ low = derivation.number(r"\beta_0", r"the rate at $\tau = 0$, the data", "beta_m
 more = derivation.number(r"\beta_+", r"how much larger it is at $\tau = 1$", "beta_max - beta_min", positive=True)
 beta = derivation.define(r"\beta", low + more * (1 - t), "the rate", positive=True)
 total = derivation.define("B", low * (1 - t) + more * (1 - t) ** 2 / 2, "its integral from $t$ to 1", positive=True)
-derivation.chain(
-    "The data's coefficient rises",
-    Slope(exp(-total / 2), t),
-    equals(
-        times(-Rational(1, 2), Slope(total, t), exp(-total / 2)),
-        "the chain rule",
-        wrong={"no half": times(-1, Slope(total, t), exp(-total / 2))},
-    ),
-    equals(
-        beta * exp(-total / 2) / 2,
-        prose("$B$ is an integral from $t$: {slope}", slope=holds(Slope(total, t), "=", -beta)),
-        wrong={"the time of diffusion": -beta * exp(-total / 2) / 2},
-    ),
-)
 of_data, of_noise = exp(-total / 2), sqrt(1 - exp(-total))
-derivation.chain(
-    "The noise's coefficient falls",
-    Slope(sqrt(1 - exp(-total)), t),
-    equals(times(Slope(total, t), exp(-total)) / (2 * sqrt(1 - exp(-total))), "the chain rule, twice"),
+slopes = derivation.chain(
+    "On the variance-preserving path the noise's coefficient falls",
+    Slope(of_noise, t),
     equals(
-        -beta * exp(-total) / (2 * sqrt(1 - exp(-total))),
-        "the slope of $B$ again",
+        -times(of_data, Slope(of_data, t)) / of_noise,
+        prose("differentiate {circle}", circle=holds(plus(of_data**2, of_noise**2), "=", 1)),
+        wrong={"the ratio turned over": -times(of_noise, Slope(of_data, t)) / of_data},
+    ),
+    equals(
+        -beta * exp(-total) / (2 * of_noise),
+        prose(
+            r"$B$ is an integral from $t$, {slope}, so the data's coefficient rises: {rise}",
+            slope=holds(Slope(total, t), "=", -beta),
+            rise=holds(Slope(of_data, t), "=", beta * of_data / 2, wrong={"the time of diffusion": -beta * of_data / 2}),
+        ),
         wrong={
-            "the time of diffusion": beta * exp(-total) / (2 * sqrt(1 - exp(-total))),
-            "alpha for its square": -beta * exp(-total / 2) / (2 * sqrt(1 - exp(-total))),
+            "the time of diffusion": beta * exp(-total) / (2 * of_noise),
+            "alpha for its square": -beta * of_data / (2 * of_noise),
         },
     ),
+    role="lemma",
+)
+derivation.chain(
+    "The variance-preserving path ends with infinite speed, has infinite work, and does not start from pure noise",
+    Limit(times(1 - t, (-beta * exp(-total) / (2 * of_noise)) ** 2), t, 1, "-"),
+    equals(
+        Limit(times(beta**2 * exp(-2 * total) / 4, (1 - t) / (1 - exp(-total))), t, 1, "-"),
+        "the square of the lemma's slope",
+        wrong={"no quarter": Limit(times(beta**2 * exp(-2 * total), (1 - t) / (1 - exp(-total))), t, 1, "-")},
+    ),
+    equals(
+        low / 4,
+        prose(
+            "{ratio}, and {rate}, {none} at the end",
+            ratio=holds(Limit((1 - exp(-total)) / (1 - t), t, 1, "-"), "=", low),
+            rate=holds(beta, "=", low, when={t: 1}),
+            none=holds(total, "=", 0, when={t: 1}),
+        ),
+        wrong={"a half": low / 2, "the last rate": (low + more) / 4},
+    ),
+    uses=(slopes,),
+    role="remark",
     so=prose(
-        "So {zero}: the sum of the squares stays 1.",
-        zero=holds(plus(times(of_data, Slope(of_data, t)), times(of_noise, Slope(of_noise, t))), "=", 0),
-    ),
-)
-
-
-@derivation.numeric(
-    r"(1 - t)\, \sigma'^2 \to \tfrac14 \beta_0 \quad (t \to 1)",
-    because=prose(
-        r"Near the end the square of $\sigma$ is about $\beta_0 (1 - t)$: {ratio}. The code's slopes at a time that is $2^{-26}$ "
-        "before the end, for rates from 0.1 and from 2 to 20.",
-        ratio=holds(Limit((1 - exp(-total)) / (1 - t), t, 1, "-"), "=", low),
-    ),
-    tolerance=1e-5,
-    since=r"the next term is of order $\frac{\beta_+}{\beta_0} (1 - t)$",
-)
-def the_end_of_the_variance_preserving_path():
-    rest = 2.0**-26
-    found = [variance_preserving_coefficients(jnp.array(1 - rest), beta_min=rate)[3] ** 2 * rest for rate in (0.1, 2.0)]
-    wanted = np.array([0.1, 2.0]) / 4
-    return Sides(
-        left=np.array(found),
-        right=wanted,
-        wrong={"no quarter": 4 * wanted, "a half": 2 * wanted, "the last rate": np.array([5.0, 5.0])},
-    )
-
-
-derivation.say(
-    prose(
-        r"So $\sigma'$ is infinite at time 1, and so is the integral of its square. At {begin} the coefficient of the data is "
-        "{small}, which is not 0: the path does not start from pure noise.",
+        r"So near the end $\sigma'^2$ grows as $1/(1 - t)$ does, whose integral is infinite. At {begin} the coefficient of the "
+        "data is {small}, which is not 0.",
         begin=where(t, 0),
-        small=holds(exp(-total / 2), "=", exp(-(low + more / 2) / 2), named=True),
-    )
-)
-mean, spread = derivation.number("m", "the mean of the data"), derivation.number("v", "their variance", positive=True)
-rise = derivation.number("p", r"the slope $\alpha'$", "alpha_slope", positive=True)
-fall = derivation.number("k", r"minus the slope $\sigma'$", "-sigma_slope", positive=True)
-derivation.chain(
-    "The mean squared speed",
-    Expectation(Normal(noise, 0, 1), Expectation(Normal(data, mean, spread), (rise * data - fall * noise) ** 2)),
-    equals(
-        plus(rise**2 * (mean**2 + spread), fall**2),
-        "the noise has mean 0 and variance 1, and is independent of the data",
-        wrong={"slopes added": (rise + fall) ** 2 * (mean**2 + spread)},
+        small=holds(of_data, "=", exp(-(low + more / 2) / 2), named=True),
     ),
 )
-second = derivation.number("c", "the second moment of the data, $m^2 + v$", positive=True)
-speed = (pi / 2) ** 2 * (second * cos(pi * t / 2) ** 2 + sin(pi * t / 2) ** 2)
-work = Integral(speed, (t, 0, 1))
+
+least = derivation.number("s", "the deviation of the cloud that is left", "sigma_min", between=(0, 1))
+straight = derivation.define("z_t", (1 - (1 - least) * t) * noise + t * data, "its position", "optimal_transport_path")
 derivation.chain(
-    "The work of the cosine path",
-    work,
+    "The optimal-transport path is straight, and leaves a small cloud around the data point",
+    Slope(straight, t),
     equals(
-        pi**2 / 8 * (second + 1),
-        prose("{mean}, and for the sine the same", mean=holds(Integral(cos(pi * t / 2) ** 2, (t, 0, 1)), "=", Rational(1, 2))),
-        wrong={"the linear path": second + 1, "no half": pi**2 / 4 * (second + 1)},
+        plus(data, -(1 - least) * noise),
+        "the position is linear in the time",
+        wrong={"the cloud at the other end": plus((1 - least) * data, -noise)},
     ),
+    equals(
+        plus(data, -(1 - least) * straight) / (1 - (1 - least) * t),
+        prose(
+            "the field: the noise's coefficient has the slope {fall}; multiply out",
+            fall=holds(Slope(1 - (1 - least) * t, t), "=", -(1 - least), named=True),
+        ),
+        wrong={"no cloud": plus(data, -straight) / (1 - t)},
+    ),
+    role="remark",
     so=prose(
-        "The linear path has the slopes 1 and $-1$, and the work {linear}: less, by the factor {factor}, which is 1.234. At "
-        "{one} the mean squared speed of the cosine path is {speed} at every time; that of one path is not constant, see below.",
-        linear=second + 1,
-        factor=holds(work / (second + 1), "=", pi**2 / 8, named=True),
-        one=where(second, 1),
-        speed=holds(speed, "=", pi**2 / 4, named=True),
+        "Along a path the velocity does not depend on the time. At time 1 the path is at {end}, the slope in $x_0$ of the convex "
+        r"function {convex}. By Brenier's theorem, which we cite, such a map is the cheapest transport from $\mathcal{N}(0, I)$ "
+        r"to $\mathcal{N}(x_1, s^2 I)$: optimal for one data point, not for all of the data.",
+        end=holds(straight, "=", plus(data, least * noise), when={t: 1}, named=True),
+        convex=times(data, noise) + least * noise**2 / 2,
     ),
-)
-derivation.chain(
-    "The cosine path turns",
-    Slope(sin(pi * t / 2) * data + cos(pi * t / 2) * noise, t, 2),
-    equals(
-        times(-(pi**2) / 4, sin(pi * t / 2) * data + cos(pi * t / 2) * noise),
-        "differentiate twice",
-        wrong={
-            "once": times(-pi / 2, sin(pi * t / 2) * data + cos(pi * t / 2) * noise),
-            "away from the origin": times(pi**2 / 4, sin(pi * t / 2) * data + cos(pi * t / 2) * noise),
-        },
-    ),
-    so="An oscillation about the origin, of which one quarter is used.",
 )
 
 derivation.answer = prose(
-    "The slope of the path is a function of place and time once $x_0$ is expressed by the place: {slope}, where the coefficient "
-    "of the noise is positive. It carries the density of a path to one data point exactly, and is not the only field that does. "
-    "The linear path is straight at constant speed, {linear}; the coefficients of the cosine path move on a circle, {circle}; "
-    "the variance-preserving path does not start from pure noise, and ends with infinite speed.",
+    "Write the path as data and noise with coefficients, differentiate it, and express the noise by the position: {slope}. Where "
+    "the noise's coefficient is positive, this is a velocity at every position and time. It carries the density of a path to one "
+    "data point exactly, and is not the only field that does. The usual paths differ in their speeds: of all that run from noise "
+    "to data the linear one, straight at the constant speed {linear}, has the least work; the variance-preserving path does not "
+    "start from pure noise, and ends with infinite speed.",
     slope=holds(Slope(place, t), "=", plus(ds / s * (place - a * data), da * data)),
     linear=holds(Slope((1 - t) * noise + t * data, t), "=", data - noise, named=True),
-    circle=holds(plus(sin(pi * t / 2) ** 2, cos(pi * t / 2) ** 2), "=", 1),
 )
-x = derivation.number("x", "a place", "x")
-A = derivation.number("a", "the coefficient of the data, a number now", "alpha", positive=True)
-S = derivation.number("b", "that of the noise", "sigma", positive=True)
-
-
+x = derivation.number("x", "a position", "x")
+A, rise = (
+    derivation.number("a", "the coefficient of the data at one time", "alpha", positive=True),
+    derivation.number(r"\dot a", "its slope there", "alpha_slope", positive=True),
+)
+S, fall = (
+    derivation.number("b", "the coefficient of the noise at one time", "sigma", positive=True),
+    derivation.number(r"\kappa", "minus its slope there", "-sigma_slope", positive=True),
+)
 derivation.bridge(
-    "The code's place and slope",
+    "The code's position and slope",
     (A * data + S * noise, rise * data - fall * noise),
     affine_path,
     x0=[[noise]],
@@ -304,7 +301,7 @@ derivation.bridge(
     wrong={"the ends exchanged": (A * noise + S * data, rise * noise - fall * data)},
 )
 derivation.bridge(
-    "... and its velocity at a place",
+    "... and its velocity at a position",
     plus(-fall / S * (x - A * data), rise * data),
     conditional_velocity,
     x=[[x]],
@@ -380,32 +377,44 @@ def two_steps():
             yield rf"{name}, x_0 = -1, x_1 = 2, h = \tfrac12: \quad x \text{{ at }} {t + 0.5:g}", x, told
 
 
-@derivation.example(r"$x_1 = 2$, and a path that is at $x = 1$ at time $\frac14$. On the linear path $x_0 = \frac23$.")
-def three_velocities():
+def _work(coefficients, until=1.0):
+    """The work up to a time, for data of second moment 1, by the midpoint rule."""
+    time = jnp.asarray(until) * (jnp.arange(20_000) + 0.5) / 20_000
+    return until * (coefficients(time)[2] ** 2 + coefficients(time)[3] ** 2).mean()
+
+
+@derivation.example(
+    r"First $x_1 = 2$, and a path that is at $x = 1$ at time $\frac14$; on the linear path $x_0 = \frac23$. Then the work, for "
+    "data of second moment 1."
+)
+def velocities_and_work():
     linear = _one(0.25), _one(0.75), _one(1), _one(-1)
     yield r"\text{linear, } x_1 - x_0", linear_path(jnp.full((1, 1), 2 / 3), jnp.full((1, 1), 2.0), _one(0.25))[1], "1.3333"
     yield r"\text{linear, as a field}", _at_one(linear), "1.3333"
     yield r"\text{cosine}", _at_one(cosine_coefficients(_one(0.25))), "2.7498"
     yield r"\text{variance preserving}", _at_one(variance_preserving_coefficients(_one(0.25))), "0.8585"
     yield r"\text{... at } t = \tfrac12", _at_one(variance_preserving_coefficients(_one(0.5))), "2.6371"
+    yield r"\text{work, linear}", _work(lambda t: (t, 1 - t, jnp.ones_like(t), -jnp.ones_like(t))), "2"
+    yield r"\text{cosine}", _work(cosine_coefficients), "2.467"
+    yield r"\text{variance preserving, to time 0.99 alone}", _work(variance_preserving_coefficients, 0.99), "3.52"
 
 
 @derivation.figure(
-    r"Left: the coefficients in the plane, with a dot every tenth of the time. The variance-preserving path shares the circle of "
-    r"the cosine path, and is at $\alpha = 0.28$ at half of the time. Right: where each path from $x_0 = -1$ to $x_1 = 1$ is.",
+    "Left: where each path from $x_0 = -1$ to $x_1 = 1$ is, with a mark every tenth of the time. Right: the mean squared speed, "
+    "for data of second moment 1. The area below a curve is the work: 2 for the linear path, infinite for the "
+    "variance-preserving one.",
     panels=2,
 )
-def coefficients_and_places(plane, places):
-    time = jnp.linspace(0, 1, 11)
-    paths = {
-        "linear": (time, 1 - time),
-        "cosine": cosine_coefficients(time)[:2],
-        "variance preserving": variance_preserving_coefficients(time)[:2],
-    }
-    for (name, (alpha, sigma)), marker in zip(paths.items(), ("o-", "o-", "x"), strict=True):
-        plane.plot(alpha, sigma, marker, label=name)
-        places.plot(time, alpha - sigma, "o-", markersize=3, label=name)
-    plane.set(xlabel=r"$\alpha$", ylabel=r"$\sigma$", aspect="equal")
-    places.set(xlabel="$t$", ylabel="$x_t$")
-    plane.legend()
-    places.legend()
+def positions_and_speeds(positions, speeds):
+    time, fine = jnp.linspace(0, 1, 11), jnp.linspace(0, 0.999, 400)
+    for name, coefficients, marker in (
+        ("linear", lambda t: (t, 1 - t, jnp.ones_like(t), -jnp.ones_like(t)), "o-"),
+        ("cosine", cosine_coefficients, "s-"),
+        ("variance preserving", variance_preserving_coefficients, "x-"),
+    ):
+        alpha, sigma = coefficients(time)[:2]
+        positions.plot(time, alpha - sigma, marker, markersize=4, label=name)
+        speeds.plot(fine, coefficients(fine)[2] ** 2 + coefficients(fine)[3] ** 2, label=name)
+    positions.set(xlabel="$t$", ylabel="$x_t$")
+    speeds.set(xlabel="$t$", ylabel="mean squared speed", ylim=(0, 12))
+    speeds.legend()
