@@ -85,7 +85,7 @@ P = derivation.define(
     over=(i, j),
 )
 derivation.chain(
-    "So the target is invariant",
+    "The target is invariant",
     Total(i, times(target, P)),
     equals(
         Total(i, times(target.at(j), P.at(j, i))),
@@ -145,7 +145,7 @@ beta = derivation.number(r"\beta", "a factor of $x^2$")
 gamma = derivation.number(r"\gamma", "a factor of $x^3$")
 _CUBIC = lambda z: plus(beta * z**2, gamma * z**3)  # noqa: E731
 derivation.chain(
-    "What the trapezoid rule misses",
+    "The trapezoid rule misses a twelfth of the third derivative times the cube of the distance",
     plus(
         _CUBIC(x),
         -_CUBIC(y),
@@ -169,7 +169,7 @@ derivation.chain(
 derivation.symbol("z", "a point between $x$ and $y$")
 v = derivation.number("v", "a variance", positive=True)
 parabola = derivation.chain(
-    "On a parabola only the last term is left",
+    "On a parabola the log-ratio is its last term alone",
     plus(
         x**2 / (2 * v),
         -(y**2) / (2 * v),
@@ -187,6 +187,7 @@ parabola = derivation.chain(
     uses=(log_r,),
     so=r"Every move toward 0 is accepted. A move outward is accepted with a chance that falls with its length: that takes back "
     r"what is too wide in the distribution of the unadjusted chain.",
+    role="remark",
 )
 
 
@@ -260,7 +261,7 @@ def _mean(body):
 
 
 mean_ratio = derivation.chain(
-    "The mean log-ratio of a coordinate",
+    "The mean log-ratio of a coordinate is minus a quarter of the cube of the step",
     _mean(_RATIO),
     equals(
         times(h / 4, plus(1, times(-1, plus(plus(1, -h) ** 2, 2 * h)))),
@@ -272,7 +273,7 @@ mean_ratio = derivation.chain(
     role="lemma",
 )
 derivation.chain(
-    "... and its variance",
+    "The variance of the log-ratio of a coordinate is twice its mean in size, for short steps",
     _mean(plus(_RATIO, h**3 / 4) ** 2),
     equals(
         plus(h**3 / 2, h**6 / 8),
@@ -288,6 +289,7 @@ derivation.chain(
         mean=holds(-D * h**3 / 4, "=", -(c**3) / 4, when={h: _LONG}, named=True),
         variance=holds(Limit(D * (_LONG**3 / 2 + _LONG**6 / 8), D, oo), "=", c**3 / 2, named=True),
     ),
+    role="lemma",
 )
 w = derivation.number("w", r"a value of $\log r$")
 s = derivation.number("s", r"the deviation of $\log r$", positive=True)
@@ -326,6 +328,7 @@ derivation.chain(
     because="8000 chains that are standard normal take one step of the code, of length 0.8: the variance stays. Without the "
     "adjustment it would be 1.64 after the step.",
     uses=(balance,),
+    role="remark",
 )
 def one_step_in_equilibrium():
     rng = np.random.default_rng(0)
@@ -341,6 +344,7 @@ derivation.symbol("x'", "the state after a step")
     r"\lim_{m \to \infty} \left(P^m\right)_{ij} = p_j",
     because=r"Six states with random targets and proposals, all positive, and 4096 steps by squaring: the chain forgets where it "
     r"started. Detailed balance alone would not do, as an exercise shows.",
+    role="remark",
 )
 def long_run():
     rng = np.random.default_rng(1)
