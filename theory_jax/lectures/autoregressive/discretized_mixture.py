@@ -165,7 +165,7 @@ F_above = derivation.define("F_+", 1 / (1 + exp((m - above) / s)), "the distribu
 F_below = derivation.define("F_-", 1 / (1 + exp((m - below) / s)), "the distribution function at the lower edge", positive=True)
 factored = plus(F_above, -(F_above**2), -F_below, F_below**2)
 derivation.chain(
-    "The gradient of an inner cell",
+    "The gradient of an inner cell does not vanish far from it",
     Slope(log(F_above - F_below), m),
     equals(
         -(F_above * (1 - F_above) - F_below * (1 - F_below)) / (s * (F_above - F_below)),
@@ -178,9 +178,10 @@ derivation.chain(
     uses=(density,),
     so=r"Where the mean is far below the cell both distribution functions are near 1, and this near $\frac1s$; far above both "
     r"are near 0, and this near $-\frac1s$: the mean is drawn to the cell with the same force from everywhere beyond.",
+    role="lemma",
 )
 derivation.chain(
-    "... of the lowest cell and of the highest",
+    "The gradient of an outer cell vanishes on the outer side alone",
     plus(Slope(log(F_above), m), Slope(log(1 - F_below), m)),
     equals(
         plus(times(1 / s, F_above - 1), times(1 / s, F_below)),
@@ -190,6 +191,7 @@ derivation.chain(
         ),
     ),
     so="Each vanishes on the outer side alone, where the probability is already near one.",
+    role="remark",
 )
 derivation.bridge(
     "The code has this gradient",
@@ -207,7 +209,7 @@ derivation.say(
     r"$\sigma'(t) + \frac{h^2}{6} \sigma'''(t)$ and terms of higher order in $h$, which is $\frac{\delta}{s}$."
 )
 derivation.chain(
-    "The first correction of the density",
+    r"The first correction of the density is $\frac16 f (1 - 6 f)$",
     times(Rational(1, 6), Slope(rise, t, 3)),
     equals(times(Rational(1, 6), Slope(bell, t, 2)), prose("{slope}", slope=holds(Slope(rise, t), "=", bell))),
     equals(
@@ -228,6 +230,7 @@ derivation.chain(
     "levels, and what is left is the correction.",
     tolerance=1e-4,
     since="rounding is divided by $\\delta^2$, and where $f$ is near $\\frac16$ little is left",
+    role="remark",
 )
 def fine_levels_have_a_density():
     found, wanted = corrections_of_the_density()
@@ -247,7 +250,7 @@ mixed = derivation.define(
 )
 gamma = derivation.define(r"\gamma", pi * exp(l) / mixed, "the posterior probability of a component", over=j, law=True)
 of_mixture = derivation.chain(
-    "A mean of logarithms is too small",
+    "The mean of the components' log-probabilities is at most the mixture's",
     plus(log(mixed), -Expectation(pi, l)),
     equals(
         Expectation(pi, log(pi / gamma)),
@@ -260,7 +263,8 @@ of_mixture = derivation.chain(
         prose("Gibbs; equality if and only if all components agree on the level, {same} for every $j$", same=where(l, l.at(0))),
         dropping=gibbs.at(pi, gamma),
     ),
-    so="An average of the components' losses is a bound of the likelihood, and not the likelihood.",
+    so="The average of the components' losses is an upper bound of the mixture's loss, and not this loss.",
+    role="remark",
 )
 logit = derivation.numbers("c", j, "the logits of the weights", "mixture_logits")
 soft = derivation.define(r"\tilde\pi", exp(logit) / Total(i, exp(logit.at(i))), "the weights as a softmax", over=j, law=True)
@@ -282,13 +286,14 @@ learns = derivation.chain(
     states=2,
 )
 derivation.chain(
-    "... and its logit from how much more than its weight that is",
+    "A component's logit learns from how much its posterior exceeds its weight",
     Slope(log(of_logits), logit.at(r)),
     equals(
         plus(soft.at(r) * exp(l.at(r)) / of_logits, -soft.at(r)),
         prose("{slope}", slope=holds(Slope(soft, logit.at(r)), "=", times(soft, KroneckerDelta(j, r) - soft.at(r)))),
     ),
     states=2,
+    role="remark",
 )
 means = derivation.numbers("m", j, "the mean of component $j$", "mean")
 log_scales = derivation.numbers(r"\kappa", j, "the logarithm of its scale", "log_scale")
@@ -332,6 +337,7 @@ sampling = derivation.chain(
     because="The code draws level $k$ at the first and at the last uniform number of its interval, $10^{-9}$ inside: all cells "
     "of 9 levels, for two components.",
     outcomes=2 * 2 * 9,
+    role="remark",
 )
 def every_edge_of_every_cell():
     found, wanted = levels_at_the_edges()
