@@ -55,7 +55,7 @@ def several_conditions(derivation, unconditional):
     rho = derivation.numbers(r"\rho", n, "the probability of the first condition, given the data")
     rho_2 = derivation.numbers(r"\rho'", n, "the probability of the second condition, given the data")
     derivation.chain(
-        "Independence given the data is not enough",
+        "Conditions that are independent given the data need not be so given the noisy value",
         plus(Expectation(P, rho * rho_2), -times(Expectation(P, rho), Expectation(P, rho_2))),
         equals(
             Total(n, Total(j, P * P.at(j) * (rho - rho.at(j)) * (rho_2 - rho_2.at(j)))) / 2,
@@ -67,6 +67,7 @@ def several_conditions(derivation, unconditional):
             "independent blocks and each condition sees another block.",
             two=P.at(0) * P.at(1) * (rho.at(0) - rho.at(1)) * (rho_2.at(0) - rho_2.at(1)),
         ),
+        role="remark",
     )
     i = derivation.index("i", "one of several conditions")
     each = derivation.numbers("c", i, "the predictions with these conditions", "conditionals")
@@ -189,6 +190,7 @@ def scaled_gaussians(derivation, x, w):
             line=holds(plus(w * m / s, -precision * x), "=", Slope(LogDensity(x, w * m / (s * precision), 1 / precision), x)),
             mean=w * m / (s * precision),
         ),
+        role="lemma",
     )
     derivation.chain(
         "It is sharper, if the condition is, and farther out",

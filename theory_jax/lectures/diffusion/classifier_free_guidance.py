@@ -173,6 +173,7 @@ derivation.chain(
     "symmetric. Where that of $c - u$ is not, no classifier has this slope. The antisymmetric part of the Jacobian of $u + w "
     "(c - u)$ changes with $w$ along a line, so unless it is zero for both $u$ and $c$, the guided prediction is a gradient "
     "for at most one $w$. The sampler runs all the same.",
+    role="remark",
 )
 error_c = derivation.number(r"\delta_c", "the error of the conditional prediction")
 error_u = derivation.number(r"\delta_u", "the error of the unconditional one")
@@ -215,7 +216,7 @@ derivation.say(
 )
 _SPREAD = times(plus(1, -r, level**2) ** (w / 2), plus(1, level**2) ** ((1 - w) / 2))
 derivation.chain(
-    "How the distance of two samples changes along the guided flow",
+    "Along the guided flow the distance of two samples grows with both precisions, weighted by the scale",
     -times(
         level,
         plus(
@@ -249,6 +250,7 @@ derivation.chain(
         end=means("\\varsigma", 0),
         variance=holds(_SPREAD**2, "=", (1 - r) ** w, when={level: 0}, named=True, wrong={"not squared": (1 - r) ** (w / 2)}),
     ),
+    role="lemma",
 )
 excess = derivation.number(r"\omega", "the scale minus one", positive=True)
 bernoulli = derivation.valley(

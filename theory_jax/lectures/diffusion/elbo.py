@@ -59,7 +59,7 @@ p_walk = derivation.define("p({}|x_0)", joint / evidence, "the model's distribut
 bound = derivation.define("L(x_0)", Expectation(q_walk, log(q_walk / joint)), "the bound", "elbo_terms, summed over a row")
 
 gap = derivation.chain(
-    "The bound and its gap",
+    "The bound exceeds minus the log-likelihood by a divergence",
     -log(evidence),
     equals(Expectation(q_walk, -log(evidence)), "the expectation of a constant"),
     equals(
@@ -288,7 +288,7 @@ derivation.chain(
     so=r"So $q(x_{t-1}|x_t)$ is $\mathcal{N}(\sqrt{\alpha_t}\, x_t, \beta_t)$.",
 )
 derivation.chain(
-    "... which the model takes, if its network is right",
+    "With the best prediction the model takes that step back",
     times(1 / sqrt(alpha), plus(x_t, -times(beta / sqrt(1 - a_t), times(sqrt(1 - a_t), x_t)))),
     equals(
         times(1 / sqrt(alpha), 1 - beta, x_t),
@@ -312,6 +312,7 @@ derivation.symbol("k", "one of them, from 0")
     since="the decoder is a cell of width 2^-15, and its probability that width times the density up to the square of it",
     because="The code's terms for this model, with four steps, are averaged over the noise by Gauss-Hermite quadrature. Its "
     "decoder gives the probability of a cell, which is divided by the cell's width.",
+    role="remark",
 )
 def the_bound_is_tight_for_normal_data():
     alpha_bar, num_levels = jnp.array([1.0, 0.9, 0.66, 0.37, 0.15]), 2**16 + 1

@@ -293,7 +293,7 @@ gap = derivation.chain(
     ),
 )
 derivation.chain(
-    "... and it is larger the more signal is left",
+    "For Gaussian data the divergence is larger the more signal is left",
     Slope(times(Rational(1, 2), plus(a_t * m**2, spread, -1, -log(spread))), a_t),
     equals(
         times(Rational(1, 2), plus(m**2, (c - 1) * (1 - 1 / spread))),
@@ -309,6 +309,7 @@ derivation.chain(
         prose("leave out two squares; equality only for {mean} and {variance}", mean=where(m, 0), variance=where(c, 1)),
         dropping=times(Rational(1, 2), plus(m**2, a_t * (c - 1) ** 2 / spread)),
     ),
+    role="remark",
 )
 
 

@@ -98,7 +98,7 @@ derivation.chain(
     so=r"Two schedules with the same $\lambda$ at each time differ by nothing but a known scaling of what the network sees.",
 )
 derivation.chain(
-    "It rises with the level",
+    "The log-SNR rises with the level",
     Slope(lam, a),
     equals(1 / (a * (1 - a)), prose("{sum}", sum=holds(plus(1 / a, 1 / (1 - a)), "=", 1 / (a * (1 - a))))),
     at_least(0, "a product of positive numbers", dropping=1 / (a * (1 - a))),
@@ -106,6 +106,7 @@ derivation.chain(
         "So a schedule that falls has a log-SNR that falls, and the other way round. The log-SNR gives the level back: {back}.",
         back=holds(1 / (1 + exp(-lam)), "=", a, wrong={"the share of the noise": 1 - a}),
     ),
+    role="lemma",
 )
 derivation.bridge("The code's log-SNR", log(a / (1 - a)), log_snr, alpha_bar=[a])
 derivation.bridge("... and its inverse", 1 / (1 + exp(-log_ratio)), alpha_bar_from_log_snr, log_snr=[log_ratio])
@@ -113,7 +114,7 @@ a_sigma = derivation.define(
     r"a_\sigma", 1 / (1 + sigma**2), "the level of that deviation", "alpha_bar_from_sigmas", positive=True
 )
 derivation.chain(
-    "For noise that is added to unscaled data",
+    "For noise added to unscaled data the log-SNR is minus twice the logarithm of the deviation",
     log(a_sigma / (1 - a_sigma)),
     equals(
         -2 * log(sigma),
@@ -121,6 +122,7 @@ derivation.chain(
         wrong={"the variance for the deviation": -log(sigma)},
     ),
     so=r"So a schedule that is linear in $\log \sigma$ is linear in $\lambda$.",
+    role="lemma",
 )
 derivation.bridge("The code's level of a deviation", 1 / (1 + sigma**2), alpha_bar_from_sigmas, sigmas=[sigma])
 low = derivation.number(r"\sigma_1", "the smallest deviation", "sigma_min", positive=True)
@@ -158,7 +160,7 @@ tail = derivation.valley(
     name=r"H\left({}\right)",
 )
 over = derivation.valley(
-    "... and less than them with a larger second one",
+    "Minus the logarithm is less than two terms of which the second is larger",
     x + x**2 / (2 * (1 - x)) + log(1 - x),
     x,
     0,
@@ -171,7 +173,7 @@ beta = derivation.define(r"\beta", odds / (1 + odds), "the betas, between 0 and 
 remains = derivation.define(r"\bar\alpha_T", Product(t, 1 - beta), "what is left at the end", "alpha_bar[-1]", positive=True)
 for _title, _relation, _second, _lemma, _sign in (
     ("At most the exponential of two sums is left", at_most, beta**2 / 2, tail, -1),
-    ("... and at least that of two others", at_least, beta**2 / (2 * (1 - beta)), over, 1),
+    ("At least the exponential of two other sums is left", at_least, beta**2 / (2 * (1 - beta)), over, 1),
 ):
     _sums = -Total(t, plus(beta, _second))
     derivation.chain(
@@ -192,6 +194,7 @@ for _title, _relation, _second, _lemma, _sign in (
         ),
         uses=(_lemma,),
         states=2,
+        role="lemma",
     )
 
 
@@ -217,7 +220,7 @@ rise = derivation.number("D", "by how much a beta exceeds the one before", posit
 M = derivation.number("M", "how many betas follow the first, $T - 1$", positive=True, integer=True)
 _NUMBERS = sympy.Sum(n, (n, 0, M))
 derivation.chain(
-    "The sum of linear betas",
+    "Linear betas sum to their number times the mean of the first and the last",
     sympy.Sum(first + rise * n, (n, 0, M)),
     equals(
         times((M + 1) / 2, plus(first, plus(first, times(M, rise)))),
@@ -276,7 +279,7 @@ derivation.bridge(
 )
 z = derivation.number("z", r"the angle of one step, $\frac{\pi}{2 T (1 + s)}$", between=(0, 1))
 derivation.chain(
-    "Only the last beta is clipped",
+    "Of a cosine schedule only the last beta is clipped",
     1 - sin(z) ** 2 / sin(2 * z) ** 2,
     equals(1 - 1 / (4 * cos(z) ** 2), prose("{double}", double=holds(sin(2 * z), "=", 2 * sin(z) * cos(z)))),
     equals(Rational(3, 4) - tan(z) ** 2 / 4, prose("{one}", one=holds(1 / cos(z) ** 2, "=", 1 + tan(z) ** 2))),
@@ -284,10 +287,11 @@ derivation.chain(
     r"the curve is at $\sin^2(kz)$. The last beta is 1 before it is clipped, because the curve ends at 0. By the square the one "
     r"before it is below $\frac34$, and so are all earlier ones, since betas rise, for every number of steps from two on and "
     r"every offset. A maximum between $\frac34$ and 1 clips the last alone.",
+    role="remark",
 )
 k = derivation.number("k", "how many steps before the end", positive=True)
 derivation.chain(
-    "The last betas do not become small, however many steps there are",
+    "The last betas of a cosine schedule do not become small, however many steps there are",
     Limit(1 - sin(k * h) ** 2 / sin((k + 1) * h) ** 2, h, 0),
     equals(1 - k**2 / (k + 1) ** 2, r"$\sin u / u$ goes to 1 as $u$ goes to 0"),
     so=prose(
@@ -295,6 +299,7 @@ derivation.chain(
         one=holds(1 - k**2 / (k + 1) ** 2, "=", Rational(3, 4), when={k: 1}, named=True),
         two=holds(1 - k**2 / (k + 1) ** 2, "=", Rational(5, 9), when={k: 2}, named=True),
     ),
+    role="remark",
 )
 
 derivation.say(
@@ -339,7 +344,7 @@ derivation.chain(
 )
 shifted = derivation.define(r"\lambda'", plus(lam, -2 * log(ratio)), "the shifted log-SNR", "shift_log_snr")
 derivation.chain(
-    "The shift makes up for it",
+    "The shift of the log-SNR makes up for the resolution",
     log(ratio**2 * exp(shifted)),
     equals(plus(2 * log(ratio), shifted), "the logarithm of a product; the first line is the log-SNR after averaging the blocks"),
     equals(lam, prose("{shift}", shift=holds(shifted, "=", plus(lam, -2 * log(ratio))))),

@@ -78,7 +78,7 @@ noise_law = derivation.law("n({})", e, "the distribution of the noise, which is 
 takes = derivation.numbers("h({}|{},{})", (k, j, e), "whether the noise $e$ takes $j$ to $k$ (1 or 0)", positive=True)
 step = derivation.define("q({}|{})", Expectation(noise_law, takes), "the step forward", over=(k, j), positive=True)
 markov = derivation.chain(
-    "The Markov property, and Bayes' rule",
+    "The Markov property and Bayes' rule give the step back from two steps forward",
     Total(e, start * early * noise_law * takes) / Total(j, Total(e, start * early * noise_law * takes)),
     equals(
         start * early * step / Total(j, start * early * step),
@@ -194,7 +194,7 @@ y = derivation.numbers("y", n, "the points")
 back = Normal(x_prev, plus(times(kappa, y), times(rho, x_t)), tilde)
 _MEAN_BACK = plus(times(kappa, y), times(rho, x_t))
 step_variance = derivation.chain(
-    "Without the data, the variance of the step back",
+    "Without the data, the step back has a larger variance",
     plus(Expectation(w, Expectation(back, x_prev**2)), -(Expectation(w, Expectation(back, x_prev)) ** 2)),
     equals(
         plus(Expectation(w, plus(tilde, _MEAN_BACK**2)), -(Expectation(w, _MEAN_BACK) ** 2)),
@@ -225,7 +225,7 @@ derivation.answer = prose(
 )
 _CERTAIN = plus(1 - a_t, -Variance(w, y))
 derivation.chain(
-    "Seen from the variance of the step forward",
+    "The variance exceeds that of the step forward only where that of the data exceeds the noise's",
     plus(tilde, kappa**2 * Variance(w, y)),
     equals(
         plus(beta, -(kappa**2) * (1 - a_t), kappa**2 * Variance(w, y)),
@@ -234,6 +234,7 @@ derivation.chain(
     equals(plus(beta, -times(kappa**2, _CERTAIN)), r"collect what $\kappa_t^2$ multiplies"),
     so=r"So the variance is at most $\beta_t$ exactly where $\mathrm{Var}(x_0|x_t)$ is at most $1 - \bar\alpha_t$. That does "
     "not hold at every $x_t$ for every data set: the example below has a point where it fails.",
+    role="lemma",
 )
 law = derivation.law("p", n, "any distribution of the data")
 slope = derivation.number("b", "the slope of a linear guess")
@@ -242,7 +243,7 @@ total = derivation.define("V", plus(1 - a_t, a_t * Variance(law, y)), "the varia
 _SHIFT = ((1 - sqrt(a_t) * slope) * Expectation(law, y) - offset) ** 2
 _BEST = Variance(law, y) * (1 - a_t) / total
 derivation.chain(
-    "The best linear guess",
+    "The best linear guess leaves the noise's share of the data's variance",
     Expectation(law, Expectation(Normal(x_t, sqrt(a_t) * y, 1 - a_t), (y - slope * x_t - offset) ** 2)),
     equals(
         plus((1 - sqrt(a_t) * slope) ** 2 * Variance(law, y), slope**2 * (1 - a_t), _SHIFT),
@@ -284,6 +285,7 @@ derivation.chain(
     so=r"The first line is the largest that the averaged variance $\mathbb{E}[\mathrm{Var}(x_{t-1}|x_t)]$ can be, by the two "
     r"lemmas. So it is between $\tilde\beta_t$ and $\beta_t$, whatever the data are, if their variance is at most 1. At a "
     "single $x_t$ it need not.",
+    role="lemma",
 )
 gaussian_step = derivation.chain(
     "For Gaussian data the enclosure holds at every point",
@@ -303,6 +305,7 @@ gaussian_step = derivation.chain(
         small=holds(Limit(times(beta, v_prev / v_t), c, 0), "=", tilde, named=True, wrong={"the large one": beta}),
         large=holds(Limit(times(beta, v_prev / v_t), c, 1, "-"), "=", beta, named=True),
     ),
+    role="remark",
 )
 v = derivation.number("v", "what a network says about the variance: $-1$ is the small one, 1 the large one", "v")
 derivation.bridge(
@@ -364,6 +367,7 @@ derivation.symbol(r"\sigma_1^2", "the variance of a model's last step, if it tak
     "back is computed by Bayes' rule on a grid, and the third derivative by automatic differentiation. A chain of many small "
     "steps may be undone by Gaussian steps; one large step may not. The limit is all that is claimed: before it, the divergence "
     r"need not fall with $\beta$.",
+    role="theorem",
 )
 def small_steps_back_are_gaussian():
     level, x_t = 0.75, 0.3

@@ -120,7 +120,7 @@ score_of_the_marginal = derivation.chain(
     "are known.",
 )
 derivation.chain(
-    "... and its own slope is the expected slope plus a variance",
+    "The slope of the score is the expected slope plus a variance",
     plus(Slope(density, x, 2) / density, -((Slope(density, x) / density) ** 2)),
     equals(
         plus(Expectation(posterior, plus(Slope(ell(y, x), x, 2), Slope(ell(y, x), x) ** 2)), -(_MEAN_SLOPE**2)),
@@ -190,6 +190,7 @@ derivation.chain(
     so=r"The inner bracket is $(\log q_t)''$ by the lemma on the slope of the score, so the first line is "
     r"$\mathrm{Var}(x_0|x_t)$; in $D$ dimensions 1 is the identity and $(\log q_t)''$ the matrix of second derivatives. Where "
     "the log-density has a strong peak the data are nearly known; in a valley between two modes they are not.",
+    role="lemma",
 )
 derivation.answer = prose(
     "The score of $q_t$ is the average, over the data that may have led to $x_t$, of the score of the noise around each. For "
@@ -244,7 +245,7 @@ predicted = derivation.define(r"\hat\epsilon", -sqrt(1 - a) * s(x), "the noise t
 sigma = derivation.number(r"\sigma", r"the deviation of the noise, where $x_0$ is not shrunk", "sigma", positive=True)
 x_0 = derivation.number("x_0", "the data", "x0")
 simple = derivation.chain(
-    "Weighted by its variance it is the simple loss of diffusion models",
+    "Weighted by its variance, denoising score matching is the simple loss of diffusion models",
     half * plus(times(sqrt((1 - a) / a), sqrt(a), s(x)), noise) ** 2,
     equals(
         half * plus(times(sqrt(1 - a), s(x)), noise) ** 2,
@@ -260,6 +261,7 @@ simple = derivation.chain(
         deviation=where(sigma, sqrt((1 - a) / a)),
         target=-noise / sigma,
     ),
+    role="lemma",
 )
 derivation.bridge(
     "The code's loss, for the model that is a sine",
@@ -289,6 +291,7 @@ derivation.chain(
     so=r"If $x$ has the density $q$, the mean of $\varphi$ moves at the rate of the integral of the first line. It is that of a "
     r"derivative, so 0, since $\varphi$ vanishes far out. No mean moves, so $q$ is stationary; only its score was used. A step "
     "of finite length settles on too large a variance.",
+    role="remark",
 )
 
 delta = derivation.numbers(r"\delta", n, "by how much a datum's squared distance exceeds that of the nearest", positive=True)
@@ -303,6 +306,7 @@ derivation.chain(
     r"(2v)}$, and the first line is what the nearest does not get; the sum runs over all others. As $\bar\alpha_t$ goes to 1, "
     r"$v$ goes to 0 and the $\delta_n$ do not, if one datum is nearest. So the exact minimizer of the training loss returns "
     "training data. That a diffusion model makes new images is owed to what its network cannot represent or has not learned.",
+    role="remark",
 )
 soft = derivation.define(
     r"\omega",

@@ -151,6 +151,7 @@ derivation.chain(
             rest=holds(plus(1, -a_t, -times(alpha, 1 - before)), "=", beta),
         ),
     ),
+    role="lemma",
 )
 _at_two = {"t": [2], "alpha_bar": [1, before, before * alpha]}
 derivation.bridge(
@@ -268,7 +269,7 @@ derivation.chain(
     so=r"So the loss of the best network at level $t$ is $S_t\, \mathbb{E}[\mathrm{Var}(x_0|x_t)]$ in each coordinate.",
 )
 derivation.chain(
-    "... at most the loss of a zero network",
+    "The best loss is at most that of a zero network",
     Expectation(seen, Expectation(hidden, target**2)),
     equals(plus(_BEST, Expectation(seen, m**2)), "Pythagoras for the prediction 0"),
     at_least(_BEST, "leave out a square, which is zero if the conditional means are", dropping=Expectation(seen, m**2)),
@@ -276,6 +277,7 @@ derivation.chain(
     uses=(pythagoras,),
     so=r"The first line is $\mathbb{E}[\epsilon^2]$, which is 1: the best loss is between 0 and 1 in each coordinate, at every "
     "level. An average loss that stays above $D$ indicates a mistake.",
+    role="remark",
 )
 
 derivation.say("At last the variance. If it is learned, too, which one is best for a fixed mean?")
@@ -306,7 +308,7 @@ derivation.chain(
 )
 kappa = _step.kappa
 derivation.chain(
-    "On average over the data it is the variance of the true step back",
+    "On average over the data given the noisy value, the best variance is that of the true step back",
     Expectation(hidden, plus(tilde, times(kappa, plus(target, -m)) ** 2)),
     equals(
         plus(tilde, times(kappa**2, Variance(hidden, target))),
@@ -315,6 +317,7 @@ derivation.chain(
     states=2,
     uses=(step_variance,),
     so=r"This is $\mathrm{Var}(x_{t-1}|x_t)$: the best variance is the true one.",
+    role="remark",
 )
 x_t = derivation.number("x", "the noisy value, in one coordinate", "x_t")
 hat = derivation.number(r"\hat z", "the predicted noise, in one coordinate", "noise_pred")

@@ -199,7 +199,7 @@ derivation.say(
     "that says that one more step leaves it as it is."
 )
 derivation.chain(
-    "The iterates keep a variance",
+    "In the long run the iterates keep a variance",
     plus(times(r**2, P), q),
     equals(
         P,
@@ -216,7 +216,7 @@ derivation.chain(
     ),
 )
 derivation.chain(
-    "The average moves along with them",
+    "In the long run the average keeps a covariance with the iterates",
     plus(times(d, r, K), times(1 - d, P)),
     equals(
         K,
@@ -226,7 +226,7 @@ derivation.chain(
     role="lemma",
 )
 less = derivation.chain(
-    "... and has a smaller variance",
+    "The average has a smaller variance than the iterates",
     plus(times(d**2, F), times(2, d, 1 - d, r, K), times((1 - d) ** 2, P)),
     equals(F, "the square of the recursion; insert $K$ and solve", wrong={"as for independent iterates": P * (1 - d) / (1 + d)}),
     so=prose(
@@ -268,6 +268,7 @@ warm_up = derivation.chain(
         steps=9 / (1 - d) - 10,
         reached=holds(ramp, "=", d, when={m: 9 / (1 - d) - 10}),
     ),
+    role="lemma",
 )
 derivation.bridge(
     "The code's warm-up",
