@@ -88,6 +88,7 @@ derivation.chain(
         dropping=tangent.at(pi_0 / pi),
     ),
     so=r"$k_2$ is half a square. Both are zero exactly for the samples on which policy and reference agree.",
+    role="lemma",
 )
 missing = derivation.number("m", "the probability under the reference of all that the policy never does", between=(0, 1))
 rest = derivation.law(r"\rho({})", x, "the reference, given that the policy could do it", "")
@@ -115,7 +116,7 @@ u = derivation.numbers("u({})", x, "the direction in which it left")
 Lambda = derivation.define(r"\Lambda", log(Total(x, pi_0 * exp(epsilon * u))), "the logarithm of the normalizer")
 near = derivation.define(r"\pi_\epsilon({})", pi_0 * exp(epsilon * u - Lambda), "the policy at this distance", over=x, law=True)
 derivation.chain(
-    "The divergence by cumulants",
+    "Along a direction the divergence follows from the normalizer and its slope",
     Divergence(near, pi_0),
     equals(
         plus(times(epsilon, Expectation(near, u)), -Lambda),
@@ -129,7 +130,7 @@ derivation.chain(
     role="lemma",
 )
 derivation.chain(
-    "The mean of the second by cumulants",
+    "Along a direction the mean of the second follows from the normalizer and its slopes",
     Expectation(near, (epsilon * u - Lambda) ** 2 / 2),
     equals(
         times(Rational(1, 2), plus(times(epsilon**2, Variance(near, u)), (epsilon * Expectation(near, u) - Lambda) ** 2)),
@@ -164,14 +165,15 @@ derivation.chain(
         1,
         r"both are $\frac{\kappa_2}{2} \epsilon^2$ and terms of the third order; $\kappa_2$ is not 0, since $u$ is not constant",
     ),
-    so=r"Half the squared log-ratio measures a small step as the divergence does: both are $\frac12 \epsilon^2$ times the "
-    r"variance.",
+    so=r"Half the squared log-ratio measures a small step as the divergence does.",
+    role="lemma",
 )
 derivation.chain(
-    "... and its bias is of the third order",
+    "The bias of the second is of the third order, by the skewness of the direction",
     Limit(times(plus(k_2_series, -kl_series), epsilon**-3), epsilon, 0),
     equals(kappa[2] / 6, r"$\frac{\kappa_3}{2} - \frac{\kappa_3}{3}$"),
     so="A skewed direction makes the second too large or too small, according to the sign of the skewness.",
+    role="remark",
 )
 
 derivation.say(
@@ -192,7 +194,7 @@ apart_3 = derivation.define(
     r"\Delta k_3", p / q - (1 - p) / (1 - q) + log(q / p) - log((1 - q) / (1 - p)), "the difference of $k_3$"
 )
 derivation.chain(
-    "Close to the reference, the third varies far less",
+    "Close to the reference, the third varies far less than the first",
     times(Slope(apart_3, q), 1 / Slope(apart_1, q)),
     equals(
         times(q, 1 - q, plus((q - p) / q**2, -(q - p) / (1 - q) ** 2)),
@@ -210,6 +212,7 @@ derivation.chain(
         first=holds(apart_1, "=", 0),
         third=holds(apart_3, "=", 0),
     ),
+    role="lemma",
 )
 derivation.chain(
     "Far from it, the third varies without bound",
@@ -221,11 +224,11 @@ derivation.chain(
     role="lemma",
 )
 derivation.chain(
-    "... while the first hardly varies any more",
+    "Far from it, the first hardly varies any more",
     Limit(times(q, 1 - q, apart_1**2), q, 0),
     equals(0, prose("{none}", none=holds(Limit(q * log(q) ** 2, q, 0), "=", 0))),
-    so=r"A policy that hardly ever does what the reference does sees, when it does, a ratio $\pi_0/\pi$ of $p/q$. So neither "
-    r"estimator is better everywhere.",
+    so=r"Where a policy does what it hardly ever does, $\pi_0/\pi$ is $p/q$. Neither estimator is better everywhere.",
+    role="lemma",
 )
 
 derivation.say(
@@ -309,6 +312,7 @@ derivation.chain(
     ),
     equals(Slope(Divergence(soft, pi_0), by), "the gradient of the second as a loss, above"),
     so="With the ratio the loss knows that its samples depend on the policy. The same ratio mends samples from an older policy.",
+    role="remark",
 )
 derivation.symbol(r"\bar\pi", "the policy that sampled, not differentiated")
 old = derivation.law(r"\pi_{{old}}({})", x, "an older policy", "")
