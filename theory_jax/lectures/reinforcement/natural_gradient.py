@@ -68,7 +68,7 @@ pi = derivation.define(r"\pi", exp(logit) / Z, "the policy in one state, a softm
 same = KroneckerDelta(b, c)
 fisher_of_softmax = plus(times(same, pi.at(b)), -pi.at(b) * pi.at(c))
 derivation.chain(
-    "The Fisher matrix of a softmax",
+    "The Fisher matrix of a softmax is the covariance of its actions",
     Expectation(pi, times(Slope(log(pi), logit.at(b)), Slope(log(pi), logit.at(c)))),
     equals(
         fisher_of_softmax,
@@ -145,7 +145,7 @@ length = derivation.define("h", sqrt(2 * delta / squared), "the multiple of the 
 derivation.answer = prose(
     r"To second order the divergence is $\frac12 s^\top F s$. Of all steps $s$ with at most $\delta$ of it, {step} gains most, "
     "where $n$ is $F^{-1} g$ and {length}. To first order it moves the policy in the same way whatever its parameters are, and "
-    "$n$ takes a few products of $F$ with vectors.",
+    "products of $F$ with vectors are enough to find $n$.",
     step=length * n,
     length=holds(length, "=", sqrt(2 * delta / Inner(j, g, n)), wrong={"the half forgotten": sqrt(delta / Inner(j, g, n))}),
 )
@@ -178,11 +178,12 @@ derivation.chain(
     ),
 )
 scaled = derivation.chain(
-    "How long the step is",
+    "At this multiple the divergence of the step, to second order, is what is allowed",
     times(Rational(1, 2), Total(j, Total(k, times(length * n, F, length * n.at(k))))),
     equals(times(Rational(1, 2), length**2, squared), r"$n^\top F n$ is the mean of the squares of the score along $n$"),
     equals(delta, "the choice of the multiple", wrong={"the half forgotten": 2 * delta}),
     sizes={a: 2},
+    role="lemma",
 )
 zeta = derivation.number(r"\zeta", "the damping", "damping", positive=True)
 l = derivation.index("l", "a parameter of another description", states=2)  # noqa: E741 (the lecture's letter)
@@ -217,9 +218,10 @@ derivation.chain(
     ),
     equals(Slope(Expectation(pi, r), logit.at(b)), "the policy gradient of one decision"),
     states=2,
-    so="So $F$ takes $r + C$ to the gradient: probabilities cancel, and a rare action is raised as much as any other. In a "
-    r"process the gradient in one state is $\frac{1}{1 - \gamma} d \pi A$ and its Fisher matrix $d (\mathrm{diag}(\pi) - \pi "
-    r"\pi^\top)$: the occupancy $d$ cancels, too, where it is not zero, and $n$ is $\frac{1}{1 - \gamma} A$, the advantages.",
+    so="So $F$ takes $r + C$ to the gradient: probabilities cancel, and a rare action is raised as much as a frequent one of "
+    r"the same worth. In a process the gradient in one state is $\frac{1}{1 - \gamma} d \pi A$ and its Fisher matrix $d "
+    r"(\mathrm{diag}(\pi) - \pi \pi^\top)$: the occupancy $d$ cancels, too, where it is not zero, and $n$ is $\frac{1}{1 - "
+    r"\gamma} A$, the advantages.",
 )
 derivation.symbol("A", "the advantages of the actions", "action_value - value")
 derivation.symbol("d", "the share of discounted time in a state", "state_occupancy")
@@ -233,7 +235,7 @@ V = derivation.numbers("V", (a, l), "a direction in the parameters", "vector")
 change = derivation.define("w", Total(l, phi * V), "how it changes the logits", over=(a, z))
 product = Total(z, times(policy.at(b, z), plus(change.at(b, z), -Expectation(policy, change)), phi)) / states
 derivation.chain(
-    "The Fisher matrix times a vector, without the matrix",
+    "The Fisher matrix times a vector takes two products, and no matrix",
     Slope(Total(z, Variance(policy, change)) / (2 * states), V.at(b, l)),
     equals(
         product,
@@ -244,6 +246,7 @@ derivation.chain(
     ),
     sizes={a: 2, b: 2, z: 2},
     so=r"The first line is $F V$: the slope of $\frac12 V^\top F V$, the mean divergence to second order. Two products give it.",
+    role="lemma",
 )
 derivation.say(
     "It remains to solve equations with a symmetric positive definite matrix $A$ and the right side $y$ by such products alone. "
@@ -275,6 +278,7 @@ conjugate = derivation.chain(
         wrong={"old and new exchanged in it": plus(-Total(f, rest**2), Total(f, y**2) ** 2 / Total(f, rest**2)) / step_0},
     ),
     so="Every later iteration repeats this with the residual and the direction that it finds.",
+    role="lemma",
 )
 c_0 = derivation.number("c_0", "how far the solution is along the first direction")
 c_1 = derivation.number("c_1", "how far it is along the second")
@@ -287,16 +291,19 @@ derivation.chain(
     ),
     so="So every step takes one of these terms away, and no later step brings it back. Conjugate directions are linearly "
     "independent: $N$ of them are a basis for $N$ equations, and after $N$ steps nothing is left.",
+    role="lemma",
 )
 derivation.chain(
     "Two steps solve any two equations",
     plus(times(step_0, y), times(step_1, onward)),
     equals(
         y / lam,
-        "two conjugate directions span the plane, and each coordinate in them is right for good",
+        "two conjugate directions span the plane, and each coordinate in them is right for good (if one step has not been "
+        "enough)",
         wrong={"steepest descent": plus(times(step_0, y), times(Total(f, rest**2) / Total(f, lam * rest**2), rest))},
     ),
     states=2,
+    role="remark",
 )
 derivation.symbol("x_k", "the vector after $k$ iterations", "conjugate_gradient")
 derivation.symbol("x", "the solution")
@@ -308,6 +315,7 @@ derivation.symbol(r"\lambda_-, \lambda_+", "the least and the largest eigenvalue
     r"\sqrt{\lambda_-}}{\sqrt{\lambda_+} + \sqrt{\lambda_-}}",
     because="$2 w^k / (1 + w^{2k})$ is the least that a polynomial reaches between the eigenvalues (Chebyshev). Twelve of them, "
     "four targets; tight for one iteration, two eigenvalues and a target that is as long along both.",
+    role="remark",
 )
 def conjugate_gradients_converge_with_the_root_of_the_quotient():
     rng = np.random.default_rng(0)
