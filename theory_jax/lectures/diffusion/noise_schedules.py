@@ -158,6 +158,7 @@ tail = derivation.valley(
     r"The slope is $\frac{x^2}{1 - x}$: positive, so the function rises from 0.",
     wrong={"a larger second term": -log(1 - x) - x - x**2, "the sign of the second": log(1 - x) + x + x**2 / 2},
     name=r"H\left({}\right)",
+    role="lemma",
 )
 over = derivation.valley(
     "Minus the logarithm is less than two terms of which the second is larger",
@@ -166,6 +167,7 @@ over = derivation.valley(
     0,
     r"The slope is $\frac{x^2}{2 (1 - x)^2}$.",
     name=r"G\left({}\right)",
+    role="lemma",
 )
 t = derivation.index("t", "a step")
 odds = derivation.numbers("o", t, r"$\beta_t / (1 - \beta_t)$, any positive number", positive=True)

@@ -367,7 +367,6 @@ derivation.symbol(r"\sigma_1^2", "the variance of a model's last step, if it tak
     "back is computed by Bayes' rule on a grid, and the third derivative by automatic differentiation. A chain of many small "
     "steps may be undone by Gaussian steps; one large step may not. The limit is all that is claimed: before it, the divergence "
     r"need not fall with $\beta$.",
-    role="theorem",
 )
 def small_steps_back_are_gaussian():
     level, x_t = 0.75, 0.3
