@@ -107,6 +107,7 @@ _ANOMALOUS = np.array([0.05, 0.20, 0.10, 0.15, 0.05, 0.25, 0.05, 0.15])
     r"\mathrm{power}(\phi) \le \mathrm{power}(\phi^*) \quad\text{if}\quad \mathrm{size}(\phi) = \mathrm{size}(\phi^*)",
     because="All 256 regions of eight states against the likelihood ratio test of their size, which flags one more state at "
     "random; equality for the regions of the states with the largest ratios.",
+    role="remark",
 )
 def no_region_has_more_power():
     regions = np.array(list(product((0.0, 1.0), repeat=8)))
@@ -125,8 +126,9 @@ derivation.chain(
     "Which observations are unlikely depends on the coordinates",
     times(2 * y, 1 / Slope(y**2, y)),
     equals(1, r"the density of $y^2$ is that of $y$ over the slope", wrong={"the density carried over as it is": 2 * y}),
-    so="By the density of $y$ small values are anomalies; by that of $y^2$, which is the same observation, nothing is. Low "
-    "density means low against an alternative that is uniform in the coordinates at hand.",
+    role="remark",
+    so="By the density of $y$ small values are anomalies; by that of $y^2$, which is the same observation, "
+    "nothing is. Low density means low against an alternative that is uniform in the coordinates at hand.",
 )
 
 derivation.say(
@@ -174,15 +176,16 @@ derivation.say(
     )
 )
 derivation.chain(
-    "The radius is close to the root of D: the logarithm of one factor",
+    "The radius is close to the root of D, but for an exponentially small probability",
     log(times(exp(-(rho - 1) / 2), Integral(exp(-(xi**2) / (2 * rho)) / sqrt(2 * pi), (xi, -oo, oo)))),
     equals(log(times(exp(-(rho - 1) / 2), sqrt(rho))), r"a Gaussian integral of variance $\rho$"),
     equals(times(-Rational(1, 2), plus(rho, -1, -log(rho))), "the logarithm of a product"),
     at_most(
         0, prose("the logarithm is below its tangent; equality only at {mean}", mean=where(rho, 1)), adding=tangent.at(rho) / 2
     ),
-    so=r"So either probability is at most $e^{-\frac D2 (\rho - 1 - \log \rho)}$: the mass is in a thin shell, and the share "
-    r"of observations near the origin is exponentially small.",
+    role="lemma",
+    so=r"So either probability is at most $e^{-\frac D2 (\rho - 1 - \log \rho)}$: the mass is in a thin shell, "
+    "and the share of observations near the origin is exponentially small.",
 )
 
 derivation.say(
@@ -206,8 +209,9 @@ derivation.chain(
         plus(log(evidence), -Divergence(q, posterior), Divergence(q, prior)),
         "the bound falls short of the evidence by the divergence from the posterior",
     ),
-    so=r"An anomaly that is copied well by way of a code far from the prior has a good reconstruction; the bound charges "
-    r"$\mathrm{KL}(q(z|x) \,\|\, p(z))$ for it.",
+    role="remark",
+    so="An anomaly that is copied well by way of a code far from the prior has a good reconstruction; the bound "
+    r"charges $\mathrm{KL}(q(z|x) \,\|\, p(z))$ for it.",
 )
 k = derivation.index("k", r"one of the codes drawn from $q(z|x)$")
 S = derivation.count(k, "S", "how many are drawn")
@@ -259,8 +263,9 @@ derivation.chain(
         r"recall grows by $a_g / N_1$ at the group $g$, where precision is $\frac{A_g}{A_g + B_g}$",
         wrong={"precision in the group alone": Total(g, times(a, a / (a + b))) / anomalies},
     ),
-    so="No line is drawn between the points: between two thresholds precision is no straight line over recall, and trapezoids "
-    "can be too large.",
+    role="remark",
+    so="No line is drawn between the points: between two thresholds precision is no straight line over recall, "
+    "and trapezoids can be too large.",
 )
 derivation.symbol(r"\mathrm{AUROC}", "the area under the curve", "area_under_roc")
 derivation.symbol(r"\mathrm{AP}", "average precision", "average_precision")
@@ -273,6 +278,7 @@ derivation.symbol("F", "the false positive rate at the highest score whose recal
     because="The code, for all ways to give four observations three scores and both labels, against the curve: counts at each "
     "of the three thresholds.",
     outcomes=81 * 14,
+    role="lemma",
 )
 def every_ranking_of_four():
     found, counted, wrong = rankings_of_four()
@@ -288,6 +294,7 @@ derivation.chain(
     Slope(precision, theta),
     equals(R * rate / (theta * R + (1 - theta) * rate) ** 2, "the quotient rule; in the numerator all terms but one cancel"),
     at_least(0, "leave out what is positive", dropping=R * rate / (theta * R + (1 - theta) * rate) ** 2),
+    role="remark",
     so=prose(
         r"The curve of recall over $f$ does not contain $\theta$, and neither does its area. If one observation in a thousand is "
         "an anomaly, recall 0.95 at a false positive rate of 0.01 means that {share} of all alarms are right: 91% are false.",
@@ -338,6 +345,7 @@ derivation.symbol("P, j", "a probability; how many reference scores may be above
     because="All orders of five scores, of which the last is the fresh one, with four as the reference and the rates 0, 0.25, "
     "0.6 and 0.75, where $j$ is 0, 1, 2 and 3.",
     outcomes=4 * 120,
+    role="lemma",
 )
 def every_order_of_five():
     orders = np.array(list(permutations((0.5, 1.0, 2.0, 4.0, 7.0))))
@@ -359,7 +367,7 @@ derivation.say(
 sigma = derivation.number(r"\sigma", "a standard deviation", positive=True)
 m = derivation.number("m", r"a number of standard deviations", positive=True)
 derivation.chain(
-    "How much of a Gaussian is within m standard deviations",
+    "A fixed share of a Gaussian, the same for all, is within m standard deviations",
     Integral(exp(-(xi**2) / (2 * sigma**2)) / (sigma * sqrt(2 * pi)), (xi, -m * sigma, m * sigma)),
     equals(
         erf(m / sqrt(2)),
@@ -367,8 +375,9 @@ derivation.chain(
         r"$e^{-\tau^2}$",
         wrong={"not divided by the root of 2": erf(m), "one side alone": erf(m / sqrt(2)) / 2},
     ),
-    so=r"It is one half where $m$ is 0.6745, the third quartile of $\mathcal N(0, 1)$. So the median absolute deviation is "
-    r"$0.6745\, \sigma$, and $\sigma$ is 1.4826 times the median absolute deviation.",
+    role="lemma",
+    so=r"It is one half where $m$ is 0.6745, the third quartile of $\mathcal N(0, 1)$. So the median absolute "
+    r"deviation is $0.6745\, \sigma$, and $\sigma$ is 1.4826 times the median absolute deviation.",
 )
 mu = derivation.number(r"\mu", "a mean", real=True)
 score = derivation.number("r", "a score", "scores", real=True)
