@@ -68,9 +68,9 @@ counting = derivation.chain(
         adding=Total(u, times(c_u, gibbs.at(p_hat, p))),
     ),
     central=True,
-    so="For a memory of $n - 1$ words there are $V^n$ conditional probabilities, of which nearly all belong to sequences of "
-    r"$n$ words that the text does not contain. One such sequence in the test text has the log-probability $-\infty$: the "
-    "maximum likelihood must not be used as it is.",
+    so="For a memory of $n - 1$ words there are $V^n$ conditional probabilities, of which for large $n$ nearly all belong to "
+    "sequences of $n$ words that the text does not contain. One such sequence in the test text has the log-probability "
+    r"$-\infty$: the maximum likelihood must not be used as it is.",
 )
 l = derivation.numbers("l", w, "the logits of one context", "logits")  # noqa: E741 (the lecture's letter)
 v = derivation.index("v", "a word, next to $w$", states=3)
@@ -129,7 +129,7 @@ derivation.bridge(
 
 derivation.say(
     "Interpolation. Several tables, with longer and shorter memory, are mixed. The weights are fitted on held-out tokens, "
-    "since the training text would give all weight to the longest memory."
+    "since on the training text relative frequencies with the longest memory are never beaten."
 )
 i = derivation.index("i", "a held-out token", states=2)
 k = derivation.index("k", "a table", states=2)
@@ -308,6 +308,7 @@ derivation.chain(
     so="This is the mutual information of a word and the one before it. It needs the margins of the pairs to be the counts of "
     "the words, as they are if windows run around the end of the text. Part of the fall is only memory: few long contexts "
     "occur often enough to be believed.",
+    role="remark",
 )
 
 
