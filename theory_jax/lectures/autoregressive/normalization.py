@@ -39,7 +39,7 @@ derivation = Derivation(
         "Wang et al. 2022, DeepNet: Scaling Transformers to 1,000 Layers",
     ),
     question="Without normalization the scale of the signals drifts from layer to layer, and the size of the steps with it; "
-    "without skips the gradient of a network of thirty layers is gone before it reaches the first. What does a normalization "
+    "without skips the gradient of a network of thirty layers may be gone before it reaches the first. What does a normalization "
     "layer do to a signal, and what to its gradient? And why can a network have a hundred layers with skip connections, and "
     "not without?",
     setting=(
@@ -159,9 +159,10 @@ derivation.chain(
         none=where(eps, 0),
         jacobian=holds(jacobian, "=", proj / sqrt(var), named=True),
     ),
+    role="lemma",
 )
 derivation.chain(
-    "... of rank E - 2",
+    "The projection has rank E - 2",
     Total(i, proj.at(i, i)),
     equals(plus(E, -1, -Total(i, z**2) / E), r"$E$ ones on the diagonal, minus $E$ times $\frac1E$"),
     equals(plus(E, -2), prose("{square}", square=holds(Total(i, z**2), "=", E))),
@@ -173,26 +174,28 @@ square = derivation.define("q", Total(j, x.at(j) ** 2) / E, "the mean square of 
 inverse = derivation.define("s", 1 / sqrt(square + eps), "one over the root mean square")
 tilde = derivation.define(r"\tilde x", times(inverse, x), "the entries after RMS normalization", over=i)
 derivation.chain(
-    "RMS normalization: the same without the mean",
+    "RMS normalization has the same Jacobian without the mean",
     Slope(tilde, x.at(j)),
     equals(
         times(inverse, KroneckerDelta(i, j) - tilde * tilde.at(j) / E),
         prose("the product rule with {slope}", slope=holds(Slope(inverse, x.at(j)), "=", -times(inverse**3, x.at(j)) / E)),
     ),
     so=r"Without $\varepsilon$ it is a projection of rank $E - 1$, with kernel $x$ alone, times one over the root mean square.",
+    role="remark",
 )
 dy = derivation.numbers("d", i, "the gradient of the loss in the output", "upstream")
 g = derivation.define("g", times(w, dy), "the gradient in the normalized entries", over=i)
 g_mean = derivation.define(r"\bar g", Total(i, g) / E, "its mean")
 g_hat = derivation.define("h", Total(i, times(g, hat)) / E, r"the mean of its products with $\hat x$")
 backward = derivation.chain(
-    "Backward: two means, and no matrix",
+    "Backward, a layer norm takes two means, and no matrix",
     Slope(Total(i, times(dy, plus(times(w, hat), b))), x.at(j)),
     equals(Total(i, times(g, jacobian)), "the chain rule"),
     equals(
         times(root, plus(g.at(j), -g_mean, -times(hat.at(j), g_hat))),
         r"insert $J$: its second term takes the mean of $g$, its third that of $g \hat x$",
     ),
+    role="lemma",
 )
 
 derivation.bridge(
@@ -289,7 +292,7 @@ gamma = derivation.number(r"\gamma", r"the gain of a branch: $E$ times the varia
 B1, B2 = (derivation.number(f"R_{n}", f"entry {n} of a row of a random matrix") for n in (1, 2))
 u1, u2 = (derivation.number(f"u_{n}", f"entry {n} of the direction") for n in (1, 2))
 derivation.chain(
-    "One entry of a random block's output, at width two",
+    r"A random block adds $\frac{\gamma}{E} \|u\|^2$ to the mean square of an entry, here at width two",
     Expectation(Normal(B1, 0, gamma / 2), Expectation(Normal(B2, 0, gamma / 2), (u1 + B1 * u1 + B2 * u2) ** 2)),
     equals(
         plus(u1**2, times(gamma, plus(u1**2, u2**2)) / 2),
@@ -311,12 +314,12 @@ derivation.chain(
     ),
     equals(plus(L, 1), "numerators cancel the next denominators"),
     sizes={l: 5},
-    so=r"Here the norm hands each branch an input of variance 1, so with gain 1 each adds 1 to the stream. Linear "
-    r"growth over the whole depth, not exponential, is why pre-norm networks start easily. GPT-2 scales the last matrix of each "
+    so="Here the norm hands each branch an input of variance 1, so with gain 1 each adds 1 to the stream. Linear growth over "
+    "the whole depth, not exponential, is one reason why pre-norm networks start easily. GPT-2 scales the last matrix of each "
     r"of its $2L$ branches by $1/\sqrt{2L}$: together they add what the input has.",
 )
 derivation.chain(
-    "Post-norm: the skip path decays, all paths together do not",
+    "In the post-norm form the skip path decays, all paths together do not",
     times(1 / (1 + gamma), 1 + gamma),
     equals(
         plus(1 / (1 + gamma), gamma / (1 + gamma)),
@@ -327,6 +330,7 @@ derivation.chain(
     so=r"Along the skips alone the squared gradient falls by $1/(1 + \gamma)$ a block, to $2^{-L}$ for the gain 1. That alone "
     r"does not make the early gradients small: what the skip loses, the branch carries, as long as the branch's own gradient "
     r"has its gain.",
+    role="remark",
 )
 
 
@@ -365,6 +369,7 @@ derivation.symbol("F", "a loss, as a function of it")
     r"plain gradient descent only lengthens $W$, and the effective learning rate is $\eta / \|W\|^2$: weight decay changes no "
     "function here, it sets the learning rate.",
     scale=1.0,
+    role="remark",
 )
 def a_longer_matrix_has_a_smaller_gradient():
     matrix, x, target = draw(6, 4, seed=3), draw(4, seed=4), draw(6, seed=6)
