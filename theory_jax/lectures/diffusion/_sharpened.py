@@ -67,7 +67,7 @@ def sharpening(derivation, x, a, w):
         r"$\mathcal{N}(\sqrt{\bar\alpha_t}\, m, 1 - \bar\alpha_t r)$."
     )
     tilted_spread = derivation.chain(
-        "The noised data, sharpened",
+        "The precision of the sharpened noised data is a ratio of two lines",
         -Slope(plus(times(1 - w, LogDensity(x, 0, 1)), times(w, LogDensity(x, times(sqrt(a), at), 1 - a * r))), x, 2),
         equals(plus(1 - w, w / (1 - a * r)), "minus the second derivative of a Gaussian's log-density is its precision"),
         equals(plus(1, times(w - 1, a, r)) / (1 - a * r), "over the common denominator"),

@@ -80,7 +80,7 @@ derivation.chain(
 exact = derivation.law("q", c, "the exact classifier at one $x$")
 model = derivation.law("m", c, "a model of it", "log_probs_fn")
 derivation.chain(
-    "Cross entropy on noisy data finds it",
+    "Cross entropy on noisy data is least at the noisy classifier",
     -Expectation(exact, log(model)),
     equals(
         plus(Entropy(exact), Divergence(exact, model)),
@@ -172,6 +172,7 @@ in_units_of_the_noise = derivation.chain(
         prose("multiply out; {noise}", noise=holds(noise, "=", -sqrt(1 - a) * score)),
         wrong={"the variance for the deviation": plus(noise, -times(w, 1 - a, slope))},
     ),
+    role="lemma",
     so="Every sampler that takes a noise prediction takes this one, also a sampler without randomness such as DDIM.",
 )
 predicted = derivation.number(r"\epsilon_0", "any predicted noise", "noise_pred")
@@ -200,7 +201,7 @@ derivation.say(
     "$x_t$ and the class."
 )
 markov = derivation.chain(
-    "The step back of a class, by Bayes' rule",
+    "The step back of a class is the step back times the classifier, normalized",
     early * class_of * step / Total(i, early * class_of * step),
     equals(
         back * class_of / Total(i, back * class_of),
@@ -241,12 +242,13 @@ derivation.chain(
     uses=(markov,),
 )
 first_order = derivation.chain(
-    "... up to a term of second order in the variance",
+    "Up to second order in the variance the mean moves by the variance times the slope at the old mean",
     times(bent, w, slope),
     equals(
         plus(times(w, variance, slope), times(w, variance, slope, w * variance * bend / (1 - w * variance * bend))),
         prose("{series}", series=holds(bent / variance, "=", plus(1, w * variance * bend / (1 - w * variance * bend)))),
     ),
+    role="remark",
     so=prose(
         "At {straight} the mean moves by {shift} exactly. Steps are short, so this is what is implemented.",
         straight=where(bend, 0),
