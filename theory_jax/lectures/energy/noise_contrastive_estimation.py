@@ -37,13 +37,12 @@ derivation = Derivation(
     "included, by a classifier that tells data from noise?",
     setting=(
         r"There are finitely many states. Data have the distribution $d$, positive on all of them. The noise has a distribution "
-        r"$n$, positive too, which is known and normalized, and which can be sampled. On a continuous space integrals take the "
-        r"place of sums.",
+        r"$n$, positive too, which is known and normalized, and which can be sampled. Integrals replace sums on the line.",
         r"For every datum there are $\nu$ samples of noise. A classifier is to say which is which.",
         r"The model $m$ is positive on all states and need not sum to one.",
     ),
     limits=(
-        "How much the fit varies from one sample to another; it is the worse, the less noise and data overlap.",
+        "How much the fit varies from one data set to another: the more, the less noise and data overlap.",
         "What a model that cannot equal the data's distribution is fitted to: that depends on the noise.",
     ),
 )
@@ -136,7 +135,7 @@ central = derivation.chain(
 )
 mixture = derivation.define(r"\mu", u / plus(1, nu), "the distribution of a point of either kind", over=k, law=True)
 derivation.chain(
-    "How well the best classifier does",
+    "The least loss is the lower, the further data and noise are from their mixture",
     least,
     equals(
         plus(-Expectation(d, log(d / u)), -times(nu, Expectation(n, log(times(nu, n) / u)))),
@@ -166,6 +165,7 @@ derivation.chain(
         one=where(nu, 1),
         jensen=holds(least, "=", plus(2 * log(2), -Divergence(d, mixture), -Divergence(n, mixture)), named=True),
     ),
+    role="remark",
 )
 
 theta = derivation.number(r"\theta", "a parameter of the model")
@@ -378,6 +378,7 @@ derivation.symbol("c", r"the constant of a model $e^c d$")
     because="The code's loss for standard normal data and noise of variance 1 around 0, 2, 4 and 8, one sample for each datum, "
     "on a grid. It is 0.5, 0.225, 0.0343 and 0.000049: what is learned of the normalizer where the noise is far.",
     uses=(gradient,),
+    role="remark",
 )
 def curvature_in_the_constant():
     pairs = [(gaussian(0.0), gaussian(shift)) for shift in (0.0, 2.0, 4.0, 8.0)]
