@@ -100,7 +100,7 @@ derivation.answer = prose(
     transpose=holds(there_and_back[0], "=", there_and_back[1]),
 )
 central = derivation.chain(
-    "Collecting by inputs instead of outputs",
+    "The layer that doubles is the transpose of a convolution",
     Inner(i, of_x, y),
     equals(
         Total(i, Total(a, w * y * Total(u, x * hit))),
@@ -122,15 +122,16 @@ central = derivation.chain(
 )
 v = derivation.index("v", "another position of the input", states=6)
 derivation.chain(
-    "It is the gradient by the input",
+    "The transpose is the gradient of a convolution by its input",
     Slope(Inner(i, of_x, y), x.at(v)),
     equals(
         Total(i, C.at(i, v) * y), prose("the convolution is linear: {slope}", slope=holds(Slope(of_x, x.at(v)), "=", C.at(i, v)))
     ),
     equals(of_y.at(v), r"that is the transpose"),
     uses=(central,),
-    so="So a library that has the backward pass of a convolution has transposed convolutions for nothing, and the other way "
-    "round.",
+    role="remark",
+    so="So a library that has the backward pass of a convolution has transposed convolutions for nothing, and "
+    "the other way round.",
 )
 
 
@@ -148,6 +149,7 @@ def _matrix(side, h, s, p, kernel):
     because="The code's two functions, in two dimensions, with three channels and two, at random numbers, in three geometries: "
     "with padding, without, and with gaps between the windows. Also the code against the matrix of the definition, on one "
     "axis.",
+    role="remark",
 )
 def code_and_definition():
     drawn, left, right, turned = np.random.default_rng(0), [], [], []
@@ -170,6 +172,7 @@ def code_and_definition():
 @derivation.autodiff(
     r"\partial \langle Cx, y \rangle / \partial x = C^\top y",
     because="Automatic differentiation of the code's convolution gives the code's transposed convolution.",
+    role="remark",
 )
 def gradient_by_the_image():
     drawn = np.random.default_rng(1)
@@ -189,7 +192,7 @@ derivation.say(
     r"+ p - a$: each position of a period of $s$ collects its own part of the kernel."
 )
 derivation.chain(
-    "A kernel of four with a stride of two on a constant",
+    "A kernel of four with a stride of two collects two of its weights everywhere",
     Matrix([Total(i, C.at(i, 2)), Total(i, C.at(i, 3))]),
     equals(
         Matrix([w.at(1) + w.at(3), w.at(0) + w.at(2)]),
@@ -255,7 +258,7 @@ k_3 = derivation.numbers("k", n, "a kernel for repeated entries")
 of_two = KroneckerDelta(a, 2 - n) + KroneckerDelta(a, 3 - n)
 four = derivation.define(r"\kappa", Total(n, k_3 * of_two), r"the kernel $(k_2, k_1 + k_2, k_0 + k_1, k_0)$", over=a)
 repeated = derivation.chain(
-    "Repeat, then convolve, on a constant",
+    "Repeating and then convolving draws no checkerboard on a constant",
     Matrix([four.at(1) + four.at(3), four.at(0) + four.at(2)]),
     equals(
         Matrix([plus(k_3.at(0), k_3.at(1), k_3.at(2)), plus(k_3.at(0), k_3.at(1), k_3.at(2))]),
@@ -276,6 +279,7 @@ derivation.symbol("K", "a kernel of three by three, and its four by four, axis b
     r"K \ast (Ux) = K^\top x",
     because="The code, in two dimensions: repeat and convolve with a kernel $K$ of 3 x 3, or the transposed convolution with the "
     r"kernel of 4 x 4 that is $(k_2, k_1 + k_2, k_0 + k_1, k_0)$ along each axis.",
+    role="remark",
 )
 def repeat_and_convolve():
     drawn = np.random.default_rng(2)
