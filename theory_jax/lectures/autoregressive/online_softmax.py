@@ -107,7 +107,7 @@ invariant = derivation.chain(
     so="The new state is to all keys what the old one was to the old keys. By induction this holds after every block.",
 )
 accumulated = derivation.chain(
-    "... and so does the accumulator",
+    "The accumulator keeps its meaning under the new reference",
     acc_new,
     equals(
         plus(Total(i, times(exp(s - m_new), v)), Total(j, times(exp(t - m_new), u))),
@@ -137,7 +137,7 @@ central = derivation.chain(
     so="No reference is left: nothing was approximated, and the order and the size of the blocks do not matter.",
 )
 log_normalizer = derivation.chain(
-    "The log-normalizer",
+    "The reference and the normalizer give the log-normalizer",
     plus(m_new, log(norm_new)),
     equals(log(times(exp(m_new), norm_new)), "a logarithm of a product"),
     equals(log(plus(Total(i, exp(s)), Total(j, exp(t)))), "the first lemma"),
@@ -215,7 +215,7 @@ merged = derivation.chain(
     "be taken in any order.",
 )
 derivation.chain(
-    "So the order of merging does not matter",
+    "The order of merging does not matter",
     plus(times(exp(Lab), Oab), times(exp(Lc), Oc)) / plus(exp(Lab), exp(Lc)),
     equals(
         plus(times(exp(La), Oa), times(exp(Lb), Ob), times(exp(Lc), Oc)) / plus(exp(La), exp(Lb), exp(Lc)),
@@ -291,6 +291,7 @@ in_the_scores = derivation.chain(
     because="The whole function next to attention with its matrix of weights: with and without the causal mask, in blocks of 1, "
     "3 and 9 keys, of which 7 are there, and with the keys in reverse order.",
     uses=(central,),
+    role="remark",
 )
 def blocks_give_attention():
     left, right = in_blocks_and_at_once()
@@ -303,6 +304,7 @@ def blocks_give_attention():
     "attention, with the causal mask. For queries and keys the gradient in the scores is multiplied by the scale and by the "
     "keys or queries.",
     uses=(rowsum,),
+    role="remark",
 )
 def the_backward_pass_needs_no_stored_weights():
     query, key, value = query_key_value()
@@ -322,13 +324,14 @@ derivation.say("What it saves. The state of a query is its reference, its normal
 n = derivation.number("n", "the number of blocks a side, where queries and keys are equally many", positive=True, integer=True)
 row = derivation.number("b", "a row of blocks", positive=True, integer=True)
 derivation.chain(
-    "Under the causal mask little more than half of the blocks are computed",
+    r"Under the causal mask $\frac12 n (n + 1)$ of $n^2$ blocks are computed",
     sympy.Sum(row, (row, 1, n)),
     equals(
         times(Rational(1, 2), n, plus(n, 1)),
         "row $b$ of blocks sees the columns $1, \\dots, b$; first and last row together have $n + 1$, and so on",
     ),
     so=r"Of $n^2$ blocks. Those above the diagonal hold scores $-\infty$ alone and would leave the state as it is.",
+    role="remark",
 )
 
 
