@@ -89,6 +89,7 @@ def _rows_as_laws(rows):
     because="The code's shuffling of the batch $(0,0), (1,1), (1,2)$ by all pairs of orders: this is the distribution of every "
     "row.",
     outcomes=36,
+    role="lemma",
 )
 def every_pair_of_orders():
     orders = np.array(list(itertools.permutations(range(3))))
@@ -176,7 +177,7 @@ central = derivation.chain(
     "no density. Another logit gives another number, which is no bound in either direction.",
 )
 derivation.chain(
-    "The discriminator's loss",
+    "The discriminator's least loss is log 2 less a Jensen-Shannon divergence",
     times(half, plus(_of_codes(log(1 + exp(-best))), _of_shuffled(log(1 + exp(best))))),
     equals(
         times(half, plus(_of_codes(log(2 * m / q)), _of_shuffled(log(2 * m / product)))),
@@ -189,8 +190,9 @@ derivation.chain(
         adding=times(half, plus(_of_codes(tangent.at(m / q)), _of_shuffled(tangent.at(m / product)))),
     ),
     states=2,
-    so=r"The least loss is $\log 2$ minus the Jensen-Shannon divergence of codes and shuffled codes. At $\log 2$ the "
-    "discriminator tosses a coin: the coordinates are independent, or it has not learned yet that they are not.",
+    role="remark",
+    so=r"The least loss is $\log 2$ minus the Jensen-Shannon divergence of codes and shuffled codes. At $\log "
+    "2$ the discriminator tosses a coin: the coordinates are independent, or it has not learned yet that they are not.",
 )
 k = derivation.number("k", "the logit of a shuffled code", "logits_permuted")
 derivation.bridge(
@@ -302,6 +304,7 @@ def _gaps(codes):
     r"read as well. Given one sign, the sum is a coin: it tells $\frac12 \log 2$ about each sign, and so does the difference. "
     "The sum and the difference are dependent: one is zero exactly where the other is not.",
     outcomes=4,
+    role="remark",
 )
 def two_signs():
     turned = _signs @ np.array([[1, 1], [1, -1]])
@@ -315,7 +318,7 @@ v = derivation.number("v", "a factor, a standard normal number")
 z = derivation.number("z", "a latent: $w v$ and an independent normal number, so that its variance is one")
 w = derivation.number("w", r"the weight of the factor in the latent, $\cos \varphi$", between=(-1, 1))
 derivation.chain(
-    "What a turned latent tells about a Gaussian factor",
+    "What a latent tells about a Gaussian factor depends on the angle, the total correlation does not",
     Expectation(Normal(v, 0, 1), Divergence(Normal(z, w * v, 1 - w**2), Normal(z, 0, 1))),
     equals(
         times(half, plus(-log(1 - w**2), 1 - w**2, w**2, -1)),
