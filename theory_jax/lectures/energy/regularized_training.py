@@ -39,7 +39,7 @@ derivation = Derivation(
         "Fawcett 2006, An introduction to ROC analysis",
     ),
     question="The contrastive loss has no floor: a network lowers it without end by spreading its energies. What does a small "
-    "penalty on the energies buy, what does it cost, and what are the energies good for afterwards?",
+    "penalty on the energies buy, and what does it cost?",
     setting=(
         "There are finitely many states. Data have the distribution $d$, the samples of a training step the distribution $q$; "
         "both are held fixed in the step. The network can give every state any energy.",
@@ -146,7 +146,7 @@ central = derivation.chain(
 derivation.answer = prose(
     "The loss of a pair is at least {floor}. For given samples the energies {best} minimize the mean loss: they lie between "
     r"$\pm \frac{1}{2a}$, and their free constant is fixed. The price is a bias: where training rests, the model is flatter "
-    "than the data, the more so the larger $a$ is.",
+    "than the data, in the example the more so the larger $a$ is.",
     floor=holds(pair, ">=", -1 / (2 * a), named=True),
     best=holds(best, "=", times(-1 / (2 * a), (d - q) / (d + q)), wrong={"turned over": times(1 / (2 * a), (d - q) / (d + q))}),
 )
@@ -209,6 +209,7 @@ derivation.symbol(r"\nabla", "the slope by the energies of both states, samples 
     r"\nabla \mathcal{L} = d - m + 2 a (d + m) E",
     because=r"The code's loss of a datum and a sample, averaged over both distributions, on two states with $\frac12$ for $a$ "
     "and the energies 0.3 and -0.8. A gradient that went through the distribution of the samples would have another term.",
+    role="lemma",
 )
 def slope_at_fixed_samples():
     d, energies = jnp.array([0.75, 0.25]), jnp.array([0.3, -0.8])
@@ -265,6 +266,7 @@ power = derivation.chain(
         largest=holds(high**2 / found, ">=", 1),
         factor=holds(low**2 / high**2, "<", 1),
     ),
+    role="lemma",
 )
 
 
@@ -289,7 +291,7 @@ def _turned(high, low):
     return jnp.diag(jnp.array([high, low])) @ jnp.array([[0.6, 0.8], [-0.8, 0.6]])
 
 
-derivation.say("Where else do energies come from, and what are they used for? Every classifier has one.")
+derivation.say("Last, two remarks on what energies are good for. Every classifier has one.")
 y = derivation.index("y", "a class")
 k = derivation.index("k", "a class, next to $y$")
 f = derivation.numbers("f", y, "the logits of an example", "logits")
@@ -306,6 +308,7 @@ derivation.chain(
     equals(exp(f), "the sum cancels", wrong={"normalized": posterior}),
     so="$e^{f_y(x)}$ is thus a joint distribution of $x$ and $y$, but for its normalizer. Adding a function of $x$ to all "
     "logits leaves $p(y|x)$ as it is and is subtracted from the energy: what the classifier left free is the density of $x$.",
+    role="remark",
 )
 derivation.bridge(
     "The code's energy of a classifier",
@@ -326,6 +329,7 @@ derivation.symbol(r"E_0, E_1", "the energies of a normal and of an anomalous exa
     r"\mathrm{AUC} = \Pr(E_1 > E_0) + \tfrac12 \Pr(E_1 = E_0)",
     because="All 81 ways to give two normal and two anomalous examples one of three energies, each pair counted by hand.",
     outcomes=81,
+    role="remark",
 )
 def pairs_that_are_ordered():
     rows = list(itertools.product((0.0, 1.0, 2.0), repeat=4))
@@ -354,8 +358,7 @@ def two_steps():
 
 @derivation.example(
     r"Two states, of which the data take the first with probability $\frac34$. First against uniform samples with $\frac12$ "
-    "for $a$, then at rest, for three weights: the model approaches the data as $a$ goes to 0. Then one power iteration on "
-    r"$\mathrm{diag}(3, 1)$ from $(1, 1)$, logits $(\log 3, 0)$, and normal energies 0, 1, 1 against anomalous ones 1, 2."
+    "for $a$, then at rest, for three weights: the model approaches the data as $a$ goes to 0."
 )
 def by_hand():
     given = {d: (0.75, 0.25), q: (0.5, 0.5), a: 0.5}
@@ -363,11 +366,6 @@ def by_hand():
     yield loss, value(loss, given | {E: (-1 / 5, 1 / 3)}), "-0.0667"
     for weight, said in ((0.01, "0.742"), (0.05, "0.714"), (0.5, "0.590")):
         yield rf"m_0 \text{{ at rest, }} a = {weight}", _at_rest(weight)[1][0], said
-    _, u, estimate = spectral_normalization_step(jnp.diag(jnp.array([3.0, 1.0])), jnp.ones(2))
-    yield r"\hat{s}", estimate, "2.8636"
-    yield r"\hat{s} \text{ after another}", spectral_normalization_step(jnp.diag(jnp.array([3.0, 1.0])), u)[2], "2.9982"
-    yield r"E_f", classifier_energy(jnp.array([[math.log(3), 0.0]]))[0], "-1.3863"
-    yield r"\mathrm{AUC}", anomaly_auc(jnp.array([0.0, 1.0, 1.0]), jnp.array([1.0, 2.0])), "5/6"
 
 
 derivation.symbol(r"\mathrm{AUC}", "the area under the curve of detections against false alarms", "anomaly_auc")
