@@ -3,13 +3,15 @@
 import jax.numpy as jnp
 import numpy as np
 
-from theory_jax.lectures.state_space.convolution import HALVING, derivation
+from theory_jax.lectures.state_space.convolution import HALVING, SIGNAL, derivation
 from theory_jax.state_space.convolution import convolution_kernel, truncated_generating_function
 
 
 @derivation.exercise(
     r"What is the kernel of $A = \begin{pmatrix} 0 & 0 \\ 1 & 0 \end{pmatrix}$, $B = (1, 0)^\top$, $C = (0, 1)$?",
     r"$(0, 1, 0, \dots)$: a delay by one step. The first state stores the input, the second puts it out; $A^2 = 0$.",
+    level="easy",
+    hint="Put a single 1 in, and follow the two states by hand.",
 )
 def a_delay():
     yield (
@@ -22,6 +24,8 @@ def a_delay():
     "100 inputs meet a kernel of 29 entries. What is the shortest Fourier transform that is long enough for all outputs of the "
     "full convolution, and is it a power of two?",
     r"$T + L - 1 = 128 = 2^7$. At 127 the last product, $K_{28} u_{99}$, would come back to $y_0$.",
+    level="easy",
+    hint="What is the last step at which an input still has an effect?",
 )
 def long_enough():
     rng = np.random.default_rng(0)
@@ -36,9 +40,48 @@ def long_enough():
     r"Without the factor $I - A^L w^L$, what does the inverse transform return for $K_0$ of the example with $L = 2$? And $K_1$?",
     r"All lags that are equal modulo 2 fall together: $1 + \frac14 + \frac1{16} + \dots = 4/3$ and $2/3$, in place of 1 and "
     r"$\frac12$. The error is $\rho^{L+l} / (1 - \rho^L)$ where the kernel is $\rho^l$.",
+    level="medium",
+    hint="Without the factor the transform is that of a kernel that never ends; what do two nodes make of it?",
 )
 def a_folded_kernel():
     roots = jnp.array([1.0 + 0j, -1.0])
     folded = jnp.fft.ifft(truncated_generating_function(roots, *HALVING, length=100)).real
     yield folded[0], "4/3"
     yield folded[1], "2/3"
+
+
+@derivation.exercise(
+    r"The matrix $A = \begin{pmatrix} \rho & 1 \\ 0 & \rho \end{pmatrix}$ has one eigenvector only, so its state is no sum of "
+    r"modes. What is the kernel for $B = (0, 1)^\top$ and $C = (1, 0)$? When is it largest, for $\rho$ just below 1?",
+    r"The powers have $\rho^l$ on the diagonal and $l \rho^{l-1}$ above it, so the kernel is $l \rho^{l-1}$: for $\rho = "
+    r"\frac12$ it begins with (0, 1, 1, 0.75). It rises before it falls, with the maximum near the lag $1/(1 - \rho)$: for "
+    r"$\rho = 0.9$ it is as large at the lag 9 as at the lag 10, 3.8742. No single mode does that. The result in matrices "
+    "holds all the same.",
+    level="medium",
+    hint="Multiply the matrix by itself two or three times, and guess the power.",
+)
+def without_modes():
+    for rho, printed in ((0.5, "(0, 1, 1, 0.75)"), (0.9, "3.8742")):
+        matrix = jnp.array([[rho, 1.0], [0.0, rho]])
+        kernel = convolution_kernel(matrix, jnp.array([0.0, 1.0]), jnp.array([1.0, 0.0]), length=20)
+        yield kernel[:4] if rho == 0.5 else kernel[9], printed
+    yield kernel[10], "3.8742"
+    yield kernel.max(), "3.8742"
+
+
+@derivation.exercise(
+    r"The transform of three numbers may be taken at other nodes than the roots of unity: at $\frac12$ times each of them. "
+    "What does the inverse return for the first output of the example, in place of the 3/2 that three roots of unity return "
+    "and the 1 that is right? What is the price of still smaller nodes?",
+    "The third power of every node is 1/8, and that is the share of what comes back: 1.0625. With small nodes a short "
+    "transform is nearly a padded one. But then the last outputs are divided by high powers of a small number, which enlarges "
+    "their rounding errors.",
+    level="hard",
+    hint="Look at the chain about what comes back: which power of a node does its last term have?",
+)
+def damped_nodes():
+    radius = 0.5 ** np.arange(3)
+    signal, kernel = np.asarray(SIGNAL[0]), np.asarray(convolution_kernel(*HALVING, length=3))
+    found = np.fft.ifft(np.fft.fft(signal * radius) * np.fft.fft(kernel * radius)).real / radius
+    yield found[0], "1.0625"
+    yield radius[1] ** 3, "1/8"

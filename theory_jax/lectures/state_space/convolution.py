@@ -6,6 +6,7 @@ The lecture on the functions of theory_jax/state_space/convolution.py.
 import jax.numpy as jnp
 import numpy as np
 import sympy
+from sympy import KroneckerDelta
 
 from theory_jax.derivation.chains import equals
 from theory_jax.derivation.kinds import Sides
@@ -67,7 +68,7 @@ state = derivation.define(
     "x_{{{},t-1}}", mode**t * start + Total(j, mode ** (t - 1 - j) * gain * u), "the mode after $t$ inputs, as claimed", over=i
 )
 unrolled = derivation.chain(
-    "Unrolling: one more step",
+    "A mode is a sum of all inputs so far, each with a power of what is left of it in a step",
     plus(times(mode, state), times(gain, now)),
     equals(
         plus(times(mode ** (t + 1), start), Total(j, times(mode ** (t - j), gain, u)), times(gain, now)),
@@ -82,6 +83,7 @@ unrolled = derivation.chain(
         r"before the first. So the claim holds at every step. In matrices: $" + UNROLLED + "$.",
         said=(UNROLLED,),
     ),
+    role="lemma",
 )
 K = derivation.define("K_t", Total(i, read * mode**t * gain), "the kernel at the lag $t$", "convolution_kernel")
 lagged = derivation.define("K_{{t-{}}}", Total(i, read * mode ** (t - j) * gain), "... and at the lags of the inputs", over=j)
@@ -113,27 +115,77 @@ as_convolution = derivation.chain(
             + direct * now,
         },
     ),
+    uses=(unrolled,),
     central=True,
     so=prose(
-        "From rest, {rest}, the output is {convolved}. All outputs of a sequence are one convolution; no state is ever written "
-        "down. And because the sum began at a state that was arbitrary, it may begin anywhere: a chunk that starts from the last "
-        "state of the one before is exact. Train as a convolution, sample as a recurrence.",
+        "From rest, {rest}, the output is {convolved}: the kernel is what a single input of 1 leaves in the outputs after it. "
+        "All outputs of a sequence are one convolution; no state is ever written down. And because the sum began at a state that "
+        "was arbitrary, it may begin anywhere: a chunk that starts from the last state of the one before is exact. Train as a "
+        "convolution, sample as a recurrence.",
         rest=where(start, 0),
         convolved=holds(output, "=", convolved, named=True),
     ),
+)
+
+l = derivation.index("l", "a lag")  # noqa: E741 (the lecture's letter)
+w = derivation.number("w", "the variable of the transforms", "nodes")
+entry = derivation.define("K_{}", Total(i, read * mode**l * gain), "the kernel at any lag", over=l)
+step = derivation.index("s", "a step of the output")
+causal = derivation.define(
+    "(K*u)_{}",
+    Total(j, Total(l, KroneckerDelta(step, j + l) * entry * u)),
+    "the convolution: the products of a step and a lag that sum to $s$",
+    over=step,
+)
+derivation.say(
+    "A convolution is fast by its transform: the transform of a sequence is the polynomial in $w$ that has its numbers as "
+    "coefficients, and Fourier's takes this polynomial at roots of unity."
+)
+multiplied = derivation.chain(
+    "The product of the transforms is the transform of the convolution",
+    times(Total(j, u * w**j), Total(l, entry * w**l)),
+    equals(Total(j, Total(l, times(entry, u, w ** (j + l)))), "multiply out: a step and a lag add up in the power"),
+    equals(
+        Total(step, causal * w**step),
+        "collect equal powers: at $s$ all products are left whose lag is $s - j$",
+        wrong={"a correlation": Total(step, Total(j, Total(l, KroneckerDelta(step, j + 2 - l) * entry * u)) * w**step)},
+    ),
+    sizes={i: 2, step: 5},
+    so="Two transforms, a product of numbers at each node, and one inverse transform take the place of a product for each pair "
+    r"of a step and a lag: $O((T + L) \log (T + L))$ operations in place of $O(T L)$, provided that the inverse returns what "
+    "is wanted.",
+)
+below = derivation.index("r", "a step below $n$")
+n = derivation.count(below, "n", "the number of nodes")
+first, later = (
+    derivation.numbers("v_{}", below, "a sequence"),
+    derivation.numbers("v_{{n+{}}}", below, "... and what of it lies beyond $n$ steps"),
+)
+derivation.chain(
+    "At the roots of unity what lies beyond the last node comes back at the beginning",
+    plus(Total(below, first * w**below), Total(below, later * w ** (n + below))),
+    equals(
+        plus(Total(below, times(first + later, w**below)), times(w**n - 1, Total(below, later * w**below))),
+        prose("{powers}", powers=holds(w ** (n + below), "=", plus(w**below, times(w**n - 1, w**below)))),
+        wrong={
+            "nothing comes back": plus(Total(below, first * w**below), times(w**n - 1, Total(below, later * w**below))),
+            "turned around": plus(Total(below, times(first - later, w**below)), times(w**n - 1, Total(below, later * w**below))),
+        },
+    ),
+    so="At the $n$-th roots of unity the $n$-th power of $w$ is 1, so the last term is zero. A sequence of $n$ numbers is "
+    "determined by its values there. So the inverse transform returns the sum $v_r + v_{n+r}$, not $v_r$. The convolution has "
+    "$T + L - 1$ steps: with so many nodes, or more, nothing lies beyond. That is why both sequences are padded with zeros.",
 )
 
 derivation.say(
     r"The kernel itself has the powers $A^l$ in it. Its transform has not: a geometric sum replaces them by one inverse for each "
     r"node."
 )
-length = derivation.count(j, "L", "the length of the kernel", "length")
-w = derivation.number("w", "a node: the variable of the transform", "nodes")
-summed = Total(j, mode**j * w**j)
-derivation.chain(
-    "A geometric sum",
-    times(1 - mode * w, Total(j, mode**j * w**j)),
-    equals(plus(Total(j, mode**j * w**j), -Total(j, mode ** (j + 1) * w ** (j + 1))), "multiply out"),
+length = derivation.count(l, "L", "the length of the kernel", "length")
+geometric = derivation.chain(
+    "A geometric sum is a fraction: all terms but the first and the last cancel",
+    times(1 - mode * w, Total(l, mode**l * w**l)),
+    equals(plus(Total(l, mode**l * w**l), -Total(l, mode ** (l + 1) * w ** (l + 1))), "multiply out"),
     equals(
         plus(1, -(mode**length) * w**length),
         "all terms but the first and the last appear twice",
@@ -141,43 +193,39 @@ derivation.chain(
     ),
     role="lemma",
 )
-entry = derivation.define("K_{}", Total(i, read * mode**j * gain), "the kernel at any lag", over=j)
 closed = Total(i, times(read, gain, (1 - mode**length * w**length) / (1 - mode * w)))
-derivation.chain(
+of_kernel = derivation.chain(
     "The transform of the kernel, without its powers",
-    Total(j, times(w**j, Total(i, times(read, mode**j, gain)))),
-    equals(Total(i, times(read, gain, Total(j, mode**j * w**j))), "sum over the entries first"),
+    Total(l, entry * w**l),
+    equals(Total(i, times(read, gain, Total(l, mode**l * w**l))), "insert the kernel, and sum over the lags first"),
     equals(
-        Total(i, times(read, gain, (1 - mode**length * w**length) / (1 - mode * w))),
+        closed,
         prose(
             "divide the geometric sum by {factor}, which is {none} only at {pole}: where $w$ is the inverse of an eigenvalue",
             factor=1 - mode * w,
             pole=where(mode, 1 / w),
             none=holds(1 - mode * w, "=", 0, named=True),
         ),
-        wrong={"w inverted": Total(i, read * gain * (1 - (mode / w) ** length) / (1 - mode / w))},
+        wrong={
+            "w inverted": Total(i, read * gain * (1 - (mode / w) ** length) / (1 - mode / w)),
+            "the numerator left out": Total(i, read * gain / (1 - mode * w)),
+        },
     ),
     sizes={i: 2},
-    so=prose(
-        r"So {sum}; for matrices this is $C (I - A^L w^L)(I - Aw)^{-1} B$, see below. At the $L$-th roots of unity, where the "
-        "power of $w$ is 1, the numerator is the same for all of them, and the values are the discrete Fourier transform of $K$: "
-        "its inverse returns the kernel.",
-        sum=holds(
-            Total(j, times(entry, w**j)), "=", closed, wrong={"the numerator left out": Total(i, read * gain / (1 - mode * w))}
-        ),
-    ),
+    uses=(geometric,),
+    so="For matrices this is $C (I - A^L w^L)(I - Aw)^{-1} B$, see below. At the $L$-th roots of unity, where the power of $w$ "
+    "is 1, the numerator is the same for all of them, and the values are the discrete Fourier transform of $K$: its inverse "
+    "returns the kernel. So one power of $A$ is left, and one linear system for each node.",
 )
 derivation.answer = prose(
-    "Unrolled from rest, {rest}, the output is a convolution of the inputs with the kernel, and what they add directly: "
-    "{convolved}, where {kernel} for modes, $C A^l B$ for matrices. Another initial state adds its own response. A product of "
-    r"Fourier transforms computes it in $O((T + L) \log (T + L))$ if both sequences are padded with zeros. The transform of the "
-    r"kernel is {transform}, for matrices $C (I - A^L w^L)(I - A w)^{-1} B$, at the roots of unity: no powers but one, and one "
-    "linear system for each root, as long as none is the inverse of an eigenvalue. "
-    "The last state is all that the future needs of the past.",
+    "Unrolled from rest, {rest}, a linear recurrence is a convolution of the inputs with one kernel: {convolved} is its "
+    "output. In matrices the kernel is $C A^l B$, what a single input of 1 leaves behind. A product of Fourier transforms "
+    "computes all outputs at once, if both sequences are padded with zeros. The transform of the kernel needs no powers but "
+    "one: {transform} at every node $w$ that is not the inverse of an eigenvalue. To sample, run the recurrence: the last "
+    "state is all that the future needs of the past.",
     rest=where(start, 0),
     convolved=holds(output, "=", convolved, named=True),
-    kernel=holds(K, "=", Total(i, read * mode**t * gain)),
-    transform=holds(Total(j, times(entry, w**j)), "=", closed, named=True),
+    transform=holds(Total(l, entry * w**l), "=", closed, named=True),
 )
 
 A = sympy.Matrix(2, 2, sympy.symbols("A_{11} A_{12} A_{21} A_{22}"))
@@ -188,16 +236,9 @@ for written, meaning in (
     ("B", "what the input does to the state"),
     ("C", "what the output sees of it"),
     ("I", "the identity"),
-    ("l", "a lag"),
-    ("K_l", "the kernel"),
     ("y_t", "the output"),
     ("T", "how many inputs there are"),
-    ("n", "the length of a Fourier transform"),
-    (r"\omega", r"$e^{-2\pi i/n}$, the root of unity"),
-    (r"\hat u_j", "the transform of the inputs"),
-    (r"\hat K_j", "the transform of the kernel"),
-    ("m", "how often the sum wraps around"),
-    (r"\mathcal L", "any loss"),
+    ("J", "any loss"),
 ):
     derivation.symbol(written, meaning)
 
@@ -206,6 +247,7 @@ for written, meaning in (
     r"\sum_{l<L} C A^l B\, w^l = C (I - A^L w^L)(I - A w)^{-1} B",
     because=r"The same for matrices: $I - A^L w^L$ and $(I - Aw)^{-1}$ are functions of $A$, so they commute. All systems of two "
     r"states, $L = 1$ to 3.",
+    role="remark",
 )
 def transform_of_matrices():
     node, eye = sympy.Symbol("w"), sympy.eye(2)
@@ -216,30 +258,12 @@ def transform_of_matrices():
     return Sides(left=sums, right=closed, wrong={"the factor left out": endless})
 
 
-derivation.say(
-    r"Products of Fourier transforms are circular convolutions: indices count modulo $n$. What a causal convolution adds beyond "
-    r"$n$ comes back at the beginning, unless there is room for it."
-)
-
-
 @derivation.symbolic(
-    r"\frac1n \sum_{j<n} \hat u_j \hat K_j\, \omega^{-jt} = \sum_{m \ge 0} (K*u)_{t+mn}",
-    because=r"Insert the transforms: $\sum_j \omega^{j(k+l-t)}$ is $n$ if $k + l - t$ is a multiple of $n$, and else 0. All "
-    r"inputs and kernels of length 3, $n = 4$, where one of five outputs wraps around, and $n = 6$, where none does. $n \ge T + "
-    r"L - 1$ is enough.",
-)
-def products_of_transforms():
-    full = [sum(KERNEL[lag - k] * INPUTS[k] for k in range(3) if 0 <= lag - k < 3) for lag in range(5)]
-    wrapped = [full[0] + full[4], *full[1:4], *full, 0]
-    wrong = {"nothing wraps around": [*full[:4], *full, 0], "a correlation": [*reversed(wrapped[:4]), *full, 0]}
-    return Sides(left=[*_by_transforms(4), *_by_transforms(6)], right=wrapped, wrong=wrong)
-
-
-@derivation.symbolic(
-    r"\frac{\partial \mathcal L}{\partial K_l} = \sum_{t \ge l} \frac{\partial \mathcal L}{\partial y_t}\, u_{t-l}",
-    because=r"$K_l$ enters $y_t$ as $K_l u_{t-l}$; likewise $\partial\mathcal L/\partial u_j = \sum_{t \ge j} K_{t-j}\, "
-    r"\partial\mathcal L/\partial y_t$: the transposed Toeplitz matrix, a correlation. All slopes of the loss, inputs and "
+    r"\frac{\partial J}{\partial K_l} = \sum_{t \ge l} \frac{\partial J}{\partial y_t}\, u_{t-l}",
+    because=r"$K_l$ enters $y_t$ as $K_l u_{t-l}$; likewise $\partial J/\partial u_j = \sum_{t \ge j} K_{t-j}\, "
+    r"\partial J/\partial y_t$: the transposed Toeplitz matrix, a correlation. All slopes of the loss, inputs and "
     r"kernels, $T = L = 3$.",
+    role="remark",
 )
 def gradients_are_correlations():
     outputs = [sum(KERNEL[step - k] * INPUTS[k] for k in range(step + 1)) for step in range(3)]
@@ -315,6 +339,7 @@ SIGNAL = jnp.array([[1.0, 2.0, 0.0]])
 @derivation.numeric(
     r"y_t = (K*u)_t + D u_t",
     because="A random system of three states, 20 inputs: by recurrence from rest, and by the padded Fourier transform.",
+    role="appendix",
 )
 def recurrence_and_fft():
     rng = np.random.default_rng(0)
@@ -347,7 +372,7 @@ def the_kernel_from_its_transform():
 @derivation.algorithm(
     "Train as a convolution, sample as a recurrence",
     do(r"in training: $K_l \leftarrow C A^l B$ for $l = 0, \dots, L - 1$", convolution_kernel, by=as_convolution),
-    do(r"$y \leftarrow K * u + D u$ for the whole sequence, padded with zeros", causal_convolution_fft, by=as_convolution),
+    do(r"$y \leftarrow K * u + D u$ for the whole sequence, padded with zeros", causal_convolution_fft, by=multiplied),
     do(r"in sampling, with the state $x$, from rest or the last of the chunk before: for each input $u_t$:"),
     do(r"$x \leftarrow A x + B u_t$ and $y_t \leftarrow C x + D u_t$", recurrent_response, by=unrolled, indent=1),
 )
@@ -369,7 +394,13 @@ def a_halving():
     yield "K", kernel, "(1, 1/2, 1/4)"
     yield r"y \text{ by recurrence}", recurrent_response(SIGNAL, jnp.zeros((1, 1)), *HALVING, jnp.array(0.0))[0], "(1, 5/2, 5/4)"
     yield r"y \text{ by convolution}", causal_convolution_direct(SIGNAL, kernel), "(1, 5/2, 5/4)"
-    yield r"y \text{ without padding}", jnp.fft.irfft(jnp.fft.rfft(SIGNAL) * jnp.fft.rfft(kernel), 3), "(3/2, 5/2, 5/4)"
+    full = jnp.fft.irfft(jnp.fft.rfft(SIGNAL, 5) * jnp.fft.rfft(kernel, 5), 5)
+    yield r"K*u, \text{ all five steps}", full, "(1, 5/2, 5/4, 1/2, 0)"
+    yield (
+        r"y \text{ without padding: what lies beyond is added at the beginning}",
+        jnp.fft.irfft(jnp.fft.rfft(SIGNAL) * jnp.fft.rfft(kernel), 3),
+        "(3/2, 5/2, 5/4)",
+    )
     yield (
         r"\sum_{l<2} K_l w^l \text{ at } w = 1, -1",
         truncated_generating_function(jnp.array([1.0 + 0j, -1]), *HALVING, length=2).real,
@@ -394,18 +425,3 @@ def matrix_and_outputs(left, right):
     right.plot(jnp.fft.irfft(jnp.fft.rfft(signal) * jnp.fft.rfft(kernel), 24)[0], "--", label="not padded")
     right.set(xlabel="step $t$", ylabel="output")
     right.legend()
-
-
-def _by_transforms(size):
-    """The inverse transform of the product of the transforms of INPUTS and KERNEL, over symbols."""
-    root = sympy.exp(-2 * sympy.pi * sympy.I / size).rewrite(sympy.sqrt)
-    powers = [sympy.expand(root**power) for power in range(size)]
-    spectrum = [
-        [sum(entry * powers[index * k % size] for k, entry in enumerate(entries)) for index in range(size)]
-        for entries in (INPUTS, KERNEL)
-    ]
-    products = [sympy.expand(a * b) for a, b in zip(*spectrum, strict=True)]
-    return [
-        sympy.expand(sum(product * powers[-index * step % size] for index, product in enumerate(products)) / size)
-        for step in range(size)
-    ]
