@@ -80,8 +80,9 @@ levels = derivation.chain(
         "the first term does not contain $z_1$; in the second, sum over $z_1$ first",
         wrong={"$z_2$ drawn from the prior": plus(Divergence(q_2, p_2), Expectation(p_2, Divergence(q_1, p_1)))},
     ),
-    so=r"The second term is estimated with one sample of $z_2$ from the encoder, and the divergence of Gaussians $z_1$ in closed "
-    r"form: the code has one column for each level.",
+    role="lemma",
+    so="The second term is estimated with one sample of $z_2$ from the encoder, and the divergence of Gaussians "
+    "$z_1$ in closed form: the code has one column for each level.",
 )
 
 prior = derivation.define("p({})", Total(z_2, p_2 * p_1), "the prior of the first level", over=z_1, law=True)
@@ -141,7 +142,7 @@ def _bound(of):
 
 
 derivation.chain(
-    "What a better prior can gain",
+    "A better prior gains at most the mismatch of the codes and the simple prior",
     Expectation(weight, plus(_bound(prior), times(-1, _bound(simple)))),
     equals(Expectation(weight, plus(Divergence(code, simple), -Divergence(code, prior))), "the reconstructions cancel"),
     equals(
@@ -204,9 +205,10 @@ derivation.chain(
     ),
     uses=(ratio,),
     so=prose(
-        r"Average over codes of variance 1: the gain is $-\frac{\kappa_4}{12} \theta^4$ at first, where $\kappa_4$, the mean of "
-        "$z^4$ less 3, is their excess kurtosis; for Gaussian codes {none}. Even with a perfect $q(z_2|z_1)$ the collapsed model "
-        "has zero slope and curvature in this direction, and only codes with less kurtosis than a Gaussian leave it.",
+        r"Average over codes of mean 0 and variance 1: the gain is $-\frac{\kappa_4}{12} \theta^4$ at first, where $\kappa_4$, "
+        "the mean of $z^4$ less 3, is their excess kurtosis; for Gaussian codes {none}. Even with a perfect $q(z_2|z_1)$ the "
+        "collapsed model has zero slope and curvature in this direction, and at fourth order only codes with less kurtosis "
+        "than a Gaussian gain.",
         none=holds(Expectation(Normal(z, 0, 1), plus(z**4, -6 * z**2, 3)), "=", 0),
     ),
 )
@@ -219,7 +221,7 @@ m = (m_a / v_a + m_b / v_b) / (1 / v_a + 1 / v_b)
 v = 1 / (1 / v_a + 1 / v_b)
 both = plus(LogDensity(z, m_a, v_a), LogDensity(z, m_b, v_b))
 product = derivation.chain(
-    "The product of two Gaussians",
+    "The product of two Gaussians is a Gaussian, and precisions add",
     both,
     equals(
         plus(LogDensity(z, m, v), LogDensity(m_a, m_b, v_a + v_b)),
@@ -244,7 +246,7 @@ x = derivation.number("x", "the observation, now a number")
 s = derivation.number("s", "the variance of the first level, given the second", positive=True)
 r = derivation.number("r", "the variance of the observation", positive=True)
 derivation.chain(
-    "A prior from above and a likelihood from below",
+    "A prior from above times a likelihood from below gives the exact posterior",
     plus(LogDensity(z, y, s), LogDensity(x, z, r)),
     equals(
         plus(LogDensity(z, (r * y + s * x) / (r + s), r * s / (r + s)), LogDensity(x, y, r + s)),
@@ -256,8 +258,10 @@ derivation.chain(
         },
     ),
     uses=(product,),
-    so=r"By Bayes' rule the two factors are $p(z_1|z_2,x)$ and $p(x|z_2)$, at $y$ for $z_2$: the product of prior and likelihood "
-    r"is the exact posterior. A message from below that is already a posterior contains the prior, which then counts twice.",
+    role="remark",
+    so="By Bayes' rule the two factors are $p(z_1|z_2,x)$ and $p(x|z_2)$, at $y$ for $z_2$: the product of "
+    "prior and likelihood is the exact posterior. A message from below that is already a posterior contains the prior, which "
+    "then counts twice.",
 )
 
 mu = derivation.number(r"\mu", "the mean of a prior", "prior_means")
@@ -266,7 +270,7 @@ delta = derivation.number(r"\delta", "what the posterior's mean has above it", "
 w = derivation.number(r"\omega", "the logarithm of the ratio of the variances", "delta_log_var")
 residual = times(Rational(1, 2), plus(delta**2 / t, exp(w), -1, -w))
 derivation.chain(
-    "A level relative to its prior",
+    "A level that adds nothing to its prior costs nothing",
     Divergence(Normal(z, mu + delta, t * exp(w)), Normal(z, mu, t)),
     equals(
         times(Rational(1, 2), plus(log(t / (t * exp(w))), (t * exp(w) + delta**2) / t, -1)), "the divergence of two Gaussians"
@@ -285,7 +289,9 @@ derivation.chain(
         ),
         dropping=times(Rational(1, 2), plus(delta**2 / t, tangent.at(exp(w)))),
     ),
-    so=r"A level that adds nothing costs nothing, and the network need not copy $\mu$ for that: outputs of zero suffice.",
+    role="remark",
+    so=r"A level that adds nothing costs nothing, and the network need not copy $\mu$ for that: outputs of zero "
+    "suffice.",
 )
 changes = {"delta_mean": [[delta]], "delta_log_var": [[w]], "prior_log_var": [[log(t)]]}
 other_width = {"the posterior's variance below the mean": plus(delta**2 / (t * exp(w)), exp(w), -1, -w) / 2}
@@ -324,6 +330,7 @@ derivation.bridge("The code's loss", weighted, hierarchical_negative_elbo, **ter
     because="The code's two columns, averaged over $z_2$ by Gauss-Hermite quadrature, compared with the divergence of the joint "
     "Gaussians in two dimensions, by their covariance matrices.",
     uses=(levels,),
+    role="remark",
 )
 def a_joint_gaussian():
     nodes, weights = np.polynomial.hermite_e.hermegauss(8)
@@ -342,7 +349,7 @@ L = derivation.number("L", "the limit of the soft clip", "limit", positive=True)
 a = derivation.number("a", "what is clipped", "x")
 clipped = L * tanh(a / L)
 derivation.chain(
-    "A bound that keeps a slope",
+    "A soft clip keeps a slope everywhere",
     Slope(clipped, a),
     equals(
         1 - (clipped / L) ** 2,
