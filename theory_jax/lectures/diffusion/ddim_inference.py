@@ -93,7 +93,7 @@ derivation.say(
 )
 _MEAN = times(m, 1 - sqrt(a * c / V))
 derivation.chain(
-    "The price of a wrong start: the mean and the variance",
+    r"A wrong start errs in the mean by order $\sqrt a$, and in the variance by order $a$",
     Matrix([Expectation(_pure, _flow), Variance(_pure, _flow)]),
     equals(
         Matrix([_MEAN, c / V]),
@@ -101,6 +101,7 @@ derivation.chain(
         wrong={"the slope not squared": Matrix([_MEAN, sqrt(c / V)])},
     ),
     equals(Matrix([_MEAN, times(c, plus(1, a * (1 - c) / V))]), prose("{one}", one=holds(plus(V, a * (1 - c)), "=", 1))),
+    role="remark",
     so=prose(
         "Both errors vanish as $a$ goes to 0; otherwise only for data of mean 0 and variance 1. The mean's is of order "
         r"$\sqrt{a}$, the larger one. They grow with the signal that is left, since {slope}, so a chain should start at $T$, "
@@ -118,7 +119,7 @@ theta_s = derivation.number(r"\theta_s", "the angle of the lower level $s$", bet
 s_t = derivation.define(r"\varsigma_t", sqrt(c) * tan(theta_t), "the noise of level $t$ in units of the signal")
 s_s = derivation.define(r"\varsigma_s", sqrt(c) * tan(theta_s), "the noise of level $s$ in units of the signal")
 derivation.chain(
-    "The exact flow in angles",
+    "In angles the exact flow is a ratio of cosines",
     (c + s_s**2) / (c + s_t**2),
     equals(
         (cos(theta_t) / cos(theta_s)) ** 2,
@@ -228,7 +229,7 @@ round_trip = derivation.chain(
     so=r"The factor $1 + \rho \kappa$ is the step up, in which the prediction at $x_s$ is $\frac{\sqrt{1 - \bar\alpha_t}}{V_t} "
     r"\sqrt{\bar\alpha_s}\, y_s$; $1 - \kappa$ is the step down. So one step up and down errs by order $h^2$, and $S$ of them "
     "by order $1/S$. For data of variance 1 the leading term vanishes, and the order is the second. Editing that should "
-    "preserve a picture needs many steps; sampling does not.",
+    "preserve a picture pays both ways, so it needs more steps than sampling does.",
 )
 derivation.symbol("f(S)", "what $S$ steps up and $S$ steps down make of the data point 1", "ddim_invert, ddim_sample")
 
@@ -242,6 +243,7 @@ derivation.symbol("f(S)", "what $S$ steps up and $S$ steps down make of the data
     because=r"On the levels with $\cos(0.47 \pi \tau)$ for $\sqrt{\bar\alpha}$ and $\tau$ from 0 to 1, where $\varsigma$ is "
     r"$\tan(0.47 \pi \tau)$ and has the slope $0.47 \pi (1 + \varsigma^2)$: the errors of the steps add up to a Riemann sum; "
     r"data of variance $\frac14$ and 3.",
+    role="remark",
 )
 def the_round_trip_is_of_first_order():
     variances, end = np.array([0.25, 3.0]), np.tan(0.47 * np.pi)
@@ -323,7 +325,7 @@ derivation.bridge(
 derivation.symbol("D", "the number of dimensions")
 k = derivation.number("k", "$(D - 3) / 2$ in $D$ dimensions", positive=True)
 derivation.chain(
-    "How long is the middle of the arc between two noises?",
+    r"In $D$ dimensions the mean of $1/(1 + \cos \theta)$ is $(D - 2)/(D - 3)$, and it gives the length of the arc's middle",
     gamma(k) * gamma(2 * k + 2) / (2 * gamma(k + 1) * gamma(2 * k + 1)),
     equals(
         (2 * k + 1) / (2 * k),
@@ -355,6 +357,7 @@ def _middle(dimensions):
     because=r"The middle of the code's arc, in 6 dimensions, where the right side is 1.0265. As $\mu^2$ is $D - \frac12$ up to "
     r"order $1/D$, it is $1 + \frac{1}{2 D^2}$ to leading order: the arc keeps the variance nearly, not exactly. Exactly "
     r"standard normal is the straight mixture divided by $\sqrt{(1 - w)^2 + w^2}$, in every dimension.",
+    role="remark",
 )
 def the_arc_nearly_keeps_the_variance():
     a, b = jax.random.normal(jax.random.key(2), (2, 40_000, 6), dtype=float)
