@@ -123,9 +123,10 @@ derivation.chain(
         wrong={"p for 1 - p": p * L * (1 - L) / (1 - (1 - p) * L)},
     ),
     at_least(0, "leave out a positive fraction", dropping=(1 - p) * L * (1 - L) / (1 - (1 - p) * L)),
+    role="remark",
 )
 derivation.chain(
-    "... and the less, the more rarely it is begun anew",
+    "The buffer remembers the less, the more rarely its states are begun anew",
     Slope(factor, p),
     equals(
         L * (1 - L) / (1 - (1 - p) * L) ** 2,
@@ -141,9 +142,9 @@ derivation.chain(
     ),
 )
 derivation.answer = prose(
-    "The mean age is {age}, whatever the size of the buffer. Where the $K$ steps of a visit alone keep the share $L$ of a "
-    "start, the buffer keeps {share} of it in the long run, which is less and goes to 0 with $p$: with 0.547 for $L$ and 0.05 "
-    "for $p$ it is 0.057.",
+    "The mean age of a state after its visit is {age} in the long run, whatever the size of the buffer. Where the $K$ steps of "
+    "a visit alone keep the share $L$ of a start, the buffer keeps {share} of it in the long run, which is less and goes to 0 "
+    "with $p$: with 0.547 for $L$ and 0.05 for $p$ it is 0.057.",
     age=K / p,
     share=holds(kept / start, "=", factor, wrong={"as without a buffer": L, "both together": p * L}),
 )
@@ -151,7 +152,7 @@ a, b = (derivation.number(name, f"the probability to leave state {k}", between=(
 q = derivation.number("q", "the probability of state 0 before a step", between=(0, 1))
 rest = derivation.define(r"\pi", b / (a + b), "its stationary probability")
 derivation.chain(
-    "On two states every deviation is such a function",
+    "On two states a step multiplies every deviation by the same factor",
     plus(times(q, 1 - a), times(1 - q, b)),
     equals(
         plus(rest, times(1 - a - b, plus(q, -rest))),
@@ -201,6 +202,7 @@ derivation.symbol(r"P_g", "the probability that a state is $g$ visits old")
     because=r"All 16 outcomes of four coins of the probability $\frac14$, run through the code: a buffer of one state that "
     "counts its visits. Its age is $g$ if the last replacement was $g$ visits ago.",
     outcomes=16,
+    role="lemma",
 )
 def law_of_the_age():
     found = np.zeros(4)
@@ -222,6 +224,7 @@ def law_of_the_age():
     because="All 8 outcomes of three coins, run through the code: two Langevin steps of length 0.3 a visit. They go without "
     "noise, which has mean zero.",
     outcomes=8,
+    role="remark",
 )
 def a_buffer_of_langevin_chains():
     here, fresh, found = np.zeros(1, int), jnp.full(1, 2.0), 0.0
@@ -253,6 +256,7 @@ def _all_updates(size, batch):
     because="Every way to pick 2 of 3 places and 3 of 4, run through the code. A place is missed by each pick with probability "
     r"$1 - \frac1N$. Of two chains with one place only the last is kept, so the other's steps are lost.",
     outcomes=9 + 64,
+    role="lemma",
 )
 def places_written():
     found = np.array([_all_updates(size, batch).sum(axis=1).mean() for size, batch in ((3, 2), (4, 3))])
