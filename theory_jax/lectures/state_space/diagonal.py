@@ -111,7 +111,7 @@ derivation.say(
     "mode contribute to it?"
 )
 cells = derivation.chain(
-    "The kernel is the impulse response, summed over one step",
+    "The kernel is the impulse response, integrated over one step",
     kernel,
     equals(
         times(c, exp(step * lam * l), Integral(exp(lam * s), (s, 0, step))),
@@ -167,7 +167,7 @@ derivation.chain(
 sigma = derivation.number(r"\sigma", "the damping of a mode", "exp(log_negative_real)", positive=True)
 T = derivation.number("T", "a time that goes to infinity", positive=True)
 derivation.chain(
-    "... and of an endless kernel to the gain at frequency zero",
+    "The entries of an endless kernel add up to the gain at frequency zero",
     Limit((exp(-sigma * T) - 1) / (-sigma), T, oo),
     equals(
         1 / sigma,
@@ -232,7 +232,7 @@ P, Q = shrinks * cos(step * omegas) - 1, shrinks * sin(step * omegas)
 gamma = derivation.define(r"\gamma_{}", (omegas * Q - sigmas * P) / (sigmas**2 + omegas**2), "the real part of its gain", over=m)
 delta = derivation.define(r"\delta_{}", -(sigmas * Q + omegas * P) / (sigmas**2 + omegas**2), "the imaginary part", over=m)
 derivation.chain(
-    "The gain in real numbers: its real part",
+    "The gain in real numbers: the real part of its equation holds",
     plus(times(-sigmas, gamma), -times(omegas, delta)),
     equals(
         shrinks * cos(step * omegas) - 1,
@@ -242,7 +242,7 @@ derivation.chain(
     role="lemma",
 )
 derivation.chain(
-    "... and its imaginary part",
+    "The gain in real numbers: the imaginary part holds, too",
     plus(times(omegas, gamma), -times(sigmas, delta)),
     equals(
         shrinks * sin(step * omegas),
@@ -325,6 +325,7 @@ derivation.numeric(
     r"y_t = (K*u)_t + D u_t = 2\,\mathrm{Re} \sum_m C_m x_m + D u_t",
     because="Two channels of three modes, 20 inputs: all at once by FFT, and step by step. Train with the first, sample with "
     "the second.",
+    role="lemma",
 )(all_at_once_and_step_by_step)
 
 
@@ -360,7 +361,7 @@ derivation.chain(
     role="lemma",
 )
 rows = derivation.chain(
-    "... which is half of the square of their number",
+    "The sum of the rows is nearly half of the square of their number",
     plus(states**2 / 2, states + Rational(1, 2)),
     equals(
         (states + 1) ** 2 / 2,
@@ -368,9 +369,9 @@ rows = derivation.chain(
         wrong={"N (N + 1) / 2": (states + 1) * (states + 2) / 2},
     ),
     role="lemma",
-    so=r"So $\omega_j (\frac\pi2 + \pi j)$ is about $\frac{N^2}2$, and $\omega_j$ about $\frac{N^2}{\pi (2j + 1)}$. S4D-Inv is "
-    r"this minus $\frac N\pi$, which brings the slow frequencies close to zero. S4D-Lin, $\pi n$, is a Fourier "
-    r"series instead.",
+    so=r"So for large frequencies $\omega_j (\frac\pi2 + \pi j)$ is about $\frac{N^2}2$, and $\omega_j$ about $\frac{N^2}{\pi "
+    r"(2j + 1)}$. S4D-Inv is this minus $\frac N\pi$, which brings the slow frequencies close to zero. S4D-Lin, $\pi n$, is a "
+    "Fourier series instead.",
 )
 
 
