@@ -135,7 +135,7 @@ training = derivation.chain(
     r"of the surrogate $E(x^+) - E(x^-)$ with $x^+$ from the data and $x^-$ from the model, if the samples $x^-$ are held fixed.",
 )
 derivation.chain(
-    "... but not with a gradient through the sampler",
+    "A gradient through the sampler is not that of the likelihood",
     Slope(plus(Expectation(data, E), -Expectation(p, E)), theta),
     equals(
         plus(
@@ -151,6 +151,7 @@ derivation.chain(
     states=2,
     so=r"The covariance of $E$ and $g$ is what a gradient through the sampler adds. It is no part of the likelihood's gradient, "
     r"so code detaches the samples.",
+    role="remark",
 )
 derivation.chain(
     "Along a line of linear energies the loss is convex",
@@ -208,9 +209,10 @@ derivation.chain(
     ),
     equals(-Entropy(p), prose("{split}", split=holds(log(p), "=", plus(-E / T, -log(Z)))), wrong={"the sign": Entropy(p)}),
     states=2,
+    role="remark",
 )
 derivation.chain(
-    "... and raises the mean energy",
+    "Heating raises the mean energy",
     Slope(Expectation(p, E), T),
     equals(
         times(1 / T**2, Variance(p, E)),
@@ -219,6 +221,7 @@ derivation.chain(
     ),
     at_least(0, "leave out a variance", dropping=times(1 / T**2, Variance(p, E))),
     states=2,
+    role="remark",
 )
 
 derivation.bridge(
@@ -282,6 +285,7 @@ derivation.chain(
         half=log(2 * pi * v) / 2,
         energy=x**2 / (2 * v),
     ),
+    role="remark",
 )
 c = derivation.index("c", "a component of a mixture")
 d = derivation.index("d", "a dimension")
@@ -329,6 +333,7 @@ derivation.symbol(
     r"\log Z_1 = \frac{1}{2} \log 2\pi, \quad \log Z_2 = 0",
     because="The rule of rectangles on 45 cells of an axis. It is far more exact than its width suggests: the error of a "
     "Gaussian falls faster than every power of the width.",
+    role="remark",
 )
 def normalizers_by_quadrature():
     found = [quadrature_log_partition(*_cells(1), lambda x: x[:, 0] ** 2 / 2), quadrature_log_partition(*_cells(2), _mixture)]

@@ -28,7 +28,6 @@ from theory_jax.lectures.energy._langevin_chains import draw_bias, draw_wells
 derivation = Derivation(
     module=__name__,
     title="Langevin sampling: a random walk that has a given distribution, and the price of its steps",
-    lectures=(),
     sources=(
         "Roberts & Tweedie 1996, Exponential convergence of Langevin distributions and their discrete approximations",
         "Welling & Teh 2011, Bayesian learning via stochastic gradient Langevin dynamics",
@@ -76,7 +75,7 @@ derivation.say(
 )
 derivation.symbol("x'", "the state after a step")
 rate = derivation.chain(
-    "What one step does to the mean of a test function",
+    "To first order a step moves the mean of a test function downhill, and toward where it bends upward",
     Expectation(_SHAKE, plus(times(Slope(phi(x), x), _MOVE), times(Slope(phi(x), x, 2), _MOVE**2) / 2)),
     equals(
         plus(
@@ -131,7 +130,7 @@ derivation.chain(
 )
 psi = derivation.function(r"\psi", "another test function")
 derivation.chain(
-    "The walk is reversible",
+    "In the limit of small steps the walk is reversible",
     times(psi(x), p, _RATE),
     equals(
         plus(T * Slope(times(psi(x), p, Slope(phi(x), x)), x), -times(T, p, Slope(phi(x), x), Slope(psi(x), x))),
@@ -144,16 +143,14 @@ derivation.chain(
 
 m = derivation.number("m", "the mean of the distribution that the walk has now")
 S = derivation.number("S", "its variance", positive=True)
-v = derivation.number(
-    "v", r"the variance of the target, for the energy $x^2 / (2v)$ at the temperature 1", "variance", positive=True
-)
+v = derivation.number("v", r"the target's variance, for the energy $x^2 / (2v)$ at the temperature 1", "variance", positive=True)
 _NOW, _TARGET = Normal(x, m, S), Normal(x, 0, v)
 derivation.say(
     r"So $p$ is stationary; that other distributions move toward it is a second claim. For Gaussians the rates of $x$ and of "
     r"$x^2$ give $-\frac{m}{v}$ for the mean and $2 - \frac{2S}{v}$ for the variance, where a step takes the time $h$."
 )
 derivation.chain(
-    "The divergence from the target falls",
+    "For Gaussians, and to first order in the step, the divergence from the target falls",
     plus(times(Slope(Divergence(_NOW, _TARGET), m), -m / v), times(Slope(Divergence(_NOW, _TARGET), S), plus(2, -2 * S / v))),
     equals(
         plus(times(m / v, -m / v), times(plus(1 / v, -1 / S) / 2, plus(2, -2 * S / v))),
@@ -188,7 +185,7 @@ derivation.say(
 )
 _STEP = plus(x, -h * x / v, sigma * xi)
 derivation.chain(
-    "The variance after one step on a parabola",
+    "On a parabola a step shrinks the variance and adds that of the noise",
     Expectation(Normal(x, 0, S), Expectation(_SHAKE, _STEP**2)),
     equals(
         Expectation(Normal(x, 0, S), plus(times((1 - h / v) ** 2, x**2), sigma**2)),
@@ -199,13 +196,14 @@ derivation.chain(
         plus(times((1 - h / v) ** 2, S), 2 * h * T),
         prose("{square}, and the variance of the noise", square=holds(Expectation(Normal(x, 0, S), x**2), "=", S)),
     ),
+    role="lemma",
 )
 u = derivation.number("u", "the step as a share of the largest stable one, $2v$", between=(0, 1))
 settled = derivation.define(
     "S^*", T * v / (1 - h / (2 * v)), "where the variance settles, for steps shorter than $2v$", "gaussian_stationary_variance"
 )
 contraction = derivation.chain(
-    "It approaches one value by the same factor at every step",
+    "On a parabola the variance approaches one value, by the same factor at every step",
     plus(times((1 - h / v) ** 2, S), 2 * h * T, -settled),
     equals(
         times((1 - h / v) ** 2, plus(S, -settled)),
@@ -232,7 +230,7 @@ derivation.chain(
 )
 excess = derivation.number("s", "by how much a step is longer than $2v$", positive=True)
 derivation.chain(
-    "Longer steps diverge",
+    "Steps longer than twice the variance diverge",
     (1 - (2 * v + excess) / v) ** 2,
     equals(
         plus(1, 2 * excess / v, (excess / v) ** 2),
@@ -247,6 +245,7 @@ derivation.chain(
         one=holds((1 - h / v) ** 2, "=", 1, named=True),
         more=holds(2 * h * T, "=", 4 * v * T, named=True),
     ),
+    role="remark",
 )
 a = derivation.number("a", "a step of the slope", "step_size", positive=True)
 g = derivation.number("g", "the limit of the slope's entries", "gradient_limit", positive=True)
@@ -308,6 +307,7 @@ derivation.symbol(r"\bar{\ell}", "the mean of all slopes")
     because="The code on all 20 minibatches of 3 of 6 data, each equally likely. A draw without replacement has a smaller "
     "variance than one with replacement: none, if all data are drawn.",
     outcomes=20,
+    role="lemma",
 )
 def mean_and_variance_over_minibatches():
     zero = np.zeros(1)
@@ -337,6 +337,7 @@ derivation.chain(
     ),
     so=r"It is $v$ times $1 + \frac{h}{4}(V + \frac1v)$ to first order: both biases go with $h$, provided that $V$ does not "
     r"depend on $\theta$. With many data and small minibatches $V$ is large, and $h$ must be far below $4/V$.",
+    role="remark",
 )
 
 derivation.bridge(
@@ -390,6 +391,7 @@ derivation.bridge(
 @derivation.monte_carlo(
     r"S_k = S^* - (1 - h)^{2k} S^* \quad\text{at } k = 12,\; h = 0.8",
     because=r"4000 chains on the energy $x^2/2$ at the temperature 1, all of which start at zero; they settle on $\frac53$.",
+    role="remark",
 )
 def simulated_variance():
     noises = np.random.default_rng(0).standard_normal((12, 4000))

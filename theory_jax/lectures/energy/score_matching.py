@@ -42,8 +42,7 @@ derivation = Derivation(
     "compute. The slope of the log-density does not contain it, so a model could be fitted by comparing slopes. But the slope of "
     "the data's own log-density is not known. How can one compare with it?",
     setting=(
-        r"The data have a positive density $p$ with continuous slopes. Its score $s_p$ is $\nabla \log p$, a vector at every "
-        r"point.",
+        r"The data have a positive density $p$ with continuous slopes. Its score $s_p$ is $\nabla \log p$, a vector field.",
         r"The model is a vector field $s$ with continuous slopes, the score of the model's density. For an energy it is $-\nabla "
         r"E$: the normalizer is a constant of $\log p$ and has no slope.",
         r"The means $\mathbb{E}_p \|s\|^2$, $\mathbb{E}_p \|s_p\|^2$ and $\mathbb{E}_p |\mathrm{div}\, s|$ are finite, and $p\, "
@@ -205,7 +204,7 @@ derivation.chain(
     so=r"The second moments of the probes are the identity, so only the diagonal is left: the squared length $\|s\|^2$.",
 )
 unbiased = derivation.chain(
-    "... without bias, if its second moments are the identity",
+    "A probe estimates the divergence without bias, if its second moments are the identity",
     Total(i, Total(j, times(plus(J, times(half, score, score.at(j))), KroneckerDelta(i, j)))),
     equals(plus(Total(i, J.at(i, i)), times(half, Total(i, score**2))), "only the diagonal is left"),
     uses=(trace,),
@@ -272,6 +271,7 @@ derivation.symbol(r"\mathrm{Var}_v", "the variance over a probe of independent r
     because=r"All eight vectors of three signs, by the code's two losses. The square of a sign is 1, so that only the products "
     r"of two entries are random; each has variance 1, and they are uncorrelated.",
     outcomes=8,
+    role="remark",
 )
 def variance_of_one_probe():
     rng = np.random.default_rng(1)
@@ -317,6 +317,7 @@ noisy_score = derivation.chain(
         wrong={"over the variance": -Expectation(given_y, xi) / sigma**2, "over all data": -Expectation(share, xi) / sigma},
     ),
     states=2,
+    role="lemma",
 )
 best = derivation.define(
     "s^*", -Expectation(share, xi) / sigma, r"the score of the noisy data, where $w$ are the weights given $y$"
@@ -372,7 +373,7 @@ def _mean(body):
 
 _at_best = times(half, plus(-plus(start, times(sigma, noise)) / plus(V, sigma**2), noise / sigma) ** 2)
 derivation.chain(
-    "The loss at its optimum",
+    "At its optimum the denoising loss is half the precision of the noise less that of the noisy data",
     _mean(_at_best),
     equals(
         tau / 2,
@@ -385,7 +386,7 @@ derivation.chain(
     role="lemma",
 )
 derivation.chain(
-    "... has a variance that explodes",
+    "At its optimum the denoising loss has a variance that explodes as the noise vanishes",
     _mean(plus(_at_best, -tau / 2) ** 2),
     equals(
         tau**2 / 2, r"what is squared is normal with variance $\tau$, and the square of a standard normal variable has variance 2"
@@ -394,6 +395,7 @@ derivation.chain(
         r"Times $\sigma^2$, $\tau$ goes to {one} as $\sigma$ falls, so the standard deviation grows as $1/(\sqrt2\, \sigma^2)$.",
         one=holds(Limit(sigma**2 * tau, sigma, 0), "=", 1, named=True),
     ),
+    role="remark",
 )
 
 
