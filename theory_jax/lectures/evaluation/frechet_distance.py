@@ -249,6 +249,7 @@ def _covariances(count, size):
     r"\mathrm{tr}(A^{1/2} B A^{1/2})^{1/2} = \sum_i \sqrt{\lambda_i(AB)}",
     because=r"$P M^2 P^{-1}$ is $P P B P P^{-1}$, so $A B$: it has the eigenvalues of $M^2$. At 20 pairs of covariances in three "
     "dimensions, the left side by the code.",
+    role="lemma",
 )
 def eigenvalues_of_the_product():
     one, other, mean = _covariances(20, 3), _covariances(20, 3), np.zeros((20, 3))
@@ -322,6 +323,7 @@ derivation.say(
     because=r"Stirling's series of $c_N$, $1 - \frac{1}{4N} - \frac{7}{32N^2} - \dots$; for 200, 400 and 800 samples.",
     tolerance=1e-5,
     since="the series goes on with a term in the square of 1/N",
+    role="remark",
 )
 def the_bias_falls_as_one_over_n():
     sizes = np.array([200.0, 400.0, 800.0])

@@ -110,7 +110,7 @@ central = derivation.chain(
     ),
 )
 derivation.chain(
-    "Answers that are all equal have the score 1",
+    "The score is at least 1, and it is 1 where all answers are equal",
     score,
     equals(
         -Expectation(w, Expectation(p, log(mean / p))),
@@ -157,6 +157,7 @@ derivation.chain(
         prose("leave out the divergence (Gibbs); equality if and only if {same}", same=where(other, mean)),
         dropping=gibbs.at(mean, other),
     ),
+    role="lemma",
 )
 
 derivation.say(
@@ -214,7 +215,7 @@ without = derivation.define(
     r"\hat s({}|{})", (Total(i, row) - row) / (N - 1), "the mean answer of all but one", over=(y, i), law=True
 )
 derivation.chain(
-    "... and grows with the size of the sample",
+    "A sample's score grows with its size, in expectation",
     plus(Entropy(every), -Total(i, Entropy(without)) / N),
     equals(
         Total(i, Divergence(without, every)) / N,
@@ -224,6 +225,7 @@ derivation.chain(
     at_least(0, "leave out the divergences (Gibbs)", dropping=Total(i, gibbs.at(without, every)) / N),
     so="The mean entropies of the answers have the same expectation for both sizes, so the expected score of $N$ images is at "
     r"least that of $N - 1$.",
+    role="remark",
 )
 b = derivation.index("b", "a block", states=2)
 k = derivation.index("k", "an image of the block", states=2)
@@ -249,6 +251,7 @@ splitting = derivation.chain(
     ),
     at_least(0, "leave out the divergences (Gibbs)", dropping=Total(b, gibbs.at(block, whole)) / B),
     so="The published score is the mean over ten blocks of the exponentials; for those there is no such order (exercise 3).",
+    role="remark",
 )
 
 for title, expression, code, mistakes in (

@@ -61,14 +61,15 @@ perplexity = derivation.define(
 )
 m = derivation.number("m", "a number of choices", positive=True)
 derivation.chain(
-    "The inverse geometric mean of the probabilities",
+    "Perplexity is the inverse geometric mean of the tokens' probabilities",
     perplexity,
     equals(
         Product(i, q) ** (-1 / T), "the exponential of a sum is a product", wrong={"the geometric mean": Product(i, q) ** (1 / T)}
     ),
+    role="lemma",
 )
 derivation.chain(
-    "A choice among equally likely tokens",
+    "A choice among equally likely tokens has their number as its perplexity",
     exp(-Total(i, log(1 / m)) / T),
     equals(m, "each of the $T$ logarithms is minus that of $m$"),
     role="lemma",
@@ -269,6 +270,7 @@ derivation.symbol("V", "the size of the vocabulary")
     "reached: the smallest and the largest fraction of all sequences of six tokens from two, for single tokens, pairs and "
     "triples.",
     outcomes=3 * 2**6,
+    role="remark",
 )
 def repetition_has_bounds():
     sequences = jnp.array(list(product(range(2), repeat=6)))
