@@ -115,7 +115,7 @@ m = derivation.number("m", "the conditional mean")
 w = derivation.number("w", "the conditional standard deviation", positive=True)
 y = derivation.number("y", "a coordinate of the noise")
 derivation.chain(
-    "... so the density has mass 1 whatever the networks are",
+    "The density has mass 1 whatever the networks are",
     Integral(exp(-((xb - m) ** 2) / (2 * w**2)) / (sqrt(2 * pi) * w), (xb, -oo, oo)),
     equals(
         Integral(exp(-(y**2) / 2) / sqrt(2 * pi), (y, -oo, oo)),
@@ -209,7 +209,7 @@ derivation.chain(
     role="lemma",
 )
 derivation.chain(
-    "... and stays within its bound",
+    "A bounded log-scale stays within its bound",
     plus(beta**2, -(bounded**2)),
     equals(
         beta**2 / cosh(raw / beta) ** 2,
@@ -218,6 +218,7 @@ derivation.chain(
     ),
     at_least(0, "leave out a square", dropping=beta**2 / cosh(raw / beta) ** 2),
     so=r"A layer's log-determinant is then at most $\beta$ times the number of coordinates that change.",
+    role="lemma",
 )
 
 _PAIR = np.array([True, False])

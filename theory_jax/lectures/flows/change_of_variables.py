@@ -220,6 +220,7 @@ derivation.chain(
         r"The angle is uniform on $(0, 2\pi)$ and independent of the radius, which has the density {radius}.",
         radius=holds(Integral(r * exp(-(r**2) / 2) / (2 * pi), (phi, 0, 2 * pi)), "=", r * exp(-(r**2) / 2), named=True),
     ),
+    role="lemma",
 )
 up_to = Integral(rho * exp(-(rho**2) / 2), (rho, 0, r))
 radius = derivation.chain(
@@ -237,6 +238,7 @@ radius = derivation.chain(
         radius=where(r, sqrt(-2 * log(1 - u))),
         u=holds(up_to, "=", u, named=True),
     ),
+    role="lemma",
 )
 u1 = derivation.number("u_1", "the first uniform number", between=(0, 1))
 u2 = derivation.number("u_2", "the second", between=(0, 1))
@@ -256,9 +258,10 @@ simple = derivation.chain(
         ),
         wrong={"the sign": 2 * pi / u1, "no radius to cancel": -2 * pi / (u1 * root), "the other uniform": -2 * pi / u2},
     ),
+    role="lemma",
 )
 normals = derivation.chain(
-    "... so the results are two independent standard normals",
+    "The map of Box and Muller makes two independent standard normals",
     u1 / (2 * pi),
     equals(
         exp(-(z1**2 + z2**2) / 2) / (2 * pi),
