@@ -110,6 +110,7 @@ derivation.chain(
     ),
     equals(divergence, "both distributions sum to one"),
     so=r"So a generator is known only up to a multiple of $u - 1$. This is why tables in the literature differ and still agree.",
+    role="lemma",
 )
 
 JSD = Divergence(p, mixture) / 2 + Divergence(q, mixture) / 2
@@ -221,6 +222,7 @@ derivation.chain(
         prose("{it}, and $p_k/q_k$ is one over $q_k/p_k$", it=holds(q, "=", times(p, q / p))),
     ),
     so=r"This is $D_g(q \,\|\, p)$ with the adjoint generator $u f(1/u)$ for $g$.",
+    role="lemma",
 )
 derivation.symbol("g", "the adjoint generator of $f$")
 
@@ -230,6 +232,7 @@ derivation.symbol("g", "the adjoint generator of $f$")
     because="Row by row: the adjoint of Kullback-Leibler's generator is the reverse one's, of Pearson's Neyman's, of the alpha "
     r"family's that of $1 - \alpha$. Hellinger's, Jeffreys', Jensen and Shannon's and the GAN's are their own adjoints, so "
     "these four divergences are symmetric, and so is total variation.",
+    role="remark",
 )
 def swapping_the_arguments_is_the_adjoint_generator():
     adjoints = [sympy.expand_log(u * _FORMULAS[name].subs(u, 1 / u)) for name in _ROWS]
@@ -354,6 +357,7 @@ derivation.chain(
         "Pinsker's inequality bounds it from below: {pinsker}. So convergence in divergence is convergence in total variation.",
         pinsker=holds(2 * TV**2, "<=", Divergence(p, q), wrong={"not squared": TV**2 / 8}),
     ),
+    role="remark",
 )
 apart, together = Abs(sqrt(p) - sqrt(q)), sqrt(p) + sqrt(q)
 hellinger = Total(k, (sqrt(p) - sqrt(q)) ** 2)
@@ -373,7 +377,7 @@ derivation.chain(
 )
 lagrange = Total(k, Total(j, (apart * together.subs(k, j) - apart.subs(k, j) * together) ** 2)) / 8
 derivation.chain(
-    "... and at most the distance times a root",
+    "Total variation is at most the Hellinger distance times a root",
     plus(times(hellinger, 1 - hellinger / 4), -(TV**2)),
     equals(lagrange, prose("{sum}, and Lagrange's identity", sum=holds(Total(k, together**2), "=", 4 - hellinger)), points=40),
     at_least(0, "a sum of squares is never negative", dropping=lagrange, points=40),

@@ -156,7 +156,7 @@ derivation.bridge(
 )
 inner = plus(times(1 - kappa, u), times(kappa, v))
 derivation.chain(
-    "The same without tangents: two points make three, and by induction any number",
+    "By chords alone: two points make three, and by induction any number",
     plus(
         times(1 - lam, plus(times(1 - kappa, f(u)), times(kappa, f(v)))),
         times(lam, f(z)),
@@ -220,7 +220,7 @@ derivation.chain(
     states=2,
 )
 derivation.chain(
-    "... and at most the variance times half the largest",
+    "The gap is at most the variance times half the largest curvature",
     gap,
     equals(plus(M * Variance(w, x) / 2, -Expectation(w, flat.at(x, mu))), r"the same with $M$"),
     at_most(M * Variance(w, x) / 2, "add what is assumed to be never negative", adding=Expectation(w, flat.at(x, mu))),
@@ -228,6 +228,7 @@ derivation.chain(
     states=2,
     so="Both are equalities for a quadratic. What makes $X$ less noisy makes Jensen's inequality tighter, in proportion to the "
     "variance.",
+    role="lemma",
 )
 derivation.answer = prose(
     "The gap of Jensen's inequality is the mean height of the graph above its tangent at the mean, {gap}. It is never negative. "
@@ -278,6 +279,7 @@ derivation.chain(
     states=2,
     so="So log-sum-exp is convex. It is not strictly convex: the divergence is zero whenever $g - h$ is the same in every "
     "coordinate.",
+    role="remark",
 )
 derivation.bridge(
     "The code computes this height by automatic differentiation",
@@ -356,6 +358,7 @@ derivation.chain(
         "half its relative variance.",
         slope=holds(Subs(Slope(noisy, delta), delta, 0), "=", 0),
     ),
+    role="remark",
 )
 
 derivation.say(
@@ -382,6 +385,7 @@ derivation.symbol("X_i", "independent draws of one positive variable $X$")
     because="The lemma, for any $n$; the right side is Jensen's inequality for the mean itself. Every tuple of up to four draws "
     "from a distribution on six values is enumerated. It is tight if $X$ is constant: more samples then change nothing.",
     uses=(leave_one_out, two_samples),
+    role="remark",
 )
 def more_samples_tighten():
     def sides(support):

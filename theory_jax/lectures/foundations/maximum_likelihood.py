@@ -169,6 +169,7 @@ derivation.chain(
     at_least(0, "a variance is never negative", dropping=Variance(soft, v)),
     so=r"It is zero only if $v_k$ is the same for every $k$. A minimizer is therefore unique up to a shift of all logits, "
     r"which the softmax ignores. It exists if every category occurs; otherwise the logits of the missing ones run to $-\infty$.",
+    role="lemma",
 )
 
 n = derivation.index("n", "a point of the sample of real numbers")
@@ -304,7 +305,7 @@ derivation.chain(
     outcomes=861 + 3321 + 13041,
     tolerance=1e-4,
     since="two extrapolations leave terms of order $1/N^3$",
-    role="theorem",
+    role="remark",
 )
 def the_price_of_estimation():
     at_40, at_80, at_160 = (n * _expected_divergence(n, np.array([0.2, 0.3, 0.5])) for n in (40, 80, 160))
