@@ -200,6 +200,7 @@ for written, meaning in (
 derivation.numeric(
     r"h_t = e^{\Delta_t A} h_{t-1} + \Delta_t u_t B_t^\top",
     because="The same, entry by entry of the state, by the scan of numbers: three heads, each with its own $A$, 12 steps.",
+    role="remark",
 )(lanes_of_a_scan)
 
 
@@ -220,7 +221,6 @@ cut = derivation.chain(
         "the decay up to $r$ stays with the earlier step, the rest goes to the later one",
         wrong={"added": Total(n, (exp(p) + exp(q)) * D * B)},
     ),
-    role="lemma",
     so="The block of rows after $r$ and columns up to $r$ is a product of a matrix with $N$ columns and one with $N$ rows: "
     "its rank is at most $N$. Such matrices are called semiseparable.",
 )
@@ -231,6 +231,7 @@ cut = derivation.chain(
     because="$M$ is triangular, and the diagonal of its mask is 1: it has full rank unless a factor is 0, although the "
     "blocks below the diagonal have at most the rank of the state. So minors of size $N + 1$ there are zero: with one state "
     "all of four steps, and with two states that of rows 3 to 5 and columns 1 to 3 of five steps.",
+    role="remark",
 )
 def minors_of_the_matrix():
     one, two = _matrix(4, 1), _matrix(5, 2)
@@ -255,6 +256,7 @@ def minors_of_the_matrix():
     r"\mathrm{rank}\left(M_{t > r,\, s \le r}\right) \le N",
     because="24 steps, three states: the singular values from the fourth on of every such block, relative to the largest.",
     scale=1.0,
+    role="remark",
 )
 def ranks_of_blocks():
     rng = np.random.default_rng(1)
@@ -292,6 +294,7 @@ chunks = derivation.chain(
 derivation.numeric(
     r"y_t = e^{\mathrm{seg}(t,r)}\, h_r C_t + \sum_{r < s \le t} M_{ts}\, x_s",
     because="Chunks of 1, 2, 4 and 8 steps of a sequence of 8, with four heads in two groups.",
+    role="remark",
 )(every_chunk_size)
 
 
@@ -301,7 +304,7 @@ N = derivation.number("N", "the size of a state", positive=True)
 P = derivation.number("P", "the width of a head", positive=True)
 best = derivation.define("Q^*", sqrt(N * P / (N + P)), "the cheapest length of a chunk", positive=True)
 derivation.chain(
-    "The work of all chunks, in multiplications",
+    "The work of all chunks is linear in the length, and least at one length of a chunk",
     times(T / Q, plus(times(Q**2, N), times(Q**2, P), times(2, Q, N, P), times(N, P))),
     equals(
         plus(times(T, Q, N + P), times(2, T, N, P), times(T / Q, N, P)),
