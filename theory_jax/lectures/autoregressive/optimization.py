@@ -70,7 +70,7 @@ v_hat = derivation.define(r"\hat v", v / (1 - b2**t), "the corrected average of 
 
 derivation.say("What the corrections correct. First the averages themselves, written as sums.")
 recursion = derivation.chain(
-    "Three steps of the recursion",
+    "The recursion is a weighted sum of the gradients, here of three",
     plus(times(b1, plus(times(b1, 1 - b1, g.at(2)), times(1 - b1, g.at(1)))), times(1 - b1, g.at(0))),
     equals(times(1 - b1, Total(i, times(b1**i, g))), "every further step multiplies what was there by the factor"),
     sizes={i: 3},
@@ -108,8 +108,9 @@ derivation.chain(
         wrong={"not corrected": (1 - b1) / sqrt(1 - b2) * g.at(0) / sympy.Abs(g.at(0))},
     ),
     sizes={i: 1},
-    so="Every parameter moves by the whole learning rate, however small its gradient. All gradients times a positive $c$ give "
-    r"$c\, \hat m$ and $c^2 \hat v$, and no step changes: Adam does not know the scale of the loss.",
+    so=r"Without $\varepsilon$ every parameter moves by the whole learning rate, however small its gradient, if it is not 0. "
+    r"All gradients times a positive $c$ give $c\, \hat m$ and $c^2 \hat v$, and no step changes: without $\varepsilon$ Adam "
+    "does not know the scale of the loss.",
 )
 
 derivation.say("How far can a step go? Split each term, so that one factor is what $v$ averages.")
@@ -158,7 +159,7 @@ m_lone = derivation.define(
 )
 v_lone = derivation.define(r"\hat v_\gamma", times(1 - b2, gamma**2) / (1 - b2**t), "that of their squares")
 spike = derivation.chain(
-    "A lone gradient after silence",
+    "A lone gradient after silence makes a step that does not depend on its size",
     m_lone**2 / v_lone,
     equals(times((1 - b1) ** 2 / (1 - b2), (1 - b2**t) / (1 - b1**t) ** 2), "the size of the gradient cancels"),
     sizes={i: 4},
@@ -168,7 +169,7 @@ spike = derivation.chain(
 )
 u = derivation.number("u", r"$1 - \beta_1$", between=(0, 1))
 derivation.chain(
-    "... is never longer than after a long silence",
+    "A lone gradient's step is never longer than after a long silence",
     plus((1 + u) ** 5, (1 - u) ** 5, -2),
     equals(plus(20 * u**2, 10 * u**4), "the odd powers cancel, of the even ones two of each are left"),
     at_least(0, "even powers", dropping=plus(20 * u**2, 10 * u**4)),
@@ -246,6 +247,7 @@ derivation.symbol(r"\theta_\lambda", "the parameter after the step with decay $\
     because=r"At the first step without $\varepsilon$. Decay next to the step shrinks every parameter by the same share. As a "
     r"penalty, with $g + \lambda \theta$ in place of $g$, it would be divided by the root like everything else: the step is "
     r"the sign of the sum, so where $|g|$ exceeds $\lambda |\theta|$ the decay leaves no trace.",
+    role="remark",
 )
 def decay_beside_the_step_is_not_a_penalty():
     gradient, parameter = jnp.array([0.3, -2.0, 5.0, -50.0]), jnp.array([1.5, -0.5, 2.0, 4.0])
@@ -266,6 +268,7 @@ derivation.symbol(r"r_n", "the step after $n - 1$ steps of silence, in learning 
     because="The code's step on a lone gradient, with the usual factors, after up to 3000 steps of silence; after 40,000 the "
     "bound is attained to the last digit.",
     uses=(spike,),
+    role="remark",
 )
 def a_lone_spike_moves_little():
     def sides(steps, stretch=1.0):
@@ -309,6 +312,7 @@ derivation.bridge(
 @derivation.numeric(
     r"\frac{\sum_k N_k G_k}{\sum_k N_k} = \text{the gradient of the whole batch}",
     because="Three micro-batches of a linear language model with 8, 3 and 4 tokens that count, cut from one batch.",
+    role="remark",
 )
 def micro_batches_add_up_to_the_batch():
     parts, counts, whole = gradients_of_micro_batches()
@@ -331,6 +335,7 @@ schedule = derivation.chain(
         end=where(s, w),
         both=holds(root, "=", line),
     ),
+    role="remark",
 )
 derivation.bridge(
     "The code's schedule", sympy.Min(root, line) / sqrt(E), warmup_inverse_square_root, step=s, width=E, warmup_steps=w
@@ -338,10 +343,11 @@ derivation.bridge(
 
 
 derivation.answer = prose(
-    r"The corrections make both averages true means from the first step on, {constant}, so without $\varepsilon$ the first step "
-    r"is the sign of the gradient. As long as $\beta_1^2$ is below $\beta_2$, no step exceeds $\frac{1 - \beta_1}{\sqrt{(1 - "
-    r"\beta_2)(1 - \beta_1^2/\beta_2)}}$, or 7.27, learning rates in the uncorrected averages, {bound}; a lone spike reaches "
-    "3.16. Decay next to the step shrinks every parameter by the same share; in the gradient it would be divided away.",
+    r"The corrections make both averages true means from the first step on, {constant}, so without $\varepsilon$ the first "
+    r"step is the sign of the gradient. As long as $\beta_1^2$ is below $\beta_2$, no step exceeds $\frac{1 - "
+    r"\beta_1}{\sqrt{(1 - \beta_2)(1 - \beta_1^2/\beta_2)}}$, or 7.27, learning rates in the uncorrected averages, {bound}; a "
+    "lone spike reaches 3.16. Decay next to the step shrinks every parameter by the same share; in the gradient it would be "
+    "divided by the root, too.",
     constant=holds(times(1 - b1, Total(i, times(b1**i, gamma))) / (1 - b1**t), "=", gamma),
     bound=holds(m**2, "<=", (1 - b1) ** 2 / ((1 - b2) * (1 - xi**2)) * v),
 )
