@@ -122,13 +122,13 @@ def taylor_integrals(derivation, series, h, u):
         "I", plus(times(p + b + c, exp(h) - 1), -times(b + c, h), -c * h**2 / 2), "the noise form's integral"
     )
     derivation.chain(
-        "The integral of a Taylor series: data form",
+        "In the data form a prediction with slope and curvature has a closed integral",
         Integral(exp(-(h - u)) * (p + b * u + c * u**2 / 2), (u, 0, h)),
         equals(by_data, "by parts, once and twice", wrong={"a mean for the weight": p * h + b * h**2 / 2 + c * h**3 / 6}),
         role="lemma",
     )
     derivation.chain(
-        "... and noise form",
+        "... and in the noise form, too",
         Integral(exp(h - u) * (p + b * u + c * u**2 / 2), (u, 0, h)),
         equals(by_noise, "in the same way", wrong={"the data form's": by_data}),
         role="lemma",
@@ -172,9 +172,10 @@ def equal_steps(derivation):
             ),
             dropping=Total(i, times((lengths - mean) ** 2, lengths + 2 * mean)),
         ),
+        role="remark",
         so=prose(
             "If the local error were $h^3$ times one constant, a grid that is uniform in $\\lambda$ would be best, with {sum}: "
-            "over a given way it falls as $1/S^2$. The factor is not constant, so other grids may win (exercise 3).",
+            "over a given way it falls as $1/S^2$. The factor is not constant, so other grids may win (exercise 5).",
             sum=holds(S * mean**3, "=", Total(i, lengths) ** 3 / S**2),
         ),
     )

@@ -64,7 +64,7 @@ noise = derivation.number(r"\hat\epsilon", "the prediction of the noise there", 
 data = derivation.define(r"\hat x_0", (x - sigma * noise) / alpha, "the prediction of the data", "x0_pred")
 growth = plus(Slope(sigma**2, time), -2 * Slope(alpha, time) / alpha * sigma**2)
 diffusion = derivation.chain(
-    "The noise that enters moves the clock",
+    r"The squared diffusion is $-2 \sigma^2$ times the rate of the clock",
     growth,
     equals(2 * sigma**2 * (Slope(sigma, time) / sigma - Slope(alpha, time) / alpha), "the chain rule; factor out"),
     equals(
@@ -89,6 +89,7 @@ derivation.chain(
         wrong={"the whole score": -2 * Slope(clock, time) * sigma / alpha * noise},
     ),
     equals(-Slope(clock, time) * exp(-clock) * noise, prose("{ratio}", ratio=holds(sigma / alpha, "=", exp(-clock)))),
+    role="lemma",
     uses=(diffusion,),
     so=prose(
         "The first line is the slope of $x/\\alpha$ in time, by the quotient rule. In $\\lambda$, it is {slope}.",
@@ -162,7 +163,7 @@ a_t = derivation.define(r"\alpha_t", 1 / sqrt(1 + exp(-2 * (start + h))), "... o
 s_t = derivation.define(r"\sigma_t", 1 / sqrt(1 + exp(2 * (start + h))), "... and of the noise", positive=True)
 derivation.say("Integrate the last line from the start of the step to its end. With which weight does a prediction enter?")
 derivation.chain(
-    "The weight of the prediction on the way",
+    r"On the way the prediction has the weight $\alpha_t e^{u - h}$",
     s_t * exp(start + u),
     equals(
         a_t * exp(-(h - u)),
@@ -232,6 +233,7 @@ middle = derivation.chain(
         prose("insert the earlier prediction, {before}", before=holds(before, "=", plus(p, -b * r * h, c * (r * h) ** 2 / 2))),
         wrong={"the end of the step": plus(p, b * h), "exact": plus(p, b * h / 2, c * h**2 / 8)},
     ),
+    role="lemma",
 )
 third_order = derivation.chain(
     "The local error of 2M is of order three",
@@ -259,6 +261,7 @@ derivation.chain(
         ),
         wrong={"nothing": 0 * b},
     ),
+    role="remark",
     so=prose(
         "Equal steps do not show the mistake, since at {equal} it is {none}, and neither does the order on a grid whose "
         "neighboring steps become equal as they vanish. A single step of another length does.",
@@ -268,7 +271,7 @@ derivation.chain(
 )
 m = derivation.number("m", r"what is wrong at the half step, in units of $h^2$")
 derivation.chain(
-    "The local error of the midpoint is, too",
+    "The local error of the midpoint step is of order three, too",
     Limit((by_noise - (exp(h) - 1) * (p + b * h / 2 + m * h**2)) / h**3, h, 0),
     equals(
         plus(-b / 12, c / 6, -m),
@@ -317,6 +320,7 @@ derivation.symbol("E_S", "the error after $S$ steps")
     "and the midpoint. 2M is of order two to the end.",
     tolerance=0.06,
     since="the orders are reached as the steps vanish",
+    role="remark",
 )
 def orders():
     found = np.log2(errors(40) / errors(80))
