@@ -114,7 +114,7 @@ derivation.chain(
     role="lemma",
 )
 derivation.chain(
-    "... and the slope itself of every second one",
+    "The slope of a basis polynomial is a combination of every second one below it",
     Slope(g, x),
     equals(
         Total(k, times(above, 1 - (-1) ** (n - k), s, s.at(k), g.at(k))),
@@ -206,6 +206,7 @@ derivation.chain(
     sizes={n: 2, m: 2},
     so=r"The coefficients of $f(\alpha\,\cdot)$ at $t$ are those of $f$ at $\alpha t$: a signal that is played faster is "
     r"remembered equally well, only sooner. A window has a scale that must be chosen.",
+    role="remark",
 )
 
 derivation.say("A window that slides: what leaves it must be known, too.")
@@ -231,6 +232,7 @@ derivation.chain(
     ),
     sizes={n: 2, k: 2, m: 3},
     so=r"This is exact, but no equation in $d$ alone: $f(t - \theta)$ has to be stored somewhere else.",
+    role="lemma",
 )
 A_window = derivation.define(
     r"A^\theta_{{{}{}}}",
@@ -241,7 +243,7 @@ A_window = derivation.define(
 )
 remembered = Total(k, times((-1) ** k, s.at(k), d.at(k)))
 closure = derivation.chain(
-    "... and is supplied by the memory itself",
+    "LegT: the memory supplies the value that leaves, exactly if the signal is a polynomial of low degree",
     times(1 / theta, plus(times(s, f_now), -times((-1) ** n, s, f_first), -odd)),
     equals(
         times(1 / theta, plus(times(s, f_now), -times((-1) ** n, s, remembered), -odd)),
@@ -281,7 +283,7 @@ derivation.chain(
     "signal fades as its share of the past does.",
 )
 derivation.chain(
-    "LegT loses the energy at both ends",
+    "LegT loses energy at both ends, and only there",
     times(2, Total(n, times(v, Total(k, times(A_window, v.at(k)))))),
     equals(
         -plus(r_now**2, r_first**2) / theta,
@@ -291,9 +293,10 @@ derivation.chain(
         ),
     ),
     at_most(0, "leave out the squares", adding=plus(r_now**2, r_first**2) / theta),
+    role="lemma",
 )
 derivation.chain(
-    "... and moves what is between them",
+    "LegT moves what is between both ends",
     times(theta, Total(k, times(A_window, v.at(k)))),
     equals(
         plus(Integral(times(Slope(r, x), g), (x, 0, 1)), -times(s, r_now)),
@@ -321,7 +324,7 @@ after = derivation.define(
     "c_{{{},j}}", KroneckerDelta(n, 0) * first + KroneckerDelta(n, 1) * second, "the memory after it came", "legs_step", over=n
 )
 online = derivation.chain(
-    "One step, solved row by row",
+    "The bilinear step is solved row by row, since the matrix is triangular",
     plus(before, times(1 / (2 * j), Total(k, times(A, plus(before.at(k), after.at(k))))), times(1 / j, s, f_j)),
     equals(
         after,
@@ -339,6 +342,7 @@ online = derivation.chain(
     sizes={n: 2, k: 2},
     so="What drives a coefficient is the error of the coefficients before it: the sum of their $s_k c_k$ is what they "
     "remember of now.",
+    role="lemma",
 )
 derivation.chain(
     "A constant stays remembered",
@@ -349,7 +353,7 @@ derivation.chain(
     so=r"So $(f, 0, \dots, 0)$ is a fixed point for a signal that stays $f$, at every $j$.",
 )
 derivation.chain(
-    "... and the error of starting from zero dies out",
+    "The error of starting from zero dies out",
     times(1 / (2 * j - 1), (1 - 1 / (2 * j)) / (1 + 1 / (2 * j))),
     equals(1 / (2 * j + 1), r"multiply by $2j$ above and below", wrong={"two at a time": 1 / (2 * j + 3)}),
     role="lemma",
