@@ -18,7 +18,7 @@ from theory_jax.flows.flow_matching import (
     marginal_velocity,
     mixture_velocity,
 )
-from theory_jax.lectures.flows._flow_matching import fan_and_floor, two_points, two_steps_of_each
+from theory_jax.lectures.flows._flow_matching import MOMENTS, fan_and_floor, noise_becomes_data, two_points, two_steps_of_each
 
 derivation = Derivation(
     module=__name__,
@@ -142,7 +142,7 @@ losses = derivation.chain(
     "different data cross, no model can follow both. A loss that stops falling above 0 is therefore no failure.",
 )
 gradients = derivation.chain(
-    "So their gradients are equal",
+    "The two losses have equal gradients",
     Slope(conditional, theta),
     equals(Slope(marginal, theta), r"the chain above, differentiated: the floor has no $\theta$ in it"),
     equals(
@@ -202,6 +202,7 @@ derivation.chain(
         wrong={"the second moment": plus(times(t / rest, Expectation(omega, d**2)), -1) / (1 - t)},
     ),
     states=2,
+    role="remark",
     so=prose(
         r"Flow lines part where the variance is above $\rho / t$, as it is late halfway between two data points; for opposite "
         r"ones {none} at 0. Where one data point is certain it is 0, and they close in with the rate $\frac{1}{1 - t}$.",
@@ -239,12 +240,13 @@ derivation.chain(
         wrong={"covariances added": plus(t * s + (1 - t), -times(slope, V))},
     ),
     equals(0, r"the definition of $\beta$", wrong={"the variance": V}),
-    so="Jointly Gaussian variables that are uncorrelated are independent: given the position $x$ the velocity has the mean "
-    "$U$. A mixture of Gaussians takes the component as the condition: the fields of its components, averaged under the "
-    "distribution of the component given the position, carry the mixture.",
+    role="lemma",
+    so="Jointly Gaussian variables that are uncorrelated are independent: given the position $x$ the velocity "
+    "has the mean $U$. A mixture of Gaussians takes the component as the condition: the fields of its components, averaged "
+    "under the distribution of the component given the position, carry the mixture.",
 )
 derivation.chain(
-    "The floor of Gaussian data",
+    "The floor of Gaussian data is their variance over that of the position",
     _over_pairs(left_over**2),
     equals(
         plus(1 + s, -times(slope**2, V)),
@@ -256,6 +258,7 @@ derivation.chain(
         wrong={"the slope not squared": plus(1 + s, -times(slope, V))},
     ),
     equals(s / V, prose("{product}", product=holds(plus(times(1 + s, V), -(plus(times(t, s), -(1 - t)) ** 2)), "=", s))),
+    role="remark",
     so=prose(
         "At time 0 it is the variance of the data, {start}, at time 1 that of the noise, {end}: at the ends one end of the "
         r"pair is seen. For uniform times its mean is $\frac{\pi}{2} \sigma$ (exercise 2, and derived in the lecture on "
@@ -275,6 +278,7 @@ derivation.chain(
             root=holds(Slope(sqrt(V), t), "=", times(slope, sqrt(V))),
         ),
     ),
+    role="remark",
     so=prose(
         "This is the velocity for {centered} at the position {line}: {velocity}. So that is the flow line of $x_0$. It is "
         "curved, although every pair is joined by a line, and ends at {end}.",
@@ -302,7 +306,7 @@ lipschitz = derivation.assume(
     wrong={"half the constant": Lambda / 2 * apart**2 - apart * drift},
 )
 derivation.chain(
-    "How fast the two flows part",
+    "A small loss keeps the learned flow near the true one, if the model is Lipschitz",
     Expectation(starts, times(2, apart, plus(drift, error))),
     at_most(
         plus(times(2 * Lambda, Expectation(starts, apart**2)), Expectation(starts, times(2, apart, error))),
@@ -315,6 +319,7 @@ derivation.chain(
         adding=Expectation(starts, (apart - error) ** 2),
     ),
     states=2,
+    role="remark",
     so=prose(
         r"The first line is the slope of $\mathbb{E}[\epsilon^2]$ in the time, and the last term is the loss at that time. "
         r"Multiply by $e^{-(2 \Lambda + 1) t}$ and integrate from 0, where the flows start together: "
@@ -402,6 +407,13 @@ derivation.example(
     r"Data 1 and $-1$, equally likely, halfway, at the position $\frac12$. The data point 1 needs the noise 0, and $-1$ "
     "needs 2: the velocities 1 and $-3$."
 )(two_points)
+derivation.figure(
+    "400 standard normal noises on their way to the data 1 and $-1$ (red), moved by the mean velocity. Left: the flow lines of "
+    "24 of them. Right: where all of them are, and the density that the flow has to carry. Until the middle the density has one "
+    "peak, at 0; then the position begins to tell the data.",
+    panels=2,
+    frames=[f"$t = {moment:g}$" for moment in MOMENTS],
+)(noise_becomes_data)
 derivation.figure(
     "Left: pairs are joined by lines (gray), which cross; the flow lines of the mean velocity (colored) do not, and part "
     "between the data 1 and $-1$. Right: the floor of the loss at each time. For the two points it falls to 0 once the "
