@@ -29,13 +29,14 @@ derivation = Derivation(
     ),
     question="A variational autoencoder generates images, but not an image of a requested class. Giving it the label makes "
     "that possible; but then the label may be stored twice, once as an input and once in the latent variable, and the bound "
-    "pays for it. What does the bound become, how much can the label gain, and does the latent variable still hold it?",
+    "pays for the copy. What does the bound become, what does the copy cost, and how is the cost avoided?",
     setting=(
         "A label $y$ has the probability $p(y)$, a latent variable $z$ the prior $p(z|y)$, and the observation $x$ the "
         "likelihood $p(x|z,y)$. The encoder is $q(z|x,y)$. All have finitely many states and are positive in the chains; sums "
         "become integrals for a Gaussian $z$.",
-        r"For averages over data, $p(y)$ and $p(x|y)$ are the distributions of the data, $q(z|y) = \mathbb{E}_{p(x|y)}\, "
-        r"q(z|x,y)$ is the aggregate code of a class, and $q(z) = \mathbb{E}_{p(y)}\, q(z|y)$ that of all.",
+        r"For averages over data, $p(y)$ and $p^*(x|y)$ are the distributions of the data, $q(z|y) = \mathbb{E}_{p^*(x|y)}\, "
+        r"q(z|x,y)$ is the aggregate code of a class, and $q(z) = \mathbb{E}_{p(y)}\, q(z|y)$ that of all. $I_q$ is the mutual "
+        "information of these distributions, in nats.",
     ),
     limits=(
         "That a decoder makes use of the label: a strong one can ignore it. Generated images have to be classified to see.",
@@ -69,12 +70,11 @@ derivation.chain(
         prose("leave out the divergence (Gibbs); equality at {posterior}", posterior=where(q, posterior)),
         dropping=gibbs.at(q, posterior),
     ),
-    central=True,
     so="It is the evidence lower bound with one more condition in every distribution. Three networks may see the label: the "
     "prior, the encoder and the decoder.",
 )
 x = derivation.index("x", "an observation of the data", states=2)
-p_x = derivation.law("p({}|{})", (x, y), "the data of a label")
+p_x = derivation.law("p^*({}|{})", (x, y), "the data of a label")
 code = derivation.law("q({}|{},{})", (z, x, y), "the encoder, for every observation")
 of_class = derivation.define("q({}|{})", Total(x, p_x * code), "the aggregate code of a class", over=(z, y), law=True)
 of_all = derivation.define("q({})", Total(y, p_y * of_class), "the aggregate code", over=z, law=True)
@@ -85,61 +85,60 @@ def _mean(body):
     return Expectation(p_y, Expectation(p_x, body))
 
 
-parts = plus(_mean(Divergence(code, of_class)), Expectation(p_y, Divergence(of_class, of_all)), Divergence(of_all, fixed))
-derivation.chain(
-    "A prior without the label charges for the label",
+of_image = derivation.define(
+    "I_q(x;z|y)", _mean(Divergence(code, of_class)), "what the code says about the observation beyond its label"
+)
+of_label = derivation.define("I_q(z;y)", Expectation(p_y, Divergence(of_class, of_all)), "what the code says about the label")
+derivation.say(
+    "The second term of the bound, the rate, compares the encoder with the prior. Average it over the data, first for a prior "
+    "that all labels share."
+)
+central = derivation.chain(
+    "A prior without the label charges for every nat about the label in the code",
     _mean(Divergence(code, fixed)),
     equals(
         _mean(Expectation(code, plus(log(code / of_class), log(of_class / of_all), log(of_all / fixed)))), "a telescoping product"
     ),
-    equals(parts, r"the second quotient does not contain $x$, and the third contains $z$ alone: average over the rest"),
+    equals(
+        plus(of_image, of_label, Divergence(of_all, fixed)),
+        r"the second quotient does not contain $x$, and the third contains $z$ alone: average over the rest",
+        wrong={"the label is free": plus(of_image, Divergence(of_all, fixed))},
+    ),
     at_least(
-        Expectation(p_y, Divergence(of_class, of_all)),
-        "leave out two divergences (Gibbs)",
-        dropping=plus(_mean(gibbs.at(code, of_class)), gibbs.at(of_all, fixed)),
+        plus(of_image, of_label),
+        prose("leave out a divergence (Gibbs); equality if and only if {best}", best=where(fixed, of_all)),
+        dropping=gibbs.at(of_all, fixed),
     ),
     states=2,
+    central=True,
     so=prose(
-        "The last line is {information}, the information $I_q(z; y)$ of the code about the label. The decoder knows the label "
-        "already, so a decoder that is flexible enough gains nothing from these nats, and the bound favors a code without "
-        "them: $z$ then keeps what the label does not say.",
-        information=holds(
-            Expectation(p_y, Divergence(of_class, of_all)),
-            "=",
-            plus(Entropy(of_all), -Expectation(p_y, Entropy(of_class))),
-            named=True,
-        ),
+        "The second information is {information}. The decoder has the label already. So the bound favors a code that says "
+        "nothing about it, if the decoder is flexible enough to do without: $z$ then keeps what the label does not say.",
+        information=holds(of_label, "=", plus(Entropy(of_all), -Expectation(p_y, Entropy(of_class))), named=True),
     ),
 )
-derivation.chain(
-    "A prior with the label does not",
+of_prior = derivation.chain(
+    "A prior with the label does not charge for it",
     _mean(Divergence(code, prior)),
     equals(
-        plus(_mean(Divergence(code, of_class)), Expectation(p_y, Divergence(of_class, prior))),
+        plus(of_image, Expectation(p_y, Divergence(of_class, prior))),
         r"the same with $p(z|y)$ in place of $p(z)$; the middle term is gone",
+        wrong={"the label's term kept": plus(of_image, of_label, Expectation(p_y, Divergence(of_class, prior)))},
     ),
     at_least(
-        _mean(Divergence(code, of_class)),
-        prose("leave out a divergence (Gibbs); equality at {best}", best=where(prior, of_class)),
+        of_image,
+        prose("leave out a divergence (Gibbs); equality if and only if {best} for every $y$", best=where(prior, of_class)),
         dropping=Expectation(p_y, gibbs.at(of_class, prior)),
     ),
     states=2,
-    so=prose(
-        "Without the label, {best} is the best prior, and the encoder pays {information} more: the information $I_q(z; y)$.",
-        best=where(fixed, of_all),
-        information=holds(
-            plus(_mean(Divergence(code, fixed)), -_mean(Divergence(code, of_class))),
-            "=",
-            Expectation(p_y, Divergence(of_class, of_all)),
-            named=True,
-        ),
-    ),
+    so="So there are two ways out: a code without the label, or a prior for each label. The best one is the aggregate code of "
+    "the label, and the rate pulls a trained prior towards it.",
 )
 classes = derivation.count(y, "K", "the number of labels")
-p_of_x = derivation.define("p({})", Total(y, p_y * p_x), "the data of all labels", over=x, law=True)
-p_given_x = derivation.define("p({}|{})", p_y * p_x / p_of_x, "the label, given the observation", over=(y, x), law=True)
+p_of_x = derivation.define("p^*({})", Total(y, p_y * p_x), "the data of all labels", over=x, law=True)
+p_given_x = derivation.define("p^*({}|{})", p_y * p_x / p_of_x, "the label, given the observation", over=(y, x), law=True)
 derivation.chain(
-    "What a label can gain",
+    "A label gains at most its entropy, on average over the data",
     _mean(log(p_x / p_of_x)),
     equals(
         _mean(plus(log(p_given_x), -log(p_y))),
@@ -155,9 +154,10 @@ derivation.chain(
         "only if all are equally frequent and an image determines its label.",
         entropy=holds(Entropy(p_y), "<=", log(classes)),
     ),
+    role="remark",
 )
 derivation.chain(
-    "A conditional model classifies",
+    "A conditional model classifies, up to the difference of two gaps",
     log(p_y.at(1) * evidence.at(1) / (p_y.at(0) * evidence.at(0))),
     equals(
         plus(log(p_y.at(1) / p_y.at(0)), log(evidence.at(1)), -log(evidence.at(0))),
@@ -176,18 +176,19 @@ derivation.chain(
     ),
     states=2,
     so="Deciding by the bounds alone is Bayes' decision wherever the gaps differ by less than the absolute log-odds.",
+    role="remark",
 )
 
 derivation.answer = prose(
     "Every distribution of the bound is given the label, and nothing else changes: {bound}, the bound plus the divergence from "
-    "the posterior. A prior without the label charges the encoder for every nat about $y$ in $z$, which the decoder knows "
-    "already: the bound favors a code without it, which keeps only the style. On average over the data a label gains {gain}, "
-    "which is at most its entropy, {entropy} for $K$ labels.",
+    "the posterior. With a prior that all labels share, the encoder pays, on average over the data, at least {image}, what the "
+    "code says about the image beyond its label, and {label}, what it says about the label, although the decoder knows the label "
+    "already. A prior for each label can pay for the first alone. So the label belongs into the prior, or out of the code.",
     bound=holds(
         log(evidence), "=", plus(elbo, Divergence(q, posterior)), wrong={"subtracted": plus(elbo, -Divergence(q, posterior))}
     ),
-    gain=holds(_mean(log(p_x / p_of_x)), "=", plus(Entropy(p_y), -Expectation(p_of_x, Entropy(p_given_x))), named=True),
-    entropy=holds(Entropy(p_y), "<=", log(classes)),
+    image=of_image,
+    label=of_label,
 )
 
 u = derivation.number("u", "a latent variable, now a number")
@@ -201,7 +202,7 @@ v, w = (
 )
 rate = plus(log(w / v), (v + (m - n) ** 2) / w, -1) / 2
 of_gaussians = derivation.chain(
-    "The rate of Gaussians",
+    "The rate of Gaussians, the term that the code adds",
     Divergence(Normal(u, m, v), Normal(u, n, w)),
     equals(
         rate,
@@ -226,20 +227,20 @@ derivation.bridge(
     },
 )
 
-derivation.say("Conditioning a network. In a layer of units the one-hot label is a few more inputs.")
+derivation.say("How does a network get the label? In a layer of units its one-hot row is a few more inputs.")
 d = derivation.index("d", "an input")
 k = derivation.index("k", "a class")
-a = derivation.numbers("x", d, "the inputs")
+a = derivation.numbers("a", d, "the inputs")
 weight = derivation.numbers("W", d, "the weights of the inputs")
-of_label = derivation.numbers("V", k, "the weights of the one-hot label")
+of_row = derivation.numbers("V", k, "the weights of the one-hot label")
 given = derivation.index("c", "the label that is given")
 derivation.chain(
     "A one-hot input is a learned number for each class",
-    plus(Total(d, weight * a), Total(k, of_label * KroneckerDelta(k, given))),
+    plus(Total(d, weight * a), Total(k, of_row * KroneckerDelta(k, given))),
     equals(
-        plus(Total(d, weight * a), of_label.at(given)),
+        plus(Total(d, weight * a), of_row.at(given)),
         "one term of the second sum is left",
-        wrong={"the weights of all classes added": plus(Total(d, weight * a), Total(k, of_label))},
+        wrong={"the weights of all classes added": plus(Total(d, weight * a), Total(k, of_row))},
     ),
     role="lemma",
 )
@@ -254,6 +255,7 @@ derivation.symbol("i, j", "a position in a kernel")
     because="The plane is constant, so every position gets the same sum: one shift for each class and channel, which is "
     "the modulation with scale 0. By the code, two images with three classes and two kernels of 3 x 3. With a border of zeros "
     "it would not be constant: the border misses a part of the kernel.",
+    role="appendix",
 )
 def a_plane_is_a_shift():
     drawn = np.random.default_rng(0)
@@ -278,7 +280,7 @@ def a_plane_is_a_shift():
 @derivation.algorithm(
     "Training with a learned prior for each label",
     do("take an observation $x$ and its label $y$"),
-    do("$m, v$ from the encoder, which sees $x$ and $y$; $n, w$ from the prior of $y$"),
+    do("$m, v$ from the encoder, which sees $x$ and $y$; $n, w$ from the prior of $y$", by=of_prior),
     do(r"$u \leftarrow m + \sqrt v\, \epsilon$ with $\epsilon \sim \mathcal{N}(0, 1)$", reparameterize),
     do("the logits of the observation from the decoder, which sees $u$ and $y$"),
     do(r"a gradient step on $\mathrm{KL} - \log p(x|u, y)$", conditional_negative_elbo, by=of_gaussians),
@@ -298,14 +300,24 @@ def the_prior_moves():
         yield r"n \text{ after a step of } \tfrac12", n_y, {1: "0.5000", 2: "0.7500"}[step]
 
 
+CODES = np.array([[0.75, 0.25], [0.25, 0.75]])
+
+
+def _charge(priors):
+    """What the encoder of the example pays on average: [..., 2] priors of each label, [2, ..., 2], or one, [..., 2]."""
+    return np.mean([(code * np.log(code / prior)).sum(-1) for code, prior in zip(CODES, priors, strict=True)], axis=0)
+
+
 @derivation.example(
-    "Two labels of probability one half. The code ignores $x$: $q(z|y)$ is $(\\frac34, \\frac14)$ for the one and the reverse "
-    "for the other. Then one label: a prior one half each, the likelihoods 0.8 and 0.2, and an encoder with one half each."
+    "Two labels of probability one half. The code ignores $x$ and says something about the label: $q(z|y)$ is $(\\frac34, "
+    "\\frac14)$ for the one and the reverse for the other. Then one label: a prior one half each, the likelihoods 0.8 and 0.2, "
+    "and an encoder with one half each."
 )
 def by_hand():
-    codes = np.array([[0.75, 0.25], [0.25, 0.75]])
-    yield "I_q(z; y)", np.mean((codes * np.log(codes / 0.5)).sum(1)), "0.1308"
-    yield r"\text{charge of the prior}\ (\tfrac23, \tfrac13)", np.mean((codes * np.log(codes / [2 / 3, 1 / 3])).sum(1)), "0.1897"
+    yield "I_q(z; y)", np.mean((CODES * np.log(CODES / CODES.mean(0))).sum(1)), "0.1308"
+    yield r"\text{charge of the prior } (\tfrac23, \tfrac13) \text{ of all labels}", _charge([np.array([2, 1]) / 3] * 2), "0.1897"
+    yield r"\text{of the best one, } (\tfrac12, \tfrac12)", _charge([np.array([0.5, 0.5])] * 2), "0.1308"
+    yield r"\text{of the best prior for each label}", _charge(CODES), "0"
     bound = 0.5 * np.log([0.8, 0.2]).sum()
     yield "B", bound, "-0.9163"
     evidence_of_y = np.log(0.5 * 0.8 + 0.5 * 0.2)
@@ -313,20 +325,30 @@ def by_hand():
     yield r"\text{gap}", evidence_of_y - bound, "0.2231"
 
 
+def _information(distance):
+    """I_q(z; y) of two equally frequent classes whose aggregate codes are N(-distance, 1) and N(distance, 1), by quadrature."""
+    points = np.linspace(-12, 12, 2401)
+    one, other = (np.exp(-((points - mean) ** 2) / 2) / np.sqrt(2 * np.pi) for mean in (-distance, distance))
+    return np.sum(one * np.log(2 * one / (one + other))) * (points[1] - points[0])
+
+
 @derivation.figure(
-    "Left: what the encoder of the example pays on average, for priors $(t, 1-t)$ without the label; it never gets below "
-    "$I_q(z;y)$. A prior with the label pays nothing here. Right: a plane of ones, convolved with a border of zeros: the shift "
-    "is not constant.",
+    "Left: what the encoder of the example pays on average, for priors $(t, 1-t)$ of all labels; it never gets below "
+    "$I_q(z;y)$. With a prior for each label it pays nothing. Right: two equally frequent classes with the aggregate codes "
+    r"$\mathcal{N}(-c, 1)$ and $\mathcal{N}(c, 1)$. The label is at most $\log 2$ nats, but the standard normal prior charges "
+    "$c^2/2$ for it: classes that are far apart are expensive.",
     panels=2,
 )
-def charges_and_a_border(left, right):
-    codes, t = np.array([[0.75, 0.25], [0.25, 0.75]]), np.linspace(0.1, 0.9, 81)
-    charge = np.mean([codes[y] @ np.log(codes[y][:, None] / np.stack([t, 1 - t])) for y in range(2)], axis=0)
-    left.plot(t, charge, label="a prior without the label")
-    left.axhline(0.1308, linestyle="--", color="gray", label="$I_q(z;y)$")
-    left.set(xlabel="$t$", ylabel="nats", ylim=(0, None))
+def charges(left, right):
+    t = np.linspace(0.1, 0.9, 81)
+    left.plot(t, _charge([np.stack([t, 1 - t], axis=-1)] * 2), label="a prior of all labels")
+    left.axhline(_charge([CODES.mean(0)] * 2), linestyle="--", color="gray", label="$I_q(z;y)$")
+    left.axhline(0, color="C1", label="a prior for each label")
+    left.set(xlabel="$t$", ylabel="nats")
     left.legend()
-    plane = condition_channels(jnp.zeros((1, 1, 7, 7)), jnp.array([0]), num_classes=1)[:, 1:]
-    shown = jax.lax.conv_general_dilated(plane, jnp.ones((1, 1, 3, 3)) / 9, (1, 1), "SAME")[0, 0]
-    right.imshow(shown, cmap="gray", vmin=0, vmax=1)
-    right.set(xlabel="column", ylabel="row")
+    distances = np.linspace(0, 2, 21)
+    right.plot(distances, distances**2 / 2, label="charge of the standard normal")
+    right.plot(distances, [_information(distance) for distance in distances], linestyle="--", color="gray", label="$I_q(z;y)$")
+    right.axhline(0, color="C1", label="a prior for each label")
+    right.set(xlabel="$c$", ylabel="nats")
+    right.legend()
