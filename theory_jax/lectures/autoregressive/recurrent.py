@@ -62,7 +62,7 @@ second = derivation.define("h''", tanh(plus(b, Total(j, times(U, first.at(j)))))
 q = derivation.number("q", "what a unit applies tanh to")
 tanh_slope, sigmoid = holds(Slope(tanh(q), q), "=", 1 - tanh(q) ** 2), 1 / (1 + exp(-q))
 one_step = derivation.chain(
-    "The derivative of one step",
+    "The derivative of one step is a recurrent weight, times the slope of tanh",
     Slope(first, h.at(k)),
     equals(
         times(1 - first**2, U.at(i, k)),
@@ -176,6 +176,7 @@ over_time = derivation.chain(
     because="The left side is the code's gradient with the state after step $s$ held constant, of all weights of a cell with two "
     "units. On the right five steps have copies of their own, and the last two are counted.",
     uses=(over_time,),
+    role="remark",
 )
 def truncated():
     inputs, weights = draw(5, 2, scale=0.7), draw(2, 2, seed=1)
@@ -239,6 +240,7 @@ derivation.chain(
         g=where(U_g, 0),
         left=holds(Slope(cell, c), "=", f_gate),
     ),
+    role="lemma",
 )
 f1, f2, f3 = (derivation.number(f"f_{t}", f"the forget gate of step {t}", between=(0, 1)) for t in (1, 2, 3))
 v1, v2, v3 = (derivation.number(f"v_{t}", f"what step {t} adds to the cell: $i g$") for t in (1, 2, 3))
@@ -253,7 +255,7 @@ carousel = derivation.chain(
 gate_value = derivation.number("f", "a forget gate that does not change", between=(0, 1))
 half_life = derivation.define(r"\tau", log(Rational(1, 2)) / log(gate_value), "after so many steps a half is left")
 derivation.chain(
-    "How long a gate remembers",
+    r"A gate that does not change keeps a half for $-\frac{\log 2}{\log f}$ steps",
     exp(times(half_life, log(gate_value))),
     equals(
         Rational(1, 2),
@@ -264,7 +266,8 @@ derivation.chain(
     ),
     uses=(carousel,),
     so=r"A gate with a bias $b_f$ alone is $\sigma(b_f)$: its half-life is 1 step at 0, 2.21 at 1, 103 at 5. That is why forget "
-    "gates begin with a bias of 1 or more: a network that forgets at once never learns that it should not.",
+    "gates begin with a bias of 1 or more: a network that forgets at once hardly learns that it should not.",
+    role="remark",
 )
 derivation.say(r"The GRU has no separate cell. Its state is an average of what it was and of a content within $(-1, 1)$.")
 z = derivation.number("z", "the update gate: the share of the old state", between=(0, 1))
@@ -272,7 +275,7 @@ bound = derivation.number("M", "a bound of the content and of the state: the lar
 room = derivation.number("s_n", "how far the content is below it", positive=True)
 rest = derivation.number("s_h", "how far the state is below it", positive=True)
 derivation.chain(
-    "The GRU's state stays within its bounds",
+    "The GRU's state never exceeds the larger of 1 and the state before",
     plus(bound, times(-1, plus(times(1 - z, bound - room), times(z, bound - rest)))),
     equals(
         plus(times(1 - z, room), times(z, rest)),
@@ -282,6 +285,7 @@ derivation.chain(
     at_least(0, "both terms are positive", dropping=plus(times(1 - z, room), times(z, rest))),
     so="The same with the other sign: no state exceeds the larger of 1 and the state before, in size. A cell of the LSTM has "
     "no such bound; it may grow by one a step, and is read through a tanh.",
+    role="remark",
 )
 
 derivation.bridge(
@@ -336,6 +340,7 @@ derivation.bridge(
     "the one that follows it, so this is the chain rule, with the state in place of the whole past. Logits that score their own "
     "token would let it see itself.",
     outcomes=16,
+    role="remark",
 )
 def a_law_of_texts():
     following, itself = probabilities_of_texts()
@@ -346,6 +351,7 @@ def a_law_of_texts():
     r"h_T(x_{1:T}, h_0, c_0) = h_T(x_{s+1:T}, h_s, c_s)",
     because="A state is all that the past leaves: two parts of a text with the state handed over are one pass, in outputs and "
     "last state. A masked step hands over what it was given, so masking the last steps gives the state before them.",
+    role="remark",
 )
 def a_state_is_all_that_is_left():
     text, weights = draw(2, 5, 3), (draw(8, 3, seed=1), draw(8, 2, seed=2), draw(8, seed=3))
