@@ -41,7 +41,7 @@ derivation = Derivation(
         "Salakhutdinov & Murray 2008, On the quantitative analysis of deep belief networks",
     ),
     question="A distribution over many bits needs a number for each of exponentially many states; independent bits need few "
-    "numbers, but know no pattern. How do hidden units make a rich distribution while every conditional probability stays a "
+    "numbers, but know no pattern. How do hidden units make a rich distribution while each layer, given the other, stays a "
     "product of coins, and what remains out of reach?",
     setting=(
         r"Visible units $v_i$ and hidden units $h_j$ are bits. The energy is linear in each of them, "
@@ -214,7 +214,7 @@ flow = derivation.chain(
     role="lemma",
 )
 kept = derivation.chain(
-    "... so it leaves the distribution as it is",
+    "A Gibbs step leaves the distribution as it is",
     Total(x, rx * P),
     equals(
         Total(x, rx.at(y) * P.at(y, x)), "reversed in every term", wrong={"turned in the step alone": Total(x, rx * P.at(y, x))}
@@ -222,10 +222,11 @@ kept = derivation.chain(
     equals(rx.at(y), "the probabilities of the steps from $y$ sum to one"),
     states=2,
     uses=(flow,),
+    role="lemma",
 )
 f = derivation.numbers("f", x, "any function of the visible state")
 derivation.chain(
-    "... and no eigenvalue of it is negative",
+    "No eigenvalue of a Gibbs step is negative",
     Total(x, Total(y, times(f, rx * P, f.at(y)))),
     equals(
         Total(u, Total(x, r * f) ** 2 / ru),
@@ -237,6 +238,7 @@ derivation.chain(
     uses=(flow,),
     so=r"A chain of Gibbs steps forgets its start without swinging about it. All entries of $P$ are positive where all of $r$ "
     r"are, so the eigenvalue 1 is simple and every chain comes to the one distribution.",
+    role="lemma",
 )
 
 first = 1 + exp(c1)
@@ -251,8 +253,8 @@ derivation.chain(
     ),
     so=prose(
         "With one hidden unit the left side is {odds}: the visible biases cancel. Weights of one sign make two units agree "
-        "more often than independent ones, weights of different signs make them differ more often, and a weight of 0 leaves "
-        "them independent.",
+        "more often than independent ones that are on as often, weights of different signs make them differ more often, and a "
+        "weight of 0 leaves them independent.",
         odds=holds(
             times(first, both) / times(1 + exp(c1 + W11), 1 + exp(c1 + W21)) - 1,
             "=",
@@ -262,6 +264,7 @@ derivation.chain(
             wrong={"without the difference": times(p.at(0, 0), p.at(1, 1)) / times(p.at(0, 1), p.at(1, 0))},
         ),
     ),
+    role="remark",
 )
 
 _STATES = states(2)
@@ -333,6 +336,7 @@ def _matrix():
     r"unit. All probabilities are multiples of a thirtieth or a sixth; so the middles of 30 cells for the hidden unit's uniform "
     r"number and of 6 cells for each visible unit's stand for all numbers of a cell.",
     outcomes=4 * 30 * 36,
+    role="remark",
 )
 def steps_of_the_code():
     middles = [(np.arange(n) + 0.5) / n for n in (30, 6, 6)]
