@@ -99,7 +99,7 @@ delta = derivation.number(
     r"\delta", r"how far $f$ may move by rounding: at most $1 / \mu$, half the spacing of the points", positive=True
 )
 up = derivation.chain(
-    "How far a sample moves upwards",
+    r"Rounding upwards moves a sample in proportion to $1 + \mu x$",
     plus(((1 + mu) ** (f + delta) - 1) / mu, -x),
     equals(
         plus((times(1 + mu * x, (1 + mu) ** delta) - 1) / mu, -x),
@@ -110,7 +110,7 @@ up = derivation.chain(
 )
 root = (1 + mu) ** (delta / 2) - (1 + mu) ** (-delta / 2)
 derivation.chain(
-    "Downwards it moves less",
+    "Rounding downwards moves a sample by less than rounding upwards",
     plus(x, -((1 + mu) ** (f - delta) - 1) / mu),
     equals(times((1 + mu * x) / mu, 1 - (1 + mu) ** (-delta)), "the same with the other sign"),
     at_most(
@@ -128,6 +128,7 @@ derivation.chain(
         bound=holds(times((1 + mu * x) / mu, (1 + mu) ** delta - 1), "=", ((1 + mu) ** delta - 1) / mu, when={x: 0}, named=True),
     ),
     uses=(up,),
+    role="lemma",
 )
 derivation.symbol(r"\hat x", "the sample, encoded and decoded", "mu_law_decode")
 
@@ -171,7 +172,7 @@ derivation.say(
 A = derivation.number("A", "the amplitude of the sine", positive=True)
 phi = derivation.number(r"\phi", "its phase", positive=True)
 derivation.chain(
-    "The mean square of the floor and the loudness",
+    r"Over a sine $(1 + \mu |x|)^2$ has the mean $1 + \frac{4 \mu A}{\pi} + \frac{\mu^2 A^2}{2}$",
     times(2 / pi, Integral((1 + mu * A * sin(phi)) ** 2, (phi, 0, pi / 2))),
     equals(
         1 + 4 * mu * A / pi + mu**2 * A**2 / 2,
@@ -186,7 +187,7 @@ derivation.chain(
 squares = derivation.define("Q", 1 + 4 * mu * A / pi + mu**2 * A**2 / 2, r"the mean of $(1 + \mu |x|)^2$", positive=True)
 noise = derivation.define("N", squares * (2 / (mu * c)) ** 2 / 12, r"the mean of $\Delta^2 / 12$", positive=True)
 snr = derivation.chain(
-    "The signal-to-noise ratio of a sine",
+    r"A sine's signal-to-noise ratio hardly depends on its amplitude where $\mu A$ is large",
     A**2 / 2 / noise,
     equals(
         times(3 * mu**2 * c**2, (A**2 / 2) / squares),
@@ -201,6 +202,7 @@ snr = derivation.chain(
         "insert $c$ and the lemma",
         wrong={"the floor forgotten": times(3 * mu**4 / log(1 + mu) ** 2, (A**2 / 2) / (mu**2 * A**2 / 2))},
     ),
+    role="remark",
 )
 
 derivation.say(
@@ -247,6 +249,7 @@ derivation.symbol(r"\rho_n", r"the response to an impulse, $n$ samples later")
     because="The code's stack with all weights 1 counts the paths: its response to an impulse is compared with the product of "
     "the polynomials, for five stacks, two of them with holes and one with three taps.",
     outcomes=5 * 32,
+    role="remark",
 )
 def an_impulse_counts_the_paths():
     responses, reaches, products, degrees = cells.impulse_responses()
