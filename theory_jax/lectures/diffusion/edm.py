@@ -81,7 +81,7 @@ one_of_network = derivation.chain(
     ),
 )
 derivation.chain(
-    "An input of variance one",
+    r"The factor $c_\mathrm{in}$ makes the variance of the input one",
     _mean((c_in * x) ** 2),
     equals(
         c_in**2 * (size**2 + sigma**2),
@@ -89,6 +89,7 @@ derivation.chain(
         wrong={"deviations added": c_in**2 * (size + sigma) ** 2},
     ),
     equals(1, prose("{square}", square=holds(c_in**2, "=", 1 / (size**2 + sigma**2))), wrong={"the size of the data": size**2}),
+    role="lemma",
 )
 derivation.chain(
     "A target of variance one, with the least amplification",
@@ -147,13 +148,14 @@ derivation.chain(
     ),
 )
 stable = derivation.chain(
-    "The target without a difference of large numbers",
+    "The target is a weighted difference of the data and the noise",
     target,
     equals(
         c_in * (sigma * y / size - size * n),
         prose("{rest}, and {out}", rest=holds(1 - c_skip, "=", sigma**2 * c_in**2), out=holds(c_out, "=", sigma * size * c_in)),
         wrong={"the sizes exchanged": c_in * (size * y / sigma - size * n)},
     ),
+    role="lemma",
     so=prose(
         "At level 0 the network predicts {noise}, far above the data it predicts {data}, in units of their size: its target is "
         "what it cannot see.",
@@ -223,6 +225,7 @@ derivation.chain(
     _mean((y - c_skip * x) * x),
     equals(size**2 - c_skip * (size**2 + sigma**2), "the moments"),
     equals(0, r"the definition of $c_\mathrm{skip}$", wrong={"the noise": sigma**2}),
+    role="lemma",
     so=prose("So {best} is the best linear denoiser.", best=c_skip * x),
 )
 z = derivation.number("z", "a noisy value")
@@ -277,7 +280,7 @@ derivation.chain(
     role="remark",
 )
 derivation.chain(
-    "... and far above the data the network alone answers",
+    "Far above the data the network alone answers",
     Limit(c_out, sigma, oo),
     equals(
         Limit(size / sqrt(1 + size**2 / sigma**2), sigma, oo),
@@ -305,6 +308,7 @@ derivation.chain(
             "the sign": plus(sqrt(share) * n, -sqrt(1 - share) * y),
         },
     ),
+    role="remark",
     so=prose(
         "Minus the velocity {velocity} of the lecture on parameterizations, at the network's input for {unit}: {input}.",
         velocity=plus(sqrt(share) * n, -sqrt(1 - share) * y),
@@ -314,7 +318,7 @@ derivation.chain(
 )
 mu = derivation.number(r"\mu", r"a mean of the data that is not 0, with $\sigma_d$ their standard deviation")
 derivation.chain(
-    "A mean is not a variance",
+    r"A mean of the data that is left out of $\sigma_d$ raises the loss at the start above one",
     _mean((y - c_skip * x) ** 2 / c_out**2, center=mu),
     equals(
         plus(1, (1 - c_skip) ** 2 * mu**2 / c_out**2),
@@ -328,8 +332,10 @@ derivation.chain(
         plus(1, mu**2 * sigma**2 / (size**2 * (sigma**2 + size**2))),
         prose("{rest}", rest=holds(1 - c_skip, "=", sigma**2 / (sigma**2 + size**2))),
     ),
-    so=r"Where data have a mean, $\sigma_d$ must be their root mean square, not their standard deviation, or the loss at the "
-    "start is above one. The digits on $[-1, 1]$ have mean $-0.389$, deviation 0.752 and root mean square 0.847.",
+    role="remark",
+    so=r"Where data have a mean, $\sigma_d$ must be their root mean square, not their standard deviation, or "
+    "the loss at the start is above one. The digits on $[-1, 1]$ have mean $-0.389$, deviation 0.752 and root mean square "
+    "0.847.",
 )
 
 
