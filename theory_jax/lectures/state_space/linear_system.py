@@ -87,7 +87,7 @@ def _exponential_of(time, written):
 
 
 derivation.chain(
-    "The projection is one",
+    "The projection applied twice is the projection",
     Total(k, times(P.at(i, k), P.at(k, j))),
     equals(P, "multiply out, entry by entry"),
     role="lemma",
@@ -161,6 +161,7 @@ derivation.numeric(
     "Gauss's quadrature of the convolution against the differential equation, solved step by step.",
     tolerance=1e-8,
     since="the solver keeps ten digits",
+    role="lemma",
 )(the_output_is_a_convolution)
 
 
@@ -172,8 +173,8 @@ two_exponentials = plus(
     times(exp(-beta * t), Total(i, times(C, Total(j, times(identity - P, B))))),
 )
 derivation.answer = prose(
-    "Once the state's own motion is undone, only the input moves it, {undone}: the state is $e^{At} x_0$ plus what every "
-    "past input has left. So the output depends on the system through $D$ and the impulse response {response}, a sum of "
+    "Once the state's own motion is undone, only the input moves it, {undone}: the state is $e^{At} x_0$ plus what every past "
+    "input has left. So the output from rest depends on the system through $D$ and the impulse response {response}, a sum of "
     "exponentials, or, which is the same, through its Laplace transform. The coordinates of the state do not matter: a "
     "diagonal matrix does whatever a matrix with different eigenvalues can do.",
     undone=holds(undone, "=", Total(j, times(E_back, driven)), wrong={"the input in place": driven}),
@@ -210,7 +211,7 @@ T_inverse = derivation.define(
     r"(T^{{-1}})_{{{}{}}}", ((T.at(0, 0) + T.at(1, 1)) * identity - T) / det, "its inverse", over=(i, j)
 )
 derivation.chain(
-    "The state is a gauge: powers in other coordinates",
+    "Other coordinates of the state leave the impulse response as it is",
     Total(k, times(T_inverse.at(i, k), T.at(k, j))),
     equals(identity, "Cramer's rule for two states"),
     role="lemma",
@@ -223,6 +224,7 @@ derivation.chain(
 derivation.numeric(
     r"C\, T^{-1} e^{T A T^{-1} t}\, T B = C e^{At} B",
     because="A random system of four states with complex eigenvalues, and a random change of coordinates, at three times.",
+    role="remark",
 )(other_coordinates)
 
 
@@ -238,13 +240,13 @@ S = derivation.define(
     over=(i, j),
 )
 derivation.chain(
-    "The integral of one exponential",
+    "The integral of one exponential is what it has lost, over its rate",
     Integral(exp(-alpha * r), (r, 0, t)),
     equals((1 - exp(-alpha * t)) / alpha, r"the antiderivative $-e^{-\alpha r} / \alpha$ at both ends"),
     role="lemma",
 )
 derivation.chain(
-    "The integral of all of them",
+    "The integral of the exponential is the inverse matrix times what it has gained",
     S,
     equals(
         Total(k, times(A_inverse.at(i, k), E.at(k, j) - KroneckerDelta(k, j))),
@@ -283,7 +285,7 @@ resolvent = derivation.define(
     r"(sI - A)^{{-1}}_{{{}{}}}", P / (s + alpha) + (identity - P) / (s + beta), "the resolvent", over=(i, j)
 )
 derivation.chain(
-    "The resolvent",
+    "The resolvent is the inverse of $sI - A$",
     Total(k, times(s * KroneckerDelta(i, k) - A.at(i, k), resolvent.at(k, j))),
     equals(
         identity,
@@ -295,7 +297,7 @@ derivation.chain(
 )
 horizon = derivation.number("R", "how long is listened", positive=True)
 derivation.chain(
-    "The Laplace transform of one exponential",
+    "The Laplace transform of an exponential is one over the frequency and its rate, added up",
     Limit(Integral(exp(-(s + alpha) * r), (r, 0, horizon)), horizon, oo),
     equals(1 / (s + alpha), r"$(1 - e^{-(s + \alpha) R}) / (s + \alpha)$, of which what is left at $R$ vanishes"),
     role="lemma",
@@ -316,7 +318,7 @@ derivation.chain(
     r"convolution becomes a product: systems in series multiply.",
 )
 in_the_end = derivation.chain(
-    "In the end a constant input makes a constant state",
+    "In the end a constant input of this stable system makes a constant state",
     Limit(F, t, oo),
     equals(
         -Total(j, times(A_inverse, B)),
@@ -327,6 +329,7 @@ in_the_end = derivation.chain(
         "frequency 0.",
         forgotten=holds(Limit(exp(-alpha * t), t, oo), "=", 0),
     ),
+    role="remark",
 )
 
 
