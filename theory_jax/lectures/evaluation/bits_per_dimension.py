@@ -65,7 +65,7 @@ scaled = derivation.chain(
         r"divide by $D$",
         wrong={"L - 1 in place of L": times(1 / log(2), plus(-log(p_x) / D, log(L - 1)))},
     ),
-    role="lemma",
+    role="theorem",
     so=prose(
         "The uniform density, {uniform}, has {bits} bits for 256 levels. Without $\\log L$ it would have none.",
         uniform=where(p_x, 1),
@@ -104,7 +104,7 @@ central = derivation.chain(
 )
 data = derivation.law("q({})", v, "the distribution of the data")
 derivation.chain(
-    "... nor can a model have fewer bits than the data have entropy",
+    "With uniform noise no model has fewer bits than the data have entropy",
     -Expectation(data, Expectation(size, log(density))),
     equals(plus(-Expectation(data, log(P)), Expectation(data, Divergence(size, inside))), "the central result, for every value"),
     equals(
@@ -136,7 +136,7 @@ derivation.chain(
     role="remark",
 )
 derivation.chain(
-    "... and of second order in its slope",
+    "The gap of an exponential distribution is of second order in its slope",
     Limit(log(2 * sympy.sinh(a / 2) / a) / a**2, a, 0),
     equals(
         Rational(1, 24),
@@ -231,7 +231,7 @@ forward = derivation.define("F({},{})", times(f_0 / Z_0, kernel), "the probabili
 backward = derivation.define(
     "R({},{})",
     times(f_2.at(z) / Z_2, f_1 * kernel / f_1.at(z)),
-    "... if it is walked back: from a draw of the target, by the reversed kernel",
+    "... if it is walked back: from a sample of the target, by the reversed kernel",
     over=(x, z),
 )
 derivation.chain(
@@ -240,13 +240,14 @@ derivation.chain(
     equals(times(Z_2 / Z_0, backward / forward), "the kernel cancels, and so does $f_1$"),
     so="So all weights are equal if and only if both distributions of paths are one, and their scatter tells how far the "
     "steps are from that.",
+    role="remark",
 )
 path = derivation.index("k", "a path of states")
 of_path = derivation.law(r"\omega", path, "the distribution of the paths")
 weight = derivation.numbers("w", path, "the weight of a path", "exp(annealed_log_weights)", positive=True)
 M = derivation.define("M", Expectation(of_path, weight), "the mean weight, $Z_T / Z_0$", positive=True)
 too_small = derivation.chain(
-    "A mean of logarithms is too small",
+    "The mean logarithm of the weights is at most the logarithm of their mean",
     Expectation(of_path, log(weight)),
     at_most(
         log(M),
@@ -255,6 +256,7 @@ too_small = derivation.chain(
         wrong={"the mean doubled": log(2 * M)},
     ),
     so="So is the logarithm of a mean of a few weights, in expectation: the estimated likelihood errs downwards.",
+    role="lemma",
 )
 
 derivation.say(
@@ -266,7 +268,7 @@ derivation.say(
 h = derivation.number("h", "the bandwidth", "bandwidth", positive=True)
 g = derivation.number(r"\xi", "a coordinate of a point", real=True)
 derivation.chain(
-    "Wide windows blur",
+    "A wide window blurs: its estimate is low by a divergence in every dimension",
     Divergence(Normal(g, 0, 1), Normal(g, 0, 1 + h**2)),
     equals(
         plus(log(1 + h**2), -(h**2) / (1 + h**2)) / 2,
@@ -277,6 +279,7 @@ derivation.chain(
     ),
     equals(tangent.at(1 / (1 + h**2)) / 2, prose("the gap of the logarithm at {ratio}", ratio=1 / (1 + h**2))),
     at_least(0, "the logarithm is below its tangent", dropping=tangent.at(1 / (1 + h**2)) / 2),
+    role="remark",
 )
 rho = derivation.number(r"\rho", "the mean squared distance of a point to the nearest sample", positive=True)
 narrow = derivation.define(
@@ -285,19 +288,20 @@ narrow = derivation.define(
     r"$\mathbb{E} \log p$ less the mean logarithm of the largest window's density, which is at least that of a mean of windows",
 )
 derivation.chain(
-    "Narrow windows miss",
+    "A narrow window misses: its estimate is low without bound as the bandwidth falls",
     narrow,
     equals(plus(D * (log(h**2) - 1) / 2, rho / (2 * h**2)), "$\\log 2\\pi$ cancels"),
     so=r"It grows without bound as $h$ goes to 0. In many dimensions the nearest of $N$ samples is far, so a window that does "
     "not miss blurs.",
+    role="remark",
 )
 
 derivation.answer = prose(
     "In bits per dimension, minus the logarithm to the base 2 of $P(v)$, divided by $D$. A density of scaled data must first "
     "be divided by $L^D$: its bits are {bits}. With uniform noise a continuous model never looks better than the discrete "
     "model that it implies, and that, in the mean over the data, never better than their entropy. Annealing estimates a "
-    "likelihood that a model defines but cannot compute. A Parzen window does not: in many dimensions every bandwidth is bad, "
-    "as Gaussian data show.",
+    "likelihood that a model defines but cannot compute. A Parzen window does not: in many dimensions, with any number of "
+    "samples that can be stored, every bandwidth is bad, as Gaussian data show.",
     bits=holds(-log(p_v) / (D * log(2)), "=", times(1 / log(2), plus(-log(p_x) / D, log(L))), named=True),
 )
 ell = derivation.number(r"\ell", "a log-likelihood, in nats", "log_prob")
@@ -316,6 +320,7 @@ comparisons_with_the_code(derivation, g)
     r"\mathbb{E}\left[\frac{w_k}{M}\right] = 1",
     because="All 27 paths of three steps on three states, with states drawn anew at every temperature.",
     outcomes=27,
+    role="remark",
 )
 def every_path_of_three_states():
     prior, target = np.log([1.0, 2.0, 0.5]), np.log([4.0, 1.0, 0.25])
