@@ -140,10 +140,10 @@ derivation.chain(
     ),
     so="Noise that a network draws given $x$ can make the bound tight. The density of that noise must then be paid for.",
 )
-w1 = derivation.number("w_1", "the density of a noisy integer over that of its noise, at one draw", positive=True)
-w2 = derivation.number("w_2", "the same at a second draw", positive=True)
+w1 = derivation.number("w_1", "the density of a noisy integer over that of its noise, at one sample of the noise", positive=True)
+w2 = derivation.number("w_2", "the same at a second sample", positive=True)
 derivation.chain(
-    "Two draws of the noise are better than one",
+    "Two samples of the noise are better than one",
     plus(((w1 + w2) / 2) ** 2, -w1 * w2),
     equals((w1 - w2) ** 2 / 4, "expand the square"),
     at_least(0, prose("leave out the square; equality if and only if {same}", same=where(w1, w2)), dropping=(w1 - w2) ** 2 / 4),
@@ -178,7 +178,7 @@ pressed = alpha / 2 + (1 - alpha) * y
 w = derivation.define("w", pressed, "the pixel, pressed away from both ends", positive=True)
 derivation.say(
     prose(
-        r"A flow of the whole line needs pixels on the whole line: {logit}, where $\alpha$ keeps 0 and 1 at finite places.",
+        r"A flow of the whole line needs pixels on the whole line: {logit}, where $\alpha$ keeps 0 and 1 at finite positions.",
         logit=means("z", plus(log(w), -log(1 - w))),
     )
 )
@@ -200,7 +200,7 @@ sigma = derivation.define(r"\sigma(z)", 1 / (1 + exp(-z)), "the logistic functio
 minus = derivation.define(r"\sigma(-z)", 1 / (1 + exp(z)), "one minus it", positive=True)
 found = (1 / (1 + exp(-z)) - alpha / 2) / (1 - alpha)
 back = derivation.chain(
-    "... and the way back stretches least there",
+    "The way back stretches least where the logit stretches most",
     Slope(found, z),
     equals(
         times(sigma, minus) / (1 - alpha),

@@ -357,7 +357,7 @@ derivation.chain(
     equals(plus((m_a - m_b) ** 2, (h_a - h_b) ** 2), "the mixed terms cancel"),
     role="lemma",
 )
-h = derivation.number("h", r"half of the distance of two draws, with the density $2 e^{-h^2}/\sqrt\pi$", positive=True)
+h = derivation.number("h", r"half of the distance of two samples, with the density $2 e^{-h^2}/\sqrt\pi$", positive=True)
 derivation.chain(
     "A batch of two goes a part of the way to optimal transport",
     Integral(2 * h * exp(-(h**2)) / sqrt(pi), (h, 0, oo)),

@@ -226,7 +226,7 @@ second_round = derivation.chain(
     equals(
         Slope(times(sqrt(c) - 1, noise), t),
         prose(
-            r"the pairs are $(x_0, \sqrt c\, x_0)$, so {place} tells $x_0$, and the velocity at the place is {velocity}",
+            r"the pairs are $(x_0, \sqrt c\, x_0)$, so {place} tells $x_0$, and the velocity at the position is {velocity}",
             place=holds(plus(times(1 - t, noise), times(t, end)), "=", times(stretch, noise)),
             velocity=times((sqrt(c) - 1) / stretch, x),
         ),
