@@ -51,10 +51,10 @@ a2 = derivation.number("a_2", "the decay of the map after it", "decay_second")
 b2 = derivation.number("b_2", "its input", "input_second")
 twice = plus(times(a2, plus(times(a1, x), b1)), b2)
 derivation.answer = prose(
-    "The composition of two affine maps is an affine map, {joined}, so a window of steps is one pair of numbers, whatever "
-    "its length. Composition is associative: adjacent windows can be joined in any order, and with windows that double in "
-    r"every round $\lceil \log_2 T \rceil$ rounds are enough. The gradients obey the same recurrence from the end, with the "
-    "decay of the step after.",
+    "The composition of two affine maps is an affine map, {joined}, so a window of steps is one pair of numbers, whatever its "
+    "length. Composition is associative: adjacent windows can be joined in any bracketing, with their order in time kept, and "
+    r"with windows that double in every round $\lceil \log_2 T \rceil$ rounds are enough. The gradients obey the same "
+    "recurrence from the end, with the decay of the step after.",
     joined=holds(twice, "=", plus(times(a2 * a1, x), plus(times(a2, b1), b2)), wrong={"turned": a2 * a1 * x + a1 * b2 + b1}),
 )
 composed = derivation.chain(
@@ -90,7 +90,7 @@ associative = derivation.chain(
 )
 exchanged = plus(plus(times(a2, b1), b2), times(-1, plus(times(a1, b2), b1)))
 derivation.chain(
-    "... but their order in time does",
+    "The order of two steps in time does matter",
     exchanged,
     equals(
         plus(times(1 - a1, b2), -times(1 - a2, b1)),
@@ -173,6 +173,7 @@ def doubling():
     because=r"A window begins at the first step as soon as its length has reached $T$. Rounds are counted for every $T$ from 2 "
     r"to 64, by joining maps $(1, 1)$, whose joined inputs count the steps in a window.",
     outcomes=63,
+    role="lemma",
 )
 def rounds():
     lengths = np.arange(2, 65)
@@ -205,7 +206,7 @@ adjoint = derivation.chain(
     "for the gradient behind the last step.",
 )
 derivation.chain(
-    "... and the parameters of a step move it through its state",
+    "The parameters of a step move the loss through its state",
     sympy.Matrix([Slope(loss(x, following), added), Slope(loss(x, following), later)]),
     equals(
         sympy.Matrix([onward, times(x, onward)]),
@@ -218,6 +219,7 @@ derivation.chain(
     so=r"So the slope of the loss by $b_t$ is $g_t$, by $a_t$ it is $g_t x_{t-1}$, and by $x_0$ it is $a_1 g_1$. With time "
     r"counted from the end, $g$ obeys the recurrence of the states: its inputs are $\bar y_t$, its decays those of the step "
     r"after. The same scan computes it.",
+    role="lemma",
 )
 
 
