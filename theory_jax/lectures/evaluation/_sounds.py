@@ -26,7 +26,7 @@ def pitch(derivation):
     f_0 = derivation.number("f_0", "where the step has doubled, 700 Hz in the standard", positive=True)
     a = derivation.number("a", "the rise of pitch per hertz at 0", positive=True)
     derivation.chain(
-        "Pitch is a logarithm",
+        "Pitch is a logarithm of the frequency",
         Integral(a / (1 + u / f_0), (u, 0, f)),
         equals(
             times(a, f_0, log(1 + f / f_0)),
@@ -39,7 +39,7 @@ def pitch(derivation):
     kappa = derivation.define(r"\kappa", 2595 / log(10), "mel per factor of $e$", positive=True)
     mels = derivation.define("m(f)", times(kappa, log(1 + f / 700)), "pitch in mel", "hertz_to_mel", positive=False)
     derivation.chain(
-        "The inverse",
+        "The inverse of the pitch is an exponential",
         times(700, exp(mels / kappa) - 1),
         equals(
             times(700, plus(1 + f / 700, -1)),
@@ -61,6 +61,7 @@ def pitch(derivation):
             ),
         ),
         so="So far above 700 Hz an octave is a fixed number of mel, near 781; far below, mel are hertz times 1.61.",
+        role="remark",
     )
     mel = derivation.number("m", "a pitch in mel", "mel", positive=True)
     derivation.bridge("The code computes the pitch", 2595 * log(1 + f / 700) / log(10), hertz_to_mel, frequency=[f])

@@ -79,6 +79,7 @@ partition = derivation.chain(
     r"h_j(c_{j-1}) = 0, \quad h_j(c_j) = 1, \quad h_j(c_{j+1}) = 0",
     because="The code's filters against linear interpolation between these three: 6 filters from 0 to 4000 Hz at 33 "
     "frequencies, and 4 from 100 to 3700 Hz at 32.",
+    role="remark",
 )
 def triangles():
     banks = (6, 64, 8000, 0.0, 4000.0), (4, 63, 8000, 100.0, 3700.0)
@@ -205,8 +206,7 @@ pooled = derivation.chain(
     ),
     central=True,
     so="All four sums are symmetric in the frames, and so is the mean: neither order nor the end of a clip is kept. The mean of "
-    "the clips' own covariances lacks the second term, which is all that tells a set of different sounds from one sound "
-    "repeated.",
+    "the clips' own covariances lacks the second term, and so takes clips of different means for clips of one mean.",
 )
 other = derivation.numbers("y'", (q, n), "the feature of the other set", "embeddings_y")
 all_others = derivation.define("\\mu^{(y')}", Total(q, Total(n, other)) / (C * F), "the mean of $y'$ over all frames")
@@ -236,6 +236,7 @@ derivation.symbol("d", "the root of the distance", "sqrt(frechet_audio_distance)
     because="Two clips of two frames with two features: the code for every order of the four frames, against the Frechet "
     "distance of the frames as they are.",
     outcomes=24,
+    role="remark",
 )
 def every_order():
     orders = np.array(list(permutations(range(4))))
@@ -265,7 +266,7 @@ cost = derivation.define(
     r"(A (A + vI))^{1/2}$, the traces as sums of eigenvalues",
 )
 derivation.chain(
-    "Noise on the embeddings moves the deviations",
+    "Noise on the embeddings costs the squared change of their deviations",
     cost,
     equals(
         Total(i, (sqrt(eigenvalue + v) - sqrt(eigenvalue)) ** 2),
@@ -321,6 +322,7 @@ derivation.symbol("r, r'", "two levels of noise")
 @derivation.bound(
     r"d^2(X, X + r\,\eta) \le d^2(X, X + r'\,\eta), \qquad r \le r'",
     because="At the levels 0.001, 0.01, 0.1 and 1, for one sample of the noise; equality for equal levels.",
+    role="remark",
 )
 def noise_on_the_waveform():
     waves, drawn = notes(), np.random.default_rng(0).standard_normal((4, 800))
