@@ -65,13 +65,14 @@ flow = derivation.chain(
 d = derivation.number("D_x", "the estimate of the data, now any number")
 euler = derivation.define("E", x + (tau - sigma) * (x - d) / sigma, "where Euler's step ends", "denoising_euler_step")
 mean = derivation.chain(
-    "Euler's step is a mean of the point and its data",
+    "Euler's step is a mean of the point and its estimated data",
     euler,
     equals(
         plus(tau / sigma * x, (1 - tau / sigma) * d),
         "collect the point and the data",
         wrong={"the shares exchanged": plus(tau / sigma * d, (1 - tau / sigma) * x)},
     ),
+    role="lemma",
     so=prose(
         "At level 0 the step ends at the data themselves, {data}. There is no slope at level 0, so Heun's method takes Euler's "
         "step for its last one.",
@@ -84,7 +85,7 @@ c = derivation.number("c", "the variance of the data", positive=True)
 V = derivation.define("V", c + sigma**2, "the variance of the noisy data at the beginning", positive=True)
 U = derivation.define("U", c + tau**2, "the variance of the noisy data at the end", positive=True)
 derivation.chain(
-    "The slope on normal data",
+    "On normal data the slope is a multiple of the point",
     (x - c * x / V) / sigma,
     equals(sigma * x / V, "common denominator", wrong={"the data's variance": c * x / (sigma * V)}),
     role="lemma",
@@ -136,7 +137,8 @@ heun_error = derivation.chain(
     ),
     central=True,
     so="One order is gained for one more evaluation: the error of all steps is of order two. On the way to the data it has the "
-    "other sign than Euler's: samples have too much variance.",
+    "other sign than Euler's: such a step leaves too much variance. The last step, to level 0, is one of Euler's, and takes "
+    "too much away.",
 )
 
 derivation.answer = prose(
@@ -205,6 +207,7 @@ def _deviation(steps, order):
     "by Heun's method.",
     tolerance=0.05,
     since="the orders are reached as the steps vanish",
+    role="remark",
 )
 def orders():
     found = [math.log2(abs(_deviation(16, order) / _deviation(32, order))) for order in (1, 2)]
@@ -227,7 +230,7 @@ rho = derivation.number(r"\rho", "the exponent of the levels", "rho", positive=T
 u = derivation.number("u", "the share of the way", "i / (N - 1)", between=(0, 1))
 level = derivation.define("q", M + u * (m - M), r"the level to the power $1/\rho$", positive=True)
 derivation.chain(
-    "A step's length over its level",
+    "Levels even in a power take the largest share of their level near the data",
     Slope(level**rho, u) / level**rho,
     equals(rho * (m - M) / level, r"the power rule; one factor of $q$ is left", wrong={"the power": rho * (m - M) / level**rho}),
     so=prose(
@@ -262,7 +265,7 @@ gamma = derivation.number(r"\gamma", "the share of the level that is added", "ga
 nu = derivation.number(r"\nu", "the scale of the fresh noise", "noise_scale", positive=True)
 higher = derivation.define(r"\hat\sigma", sigma * (1 + gamma), "the noisier level")
 fresh = derivation.chain(
-    "What fresh noise adds",
+    "Fresh noise of scale one raises the variance to that of the noisier level",
     Expectation(Normal(n, 0, 1), Expectation(Normal(z, 0, 1), plus(sigma * n, sqrt(higher**2 - sigma**2) * nu * z) ** 2)),
     equals(
         plus(sigma**2, nu**2 * (higher**2 - sigma**2)),
@@ -276,6 +279,7 @@ fresh = derivation.chain(
         plus(sigma**2, nu**2 * sigma**2 * gamma * (2 + gamma)),
         prose("{it}", it=holds(plus((1 + gamma) ** 2, -1), "=", gamma * (2 + gamma))),
     ),
+    role="remark",
     so=prose(
         "With {one} it is the variance {level} of the noisier level. A scale slightly above 1 makes up for denoisers that "
         r"remove a little too much noise. The code bounds $\gamma$ by $\sqrt2 - 1$: the variance at most doubles, to {double}.",
