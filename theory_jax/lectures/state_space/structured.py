@@ -173,7 +173,7 @@ k_pp = derivation.define("k_{pp}", _product(q_star, q), "... of $p^*$ and $p$")
 alpha = derivation.define(r"\alpha", k_pb / (1 + k_pp), "what $p^*$ sees of the solution")
 x = derivation.define("x", (b - q * alpha) / (g - rate), "the solution, as claimed", over=n)
 derivation.chain(
-    "One vector out of an inverse",
+    "One vector is taken out of the inverse: only a diagonal matrix is inverted",
     plus(times(g - rate, x), times(q, Total(k, times(q_star.at(k), x.at(k))))),
     equals(
         plus(b, -times(q, alpha), times(q, plus(k_pb, -times(k_pp, alpha)))),
@@ -279,6 +279,7 @@ def kernel_by_its_transform():
     r"arbitrary phases of the eigenvectors. LegS with 16 states.",
     tolerance=1e-11,
     scale=1.0,
+    role="remark",
 )
 def kernel_of_the_real_system():
     a, b = legs_matrices(order=ORDER)
