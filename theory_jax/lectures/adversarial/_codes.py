@@ -2,7 +2,6 @@
 
 import jax.numpy as jnp
 import numpy as np
-from scipy.optimize import brentq
 
 from theory_jax.adversarial.gan_inversion import inversion_objective, invert_by_gradient_descent
 
@@ -12,11 +11,6 @@ PITCH = 0.1
 def helix(z, pitch=PITCH):
     """A curve in space that never meets itself."""
     return jnp.concatenate([jnp.cos(z), jnp.sin(z), pitch * z], axis=1)
-
-
-def turn_away():
-    """The root of the slope nearest to a whole turn."""
-    return brentq(lambda u: np.sin(u) + PITCH**2 * u, 6.0, 6.5)
 
 
 def descend(generator, x, start, rate, steps, prior_weight=0.0):

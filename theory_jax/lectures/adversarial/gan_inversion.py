@@ -5,7 +5,6 @@ The lecture on the functions of theory_jax/adversarial/gan_inversion.py.
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from sympy import Integral, Rational, cos, log, pi, sin
 
 from theory_jax.adversarial.gan_inversion import (
@@ -15,12 +14,11 @@ from theory_jax.adversarial.gan_inversion import (
     stochastic_clip,
 )
 from theory_jax.derivation.chains import at_least, at_most, equals
-from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, LogDensity, Normal, Slope, SquaredNorm, Total, plus, times
 from theory_jax.derivation.parts import do
 from theory_jax.derivation.prose import holds, prose, where
-from theory_jax.lectures.adversarial._codes import descend, draw_basins, helix, turn_away
+from theory_jax.lectures.adversarial._codes import descend, draw_basins, helix
 
 derivation = Derivation(
     module=__name__,
@@ -63,7 +61,7 @@ D, L = derivation.count(d, "D", "the number of pixels"), derivation.count(l, "L"
 constant = plus(D * log(2 * pi * noise**2) / 2, L * log(2 * pi) / 2)
 unlikely = -plus(Total(d, LogDensity(x, made, noise**2)), Total(l, LogDensity(z, 0, 1)))
 mode = derivation.chain(
-    "The objective is a posterior, with the noise's variance as the price",
+    "With the noise's variance as the price the objective is a posterior",
     unlikely,
     equals(
         plus(SquaredNorm(d, x - made) / (2 * noise**2), SquaredNorm(l, z) / 2, constant),
@@ -84,6 +82,7 @@ mode = derivation.chain(
         ),
         price=where(lam, noise**2),
     ),
+    role="lemma",
 )
 m = derivation.numbers("m", d, "1 where a pixel is seen, 0 where it is hidden", "mask")
 masked = plus(Total(d, m * (x - made) ** 2), lam * SquaredNorm(l, z))
@@ -108,46 +107,80 @@ derivation.bridge(
     wrong={"every pixel": plus(SquaredNorm(d, x - made), SquaredNorm(l, z) / 2)},
 )
 
-derivation.say("What a step does. First a linear generator with every pixel seen; then curved ones.")
-W = derivation.numbers("W", (d, l), "the matrix of a linear generator")
-h = derivation.number("h", "the length of the step", "learning_rate", positive=True)
-product = derivation.define("y", Total(l, W * z), "what the linear generator makes", over=d)
-linear = derivation.define("F", plus(SquaredNorm(d, x - product), lam * SquaredNorm(l, z)), "the objective of a linear generator")
-g = derivation.define(
-    "g", -2 * Total(d, W * (x - product)) + 2 * lam * z, "the gradient of the objective of a linear generator", over=l
+derivation.say(
+    "Where can descent stop? Only where the gradient is zero, so look at the gradient of any generator, here of two coordinates "
+    "and two pixels."
 )
+h = derivation.number("h", "the length of the step", "learning_rate", positive=True)
+J = derivation.numbers("J", (d, l), "the Jacobian of the generator", "jacobian")
+o = derivation.numbers("r", d, "the residual, $x - G(z)$", "residual")
+pixels = [derivation.function(f"G_{n}", f"what a curved generator makes of pixel {n}", arguments=2) for n in (0, 1)]
+gaps = [x.at(n) - pixels[n](z.at(0), z.at(1)) for n in (0, 1)]
+changes = [Slope(pixels[n](z.at(0), z.at(1)), z.at(i)) for n in (0, 1)]
+pulled = plus(*(-2 * gap * change for gap, change in zip(gaps, changes, strict=True)), 2 * lam * z.at(i))
 residual = derivation.chain(
     "The gradient is the residual, seen by the Jacobian",
-    Slope(linear, z.at(i)),
+    Slope(plus(*(gap**2 for gap in gaps), lam * SquaredNorm(l, z)), z.at(i)),
     equals(
-        g.at(i),
-        r"the chain rule: the Jacobian is $W$",
-        wrong={"the sign of the residual": g.at(i) - 4 * lam * z.at(i), "no factor 2": g.at(i) / 2},
+        pulled,
+        "the chain rule: a pixel changes by its slope in the coordinate that is moved",
+        wrong={"the sign of the residual": plus(4 * lam * z.at(i), -pulled), "no factor 2": pulled / 2},
     ),
     role="lemma",
+    so=r"In matrices it is $-2 J^\top r + 2 \lambda z$, for generators of every size. Without a price it is zero where the "
+    r"residual is orthogonal to every direction in which a change of the code moves the image, and nowhere else.",
+)
+g = derivation.define("g", -2 * Total(d, J * o) + 2 * lam * z, "the gradient", over=l)
+top = derivation.number("S", "the largest singular value of the Jacobian", positive=True)
+low = derivation.number("s", "the least singular value of its transpose", positive=True)
+free = derivation.define("g^0", -2 * Total(d, J * o), "the gradient without a price", over=l)
+visible = derivation.assume(
+    "The transposed Jacobian shrinks no residual to less than $s$ times its length",
+    SquaredNorm(l, Total(d, J * o)) - low**2 * SquaredNorm(d, o),
+    example={J: ((2, 0), (0, 1)), low: 1},
+    wrong={"twice as long": SquaredNorm(l, Total(d, J * o)) - 4 * low**2 * SquaredNorm(d, o)},
+)
+derivation.chain(
+    "Where the Jacobian loses no residual, descent cannot stop before the image is made",
+    SquaredNorm(l, free),
+    equals(
+        4 * SquaredNorm(l, Total(d, J * o)), "take out the factor", wrong={"the factor once": 2 * SquaredNorm(l, Total(d, J * o))}
+    ),
+    at_least(
+        4 * low**2 * SquaredNorm(d, o),
+        "no residual is shrunk more",
+        dropping=4 * visible.at(),
+        wrong={"the largest": 4 * top**2 * SquaredNorm(d, o)},
+    ),
     sizes={d: 2},
+    central=True,
+    so="The last line is $4 s^2$ times the objective without a price. If one positive $s$ serves for all codes on the way, the "
+    "slope is zero only where the objective is: there is no false minimum and no saddle point. It can be so only if no more "
+    "pixels are seen than the code has coordinates; of more pixels some residual is orthogonal to all that the code can change.",
 )
+stretched = SquaredNorm(d, Total(l, J * g))
+now = derivation.define("F", plus(SquaredNorm(d, o), lam * SquaredNorm(l, z)), "the objective with every pixel seen")
 after = derivation.define(
-    "F^+", plus(SquaredNorm(d, x - Total(l, W * (z - h * g))), lam * SquaredNorm(l, z - h * g)), "the objective after a step"
+    "F^+",
+    plus(SquaredNorm(d, o + h * Total(l, J * g)), lam * SquaredNorm(l, z - h * g)),
+    "the objective after a step, of a linear generator",
 )
-top = derivation.number("s", "the largest singular value of the matrix", positive=True)
-stretched = SquaredNorm(d, Total(l, W * g))
 longest = derivation.assume(
     "No direction is stretched by more than the largest singular value",
     top**2 * SquaredNorm(l, g) - stretched,
-    example={W: ((2, 0), (0, 1)), top: 2},
+    example={J: ((2, 0), (0, 1)), top: 2},
     wrong={"not squared": top * SquaredNorm(l, g) - stretched},
 )
 falling = derivation.chain(
     "A short step lowers the objective",
     after,
     equals(
-        plus(linear, -h * SquaredNorm(l, g), times(h**2, plus(stretched, lam * SquaredNorm(l, g)))),
-        r"a quadratic is its own Taylor polynomial; its Hessian is $2 (W^\top W + \lambda I)$",
-        wrong={"halved": plus(linear, -h * SquaredNorm(l, g), times(h**2 / 2, plus(stretched, lam * SquaredNorm(l, g))))},
+        plus(now, -h * SquaredNorm(l, g), times(h**2, plus(stretched, lam * SquaredNorm(l, g)))),
+        r"a quadratic is its own Taylor polynomial; its Hessian is $2 (J^\top J + \lambda I)$",
+        wrong={"halved": plus(now, -h * SquaredNorm(l, g), times(h**2 / 2, plus(stretched, lam * SquaredNorm(l, g))))},
     ),
     at_most(
-        plus(linear, -times(h, 1 - h * (top**2 + lam), SquaredNorm(l, g))),
+        plus(now, -times(h, 1 - h * (top**2 + lam), SquaredNorm(l, g))),
         "the largest singular value",
         adding=times(h**2, longest.at()),
     ),
@@ -156,6 +189,24 @@ falling = derivation.chain(
         "For steps shorter than {longest} the objective falls unless the gradient is zero. For a curved generator the same holds "
         "with a bound on half of the Hessian where descent goes.",
         longest=1 / (top**2 + lam),
+    ),
+)
+share = derivation.number("t", "the length of the step, as a share of $1/S^2$", between=(0, 1))
+geometric = derivation.chain(
+    "Where the Jacobian loses no residual, a step lowers the objective by a factor",
+    plus(SquaredNorm(d, o), -times(share * (1 - share) / top**2, SquaredNorm(l, free))),
+    at_most(
+        times(1 - 4 * share * (1 - share) * low**2 / top**2, SquaredNorm(d, o)),
+        "the result above",
+        adding=times(4 * share * (1 - share) / top**2, visible.at()),
+        wrong={"the share once": times(1 - 4 * share * low**2 / top**2, SquaredNorm(d, o))},
+    ),
+    sizes={d: 2},
+    so=prose(
+        "The first line is the bound of the last chain without a price, at the step $t/S^2$. The best share is {half}, with the "
+        "factor {factor} a step: a generator that stretches some directions much more than others is inverted slowly.",
+        half=where(share, Rational(1, 2)),
+        factor=holds(1 - 4 * share * (1 - share) * low**2 / top**2, "=", 1 - low**2 / top**2, named=True),
     ),
 )
 
@@ -178,35 +229,27 @@ derivation.chain(
         prose("the chain rule: {slope}", slope=holds(Slope(one, u), "=", times(2, f(u) - goal, f(u).diff(u)))),
         wrong={"the slope not squared": 4 * one * f(u).diff(u)},
     ),
-    equals(
-        plus(4 * slope**2 * one, times(4 * one, steep.at(), plus(steep.at(), 2 * slope))),
-        prose(
-            "{squares}", squares=holds(f(u).diff(u) ** 2, "=", plus(slope**2, times(f(u).diff(u) - slope, f(u).diff(u) + slope)))
-        ),
-    ),
     at_least(
         4 * slope**2 * one,
-        "leave out a product of numbers that are not negative",
+        prose("leave out {product}, which is not negative", product=times(4 * one, f(u).diff(u) - slope, f(u).diff(u) + slope)),
         dropping=times(4 * one, steep.at(), plus(steep.at(), 2 * slope)),
     ),
-    central=True,
-    so="So the slope of $F_0$ is zero only where $F_0$ is, at the code: a generator that rises everywhere by at least $c$ makes "
-    "every image, and descent with sufficiently short steps finds its code. The slope of $u + 0.3 u^3$, for instance, is at "
+    role="remark",
+    so="It is the result above for one pixel and one coordinate: a generator that rises everywhere by at least $c$ makes every "
+    "image, and descent with sufficiently short steps finds its code. The slope of $u + 0.3 u^3$, for instance, is at "
     "least 1. A positive price can add a false minimum (exercise 4).",
 )
 derivation.answer = prose(
-    "With the price {price} descent on the objective looks for the most likely code; steps that are short enough lower the "
-    "objective. Without a price, with one coordinate, one pixel and a slope of the generator that is at least a positive "
-    "{least}, the squared slope of the objective is {bound}, at least {floor}: the code is the only place to stop. With a price "
-    "on long codes, or for an image on a curved manifold, there can be other minima, even where the generator is one-to-one. "
+    "Without a price on long codes descent stops where the residual is orthogonal to every direction in which the code can "
+    "move the image. If the transposed Jacobian shrinks no residual to less than {least} times its length, the squared slope "
+    "is at least {floor}, so descent stops only at a code that makes the image, and short steps make the objective of a linear "
+    "generator fall by a factor a step. An image on a curved manifold, with more pixels than coordinates, can have false "
+    "minima, even where the generator is one-to-one, and so can an objective with a price, {price} for the most likely code. "
     "Then the start decides: from a regression, or the best of several.",
+    least=low,
+    floor=4 * low**2 * SquaredNorm(d, o),
     price=noise**2,
-    least=slope,
-    bound=holds(Slope(one, u) ** 2, "=", 4 * one * f(u).diff(u) ** 2, named=True),
-    floor=4 * slope**2 * one,
 )
-derivation.symbol("n", "how many steps were taken")
-derivation.symbol("z^{(n)}", "the code after them", "invert_by_gradient_descent")
 pitch = derivation.number(r"\varepsilon", "the pitch of a helix", positive=True)
 derivation.chain(
     "On a helix there are false minima, although no two codes have the same image",
@@ -222,27 +265,15 @@ derivation.chain(
     so=prose(
         r"Its slope is {slope}, which is zero at finitely many places, all of size $1/\varepsilon^2$ at most. Those much nearer "
         r"to 0 are close to the multiples of $\pi$: maxima near the odd ones, minima near the even ones. Of these only 0 is the "
-        "code; at the others the residual is orthogonal to the curve.",
+        "code; at the others the residual is orthogonal to the curve: three pixels, and one coordinate.",
         slope=holds(Slope(plus(2, -2 * cos(u), pitch**2 * u**2), u), "=", plus(2 * sin(u), 2 * pitch**2 * u), named=True),
     ),
 )
 
-
-@derivation.numeric(
-    r"\lim_{n \to \infty} z^{(n)} = u \neq 0, \quad 2 \sin u + 2 \varepsilon^2 u = 0 \quad\text{from}\quad z^{(0)} = 5",
-    because="Descent on the helix of pitch 0.1 towards the image of 0 ends one turn away, at a root of the slope.",
-    tolerance=1e-9,
-)
-def descent_ends_aturn_away():
-    goal = helix(jnp.zeros((1, 1)))
-    end = descend(helix, goal, jnp.full((1, 1), 5.0), 0.3, 60)[0, 0]
-    return Sides(left=end, right=turn_away(), wrong={"a whole turn": 2 * np.pi, "the code": 0.0})
-
-
 short = derivation.number("h'", r"the length of a step, less than $\frac18$", "learning_rate", between=(0, Rational(1, 8)))
 q = derivation.number("q", "a code between 0 and 1", between=(0, 1))
 derivation.chain(
-    "A generator that is not one-to-one has a basin for every code",
+    "A generator that is not one-to-one has a basin for each of its codes",
     1 - (q - short * ((q**2 - 1) ** 2).diff(q)),
     equals(
         times(1 - q, plus(1, -4 * short * q * (1 + q))),
@@ -261,13 +292,12 @@ derivation.chain(
         "all.",
         slope=holds(Slope(q - short * ((q**2 - 1) ** 2).diff(q), q), "=", 1 - 8 * short, when={q: 1}, named=True),
     ),
+    role="remark",
 )
 
 derivation.say(
     "A longer step where the generator is nearly linear: replace $G(z + \\delta)$ by $G(z) + J \\delta$, and stay near."
 )
-J = derivation.numbers("J", (d, l), "the Jacobian of the generator", "jacobian")
-o = derivation.numbers("r", d, "the residual, $x - G(z)$", "residual")
 mu = derivation.number(r"\mu", "the damping", "damping", positive=True)
 A = derivation.define("A", Total(d, J * J.at(d, j)), r"the matrix $J^\top J$", over=(l, j))
 b = derivation.define("b", Total(d, J * o), r"the vector $J^\top r$", over=l)
@@ -276,9 +306,8 @@ det = derivation.define("Q", A.at(0, 0) * A.at(1, 1) - A.at(0, 1) ** 2 + mu * To
 delta = derivation.define(
     r"\delta", ((trace - mu) * b - Total(j, A * b.at(j))) / det, "Gauss and Newton's step", "gauss_newton_step", over=l
 )
-e = derivation.numbers(r"\eta", l, "any step")
 derivation.chain(
-    "The damped step solves a ridge regression",
+    "Gauss and Newton's damped step solves a ridge regression",
     times(mu, delta),
     equals(
         plus(b, -Total(j, A * delta.at(j))),
@@ -288,6 +317,7 @@ derivation.chain(
     so=r"With little damping and a linear generator, one step leads to the least squares. With much damping $\delta$ is short, "
     r"and $\mu \delta$ tends to $b$, which is minus half of the gradient of $F$ without a price: a step of descent of length "
     r"$1/(2 \mu)$.",
+    role="remark",
 )
 derivation.bridge(
     "The code computes the step",
@@ -308,7 +338,7 @@ found = derivation.define(
 )
 prior = Normal(u, 0, 1)
 derivation.chain(
-    "A hole is filled with the conditional mean",
+    "A hole is filled with the conditional mean, for a linear generator",
     w2 * found,
     equals(
         times(w1 * w2 / (w1**2 + noise**2), seen),
@@ -326,6 +356,7 @@ derivation.chain(
     ),
     so="That is the covariance of both pixels over the variance of the seen one, times the seen one: the mean of the hidden "
     "pixel given the seen one.",
+    role="remark",
 )
 
 bound = derivation.number("b", "the bound of a coordinate", "bound", positive=True)
@@ -343,6 +374,7 @@ clipped = derivation.chain(
         "that begins anew inside does not.",
         zero=holds(Integral(bound * (2 * v - 1), (v, 0, 1)), "=", 0, named=True),
     ),
+    role="remark",
 )
 derivation.bridge(
     "The code clips at random",
@@ -386,10 +418,11 @@ def numbers_by_hand():
     yield r"\nabla F", slope(start)[0], "(-10, -8)"
     for damping, said in ((1e-12, "(2.0, 1.0)"), (1.0, "(1.375, 0.875)")):
         yield rf"z + \delta \text{{ at }} \mu = {damping:g}", gauss_newton_step(start, x, _MATRIX[None], damping=damping)[0], said
-    end = np.array([[turn_away()]])
-    yield "u", end[0], "6.220936"
     goal = helix(jnp.zeros((1, 1)))
-    yield "F(u)", inversion_objective(goal, helix(jnp.asarray(end)), end, np.ones((1, 3), bool), prior_weight=0.0)[0], "0.390874"
+    end = descend(helix, goal, jnp.full((1, 1), 5.0), 0.3, 60)
+    yield "u", end[0], "6.220936"
+    yield r"\sin u + \varepsilon^2 u", jnp.sin(end[0]) + 0.1**2 * end[0], "0"
+    yield "F(u)", inversion_objective(goal, helix(end), end, seen, prior_weight=0.0)[0], "0.390874"
     pair, hole = jnp.array([[5.0, jnp.nan]]), jnp.array([[True, False]])
     code = invert_by_gradient_descent(
         pair, jnp.zeros((1, 1)), hole, lambda z: z * jnp.array([[2.0, 1.0]]), learning_rate=0.1, num_steps=1, prior_weight=1.0
