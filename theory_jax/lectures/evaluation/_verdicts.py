@@ -85,7 +85,7 @@ def mean_opinions(derivation, t, c, raters):
         over=(c1, c2, c3),
     )
     opinions = derivation.chain(
-        "Mean opinions: the variance is estimated with N - 1",
+        "Squares over N - 1 estimate the variance of a rating without bias",
         of_three(squares / 2),
         equals(
             of_three(plus((y.at(c1) - y.at(c2)) ** 2, (y.at(c1) - y.at(c3)) ** 2, (y.at(c2) - y.at(c3)) ** 2) / 6),
@@ -105,6 +105,7 @@ def mean_opinions(derivation, t, c, raters):
         so="So $s^2$, the squares over $N - 1$, estimates the variance of one rating without bias, and $s^2 / N$ that of the "
         r"mean: the interval is $\bar y \pm z s / \sqrt N$. Divided by $N$ instead, it would be too short, by 13% for four "
         "raters.",
+        role="lemma",
     )
     return opinions, y
 

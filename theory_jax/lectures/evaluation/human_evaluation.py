@@ -112,6 +112,7 @@ derivation.chain(
         prose("the square roots cancel: {sum}", sum=holds(plus(low, high), "=", (2 * k + z**2) / (n + z**2))),
     ),
     so=r"At 95%, $z^2/2$ is 1.92: about two successes and two failures that were not observed.",
+    role="remark",
 )
 derivation.chain(
     "The lower end is never below 0",
@@ -132,7 +133,7 @@ derivation.chain(
     role="lemma",
 )
 derivation.chain(
-    "... and the upper end never above 1",
+    "The upper end is never above 1",
     1 - high,
     equals(
         times(m**2 / n, 1 / plus(m, z**2 / 2, z * q)),
@@ -161,6 +162,7 @@ derivation.symbol("C", "the coverage: the probability that the interval holds $p
     r"C = \sum_{k} \binom{n}{k} p^k (1 - p)^{n-k}, \quad (k - n p)^2 \le z^2 n p (1 - p),",
     because=r"Twenty trials, 91 values of $p$ from 0.05 to 0.95: the ends of the code for every $k$, and the inequality itself.",
     outcomes=21 * 91,
+    role="remark",
 )
 def coverage_of_twenty_trials():
     trials = np.full(21, 20)
@@ -240,10 +242,11 @@ derivation.chain(
         ),
         dropping=scatter / (R * others),
     ),
+    role="lemma",
 )
 kappa = derivation.define(r"\kappa", (agreement - by_chance) / (1 - by_chance), "agreement beyond chance", "fleiss_kappa")
 kappa_bound = derivation.chain(
-    "Kappa is above -1/(R-1)",
+    "Kappa is at least -1/(R-1)",
     kappa,
     equals(
         plus(scatter / (R * others * (1 - by_chance)), -1 / others),
@@ -326,6 +329,7 @@ derivation.answer = prose(
     r"\max_{r} \frac{1}{2} \sum_x \left(f_x r(1|x) + g_x r(0|x)\right) = \frac{1}{2} (1 + \mathrm{TV})",
     because="All rules that answer without chance, on five samples.",
     outcomes=2**5,
+    role="remark",
 )
 def all_rules():
     real, fake = np.array([0.4, 0.25, 0.2, 0.1, 0.05]), np.array([0.1, 0.3, 0.2, 0.05, 0.35])
@@ -359,6 +363,7 @@ mean_of_the_code(derivation, c, y, z)
     because="All tables of three items, three raters and three categories that use two categories at least: the code, and pairs "
     "of raters counted by their binomial coefficients.",
     outcomes=997,
+    role="remark",
 )
 def all_tables():
     rows = np.array([row for row in product(range(4), repeat=3) if sum(row) == 3])
