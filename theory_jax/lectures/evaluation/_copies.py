@@ -45,7 +45,7 @@ def fewest_copies(derivation, Q, P, lowest):
     """Adds to the lecture how many copies a score below -5 needs."""
     n = derivation.number("n", "the number of generated and of test points, if these are equal", positive=True)
     derivation.chain(
-        "How many copies are needed for a score below -5, with as many test points",
+        "A score below -5 needs eighteen copies, with as many test points",
         3 * n**2 / (2 * n + 1) - 25,
         equals(
             (3 * n**2 - 50 * n - 25) / (2 * n + 1),

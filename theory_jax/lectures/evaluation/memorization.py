@@ -82,7 +82,7 @@ derivation.say(
     "u$."
 )
 derivation.chain(
-    "The mean of the count",
+    "The mean of the count is half the number of pairs",
     Q * P * Integral(u, (u, 0, 1)),
     equals(
         Q * P / 2,
@@ -127,6 +127,7 @@ variance = derivation.chain(
     because="All 35 orders of three generated and four test points on a line, from a training point at its end.",
     outcomes=35,
     scale=1.0,
+    role="remark",
 )
 def every_order_of_seven_points():
     points = np.arange(1.0, 8.0)[:, None]
@@ -180,7 +181,7 @@ of_the_same_kind = derivation.chain(
         plus(Rational(1, 2), -1 / (2 * (2 * N - 1))),
         prose("{more}", more=holds(plus(other_kind, -Rational(1, 2)), "=", 1 / (2 * (2 * N - 1)))),
     ),
-    so="A value far above one half means separated kinds; a value far below, that every point has a copy of the other kind.",
+    so="A value far above one half means separated kinds; a value far below, that most points have a copy of the other kind.",
 )
 derivation.symbol("a", "the share of points whose nearest other point is of their kind", "one_nearest_neighbor_accuracy")
 
@@ -189,6 +190,7 @@ derivation.symbol("a", "the share of points whose nearest other point is of thei
     r"\mathbb{E}_H\left[a\right] = \frac{N - 1}{2N - 1}, \quad N = 3",
     because="All 20 ways to call three of six points in the plane real; the share of the real and that of the generated points.",
     outcomes=20,
+    role="remark",
 )
 def every_labeling_of_six_points():
     points = np.array([[0.0, 0.0], [1.0, 0.1], [2.5, 1.0], [0.3, 3.0], [4.0, 4.5], [5.5, 2.0]])
@@ -218,6 +220,7 @@ derivation.chain(
         ),
     ),
     equals(Rational(1, 3), "cancel $M + 1$"),
+    role="remark",
 )
 derivation.symbol("A", "the expected authenticity of a fresh point", "authenticity")
 
@@ -228,6 +231,7 @@ derivation.symbol("A", "the expected authenticity of a fresh point", "authentici
     "corners of a triangle in the plane, which are two training points and a fresh one: it is authentic if the training points "
     "have the shortest side, so the third holds in every dimension for two training points.",
     outcomes=123,
+    role="remark",
 )
 def every_order_of_the_gaps():
     ends = np.cumsum(np.array(list(permutations((1.0, 1.5, 2.25, 3.0)))), axis=1)
@@ -278,6 +282,7 @@ derivation.symbol("A_1, A_3", "the expected authenticity in one and in three")
     because=r"What two unit balls share are two caps, with $x$ from $\frac12$ to 1: integrate the length $1$, $2\sqrt{1 - "
     r"x^2}$ or the area $\pi(1 - x^2)$ of the section at $x$, and divide by the ball, $2$, $\pi$ or $\frac{4\pi}{3}$. Then $A$ "
     r"is $\frac{h}{1 + h}$.",
+    role="remark",
 )
 def what_two_balls_do_not_share():
     half = Rational(1, 2)
@@ -305,6 +310,7 @@ derivation.say(
     "and authenticities of copies are 0.",
     outcomes=1,
     scale=1.0,
+    role="remark",
 )
 def the_training_set_replayed():
     training, test = (
@@ -330,6 +336,7 @@ derivation.symbol("g", "the distance of the source to the nearest other training
     r"\rho \le \frac{\epsilon}{g - \epsilon}",
     because=r"The source is at $\epsilon$, and every other training point at $g - \epsilon$ or more: the triangle inequality. "
     r"Equality if the copy has moved straight to the nearest other point. So $\rho$ goes to zero with the noise.",
+    role="lemma",
 )
 def noisy_copies_have_small_ratios():
     training = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 10.0]])
