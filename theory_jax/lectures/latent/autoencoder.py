@@ -195,6 +195,7 @@ def _error(encoder, decoder, data=_data):
     because="The pseudo-inverse of any decoder with independent columns is its best encoder, also with two codes. The gradient "
     "at the pseudo-inverse of another decoder, which is not zero, is what the comparison is relative to.",
     scale=1.0,
+    role="lemma",
 )
 def the_pseudo_inverse():
     slope, best = jax.grad(_error), jnp.linalg.pinv(_decoder)
@@ -206,6 +207,7 @@ def the_pseudo_inverse():
     r"\sum_{j > 2} \lambda_j \le \mathrm{error}(D^+, D)",
     because="The code's smallest error next to that of decoders drawn at random, each with its best encoder. It is tight for the "
     "first two eigenvectors, in any basis of their plane.",
+    role="remark",
 )
 def other_subspaces():
     def sides(decoders, rank=2):
@@ -225,6 +227,7 @@ def other_subspaces():
     r"\frac1N \sum_n \left| x_n - \hat x_n \right|^2 = \sum_{j > L} \lambda_j",
     because="The code's projection of each datum has the code's smallest error on average, for no codes, for two, and for all.",
     tolerance=1e-11,
+    role="remark",
 )
 def projections_of_the_code():
     back = [principal_subspace_reconstruction(_data, rank=rank) for rank in (0, 2, 4)]
@@ -259,6 +262,7 @@ saddle = derivation.chain(
     r"the error is $\lambda_1 (1 - 2 d_1 e_1 + e_1^2) + \lambda_2 d_1^2$ up to terms of fourth order. In the second it "
     r"is $\lambda_2 (1 - d_2 e_2)^2$, flat where $d_2 e_2$ is 1. At (1, 0) the two variances are exchanged, and none is "
     r"negative.",
+    role="remark",
 )
 def curvatures():
     data = np.array([[2.0, 1.0], [2.0, -1.0], [-2.0, 1.0], [-2.0, -1.0]])  # covariance diag(4, 1)
@@ -311,6 +315,7 @@ derivation.chain(
     so=r"Under gradient flow every entry moves against its slope, so $|e|^2 - |a|^2$ changes at $-2$ times the difference of "
     "both sides, which is zero: if descent comes to a minimum, then to one whose encoder and decoder differ in squared length as "
     "they did at the start.",
+    role="remark",
 )
 
 
@@ -318,6 +323,7 @@ derivation.chain(
     r"\nabla_E\, E^\top = D^\top \nabla_D",
     because=r"With several codes it holds for matrices, and $E E^\top - D^\top D$ is conserved. The gradients are those of the "
     "code's error, at an encoder and a decoder of two codes.",
+    role="remark",
 )
 def conserved_matrix():
     of_encoder, of_decoder = jax.grad(_error, (0, 1))(_encoder, _decoder)
@@ -341,6 +347,7 @@ derivation.chain(
         wrong={"the posterior's precision for its variance": 1 - s / room**2},
     ),
     so=prose("Without noise they are principal components: {one}.", one=holds(Limit(1 - s / lam, s, 0), "=", 1)),
+    role="remark",
 )
 derivation.symbol(r"W z U \Lambda I", "the model's weight and latent, the first eigenvectors and eigenvalues, the identity")
 
@@ -350,6 +357,7 @@ derivation.symbol(r"W z U \Lambda I", "the model's weight and latent, the first 
     because=r"The code's posterior with the weight $U (\Lambda - s I)^{1/2}$ for two codes of the twelve data, and the noise "
     "0.1: each principal coordinate is shrunk by its own factor.",
     tolerance=1e-11,
+    role="remark",
 )
 def shrunk_components():
     noise = 0.1

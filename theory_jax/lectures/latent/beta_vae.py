@@ -84,6 +84,7 @@ derivation.chain(
     ),
     so=r"A larger weight gives a looser bound of $-\log p(x)$. Losses of different $\beta$ are no likelihoods to be compared; "
     r"compare $D + R$.",
+    role="remark",
 )
 T = derivation.number("T", "the inverse of the weight", "1 / beta", positive=True)
 beta = derivation.define(r"\beta", 1 / T, "the weight of the rate", "beta", positive=True)
@@ -270,6 +271,7 @@ stratified = derivation.chain(
     because="The code's weights, with a density $u_j$ of example $j$: every batch of 3 among 6 that contains the first example. "
     "The first sum is over the batch, the second over all.",
     outcomes=10,
+    role="lemma",
 )
 def every_batch():
     densities = np.array([1.0, 2.0, 6.0, 0.5, 0.1, 3.0])
@@ -287,7 +289,7 @@ first, mean_2 = Normal(z_1, 0, sigma_1**2), rho * sigma_2 * z_1 / sigma_1
 covariance = [[sigma_1**2, rho * sigma_1 * sigma_2], [rho * sigma_1 * sigma_2, sigma_2**2]]
 not_squared = {"not halved": -log(1 - rho**2), "the correlation not squared": -log(1 - rho) / 2}
 derivation.chain(
-    "The total correlation of two Gaussian coordinates",
+    "The total correlation of two Gaussian coordinates depends on their correlation alone",
     Expectation(first, Divergence(Normal(z_2, mean_2, sigma_2**2 * (1 - rho**2)), Normal(z_2, 0, sigma_2**2))),
     equals(
         plus(-log(1 - rho**2), 1 - rho**2, rho**2, -1) / 2,
@@ -296,6 +298,7 @@ derivation.chain(
     equals(-log(1 - rho**2) / 2, "three terms cancel", wrong={"not halved": -log(1 - rho**2)}),
     so=r"The scales do not count. For more coordinates with the covariance $\Sigma$ the trace cancels in the same way, and half "
     r"of $\sum_r \log \Sigma_{rr} - \log \det \Sigma$ is left.",
+    role="remark",
 )
 derivation.bridge(
     "The code computes it", -log(1 - rho**2) / 2, gaussian_total_correlation, covariance=[covariance], wrong=not_squared
@@ -313,7 +316,7 @@ linear_distortion = plus(lam * (1 - w * V) ** 2, w**2 * t) / (2 * s)
 linear_rate = times(half, plus(lam * V**2, t, -1, -log(t)))
 slack = plus(times(beta / 2, tangent.at(t * c / (beta * s))), lam * c / (2 * s) * (V - w / c) ** 2)
 derivation.chain(
-    "The loss of a linear VAE with a weight, up to a constant",
+    "With a weight, the loss of a linear VAE is a constant and its gaps",
     plus(linear_distortion, times(beta, linear_rate)),
     equals(
         plus(times(beta / 2, plus(lam / c, log(c / (beta * s)))), slack),
@@ -342,6 +345,7 @@ derivation.chain(
         rate=holds(linear_rate, "=", log(lam / (beta * s)) / 2, named=True),
         distortion=holds(linear_distortion, "=", beta / 2, named=True),
     ),
+    role="lemma",
 )
 derivation.say(
     r"Where $\beta s$ exceeds $\lambda$, no $w$ makes $c$ equal to $\lambda$. What the best $V$ and $t$ leave is $\frac \beta2 "
@@ -351,7 +355,7 @@ excess = derivation.number(r"\varepsilon", r"by how much $\beta s$ exceeds $\lam
 off, on = plus(lam, excess), plus(w**2, lam, excess)
 more = plus(tangent.at(off / on), w**2 * excess / (on * off))
 derivation.chain(
-    "A direction of less variance is switched off",
+    "A direction of less variance than the weight times the noise is switched off",
     plus(lam / on, log(on), -lam / off, -log(off)),
     equals(more, prose("{gap}", gap=holds(log(on / off), "=", plus(1, -off / on, tangent.at(off / on))))),
     at_least(0, prose("leave out both; zero only at {off}", off=where(w, 0)), dropping=more),

@@ -149,6 +149,7 @@ _noise = 0.7
     r"\nabla \log q(x) = \frac{\hat x - x}{\sigma^2}",
     because="In three dimensions, with six data: the gradient of the code's log-density, by automatic differentiation, and the "
     "score of its denoiser.",
+    role="remark",
 )
 def score_of_the_code():
     gradient = jax.vmap(jax.grad(lambda x: smoothed_log_density(x[None], _cloud, sigma=_noise)[0]))(_points)
@@ -218,6 +219,7 @@ derivation.chain(
     r"\log q(x) + \frac{\|x - \hat x\|^2}{2 \sigma^2} \le \log q(\hat x)",
     because="In three dimensions, at four points: the code's log-densities before and after one denoising. With a single datum "
     "it is tight: the step goes all the way.",
+    role="remark",
 )
 def one_step_up():
     def sides(places, data, factor=1.0):
@@ -242,7 +244,7 @@ t = derivation.number("t", r"$1/\sigma^2$", positive=True)
 r = derivation.number("r", "a point on the right", positive=True)
 of_two = plus(exp(t * r), -exp(-t * r)) / plus(exp(t * r), exp(-t * r))
 derivation.chain(
-    "Little noise: the nearest datum",
+    "With little noise the best denoiser answers with the nearest datum",
     Limit(of_two, t, oo),
     equals(
         Limit(times(1 - exp(-2 * t * r), 1 / (1 + exp(-2 * t * r))), t, oo),
@@ -252,7 +254,12 @@ derivation.chain(
     role="remark",
     so="A perfect denoiser of little noise has memorized the data: it answers with the training datum that is nearest.",
 )
-derivation.chain("Much noise: the mean of the data", Limit(of_two, t, 0), equals(0, "both weights go to one half"), role="remark")
+derivation.chain(
+    "With much noise it answers with the mean of the data",
+    Limit(of_two, t, 0),
+    equals(0, "both weights go to one half"),
+    role="remark",
+)
 
 # ---------------------------------------------------------------------------------------------------- as a penalty
 
@@ -280,6 +287,7 @@ derivation.chain(
     ),
     so=r"Over all coordinates: $\|A x - x\|^2 + \sigma^2 \|A\|_F^2$ for a matrix $A$, and the second term is $\sigma^2$ times "
     "the squared norm of the Jacobian.",
+    role="remark",
 )
 lam = derivation.number(r"\lambda", "the variance of the data along a direction", positive=True)
 derivation.chain(
@@ -299,6 +307,7 @@ derivation.chain(
         "code, and yet the model keeps the large directions, as a bottleneck does.",
         half=holds(lam / (lam + sigma**2), "=", half, when={lam: sigma**2}),
     ),
+    role="remark",
 )
 p = derivation.number("p", "the probability with which an entry is left out", "probability", between=(0, 1))
 target = derivation.number("T", "what is to be computed")
@@ -324,6 +333,7 @@ derivation.chain(
         wrong={"the penalty not scaled by the data": plus((guess - target) ** 2, times(p / (1 - p), plus(a**2, b**2)))},
     ),
     so="The same is true of dropout. Weights of entries that are large pay more.",
+    role="remark",
 )
 
 
@@ -336,6 +346,7 @@ derivation.symbol("j", "an entry")
     because="All masks of three entries, made by the code from uniforms on either side of $p$ and divided by $1 - p$. On the "
     "right nothing is masked.",
     outcomes=8,
+    role="remark",
 )
 def every_mask():
     kept = np.array(list(itertools.product((False, True), repeat=3)))

@@ -138,6 +138,7 @@ derivation.chain(
         "$p(x,z)$: at the posterior, where {bound}.",
         bound=holds(bound, "=", log(evidence), when={q: posterior}),
     ),
+    role="lemma",
 )
 
 derivation.say(
@@ -165,7 +166,7 @@ derivation.chain(
     so="The same argument takes $K$ samples to $K + 1$: the mean of all is the average of the means that leave one out.",
 )
 derivation.chain(
-    "... and never more than the evidence",
+    "The expected bound of two samples is never more than the evidence",
     plus(log(evidence), -bound_2),
     equals(
         Expectation(q.at(z1), Expectation(q.at(z2), plus(mean / evidence - 1, -log(mean / evidence)))),
@@ -179,6 +180,7 @@ derivation.chain(
         "leave out the gap of the logarithm at $t = m / p(x)$",
         dropping=Expectation(q.at(z1), Expectation(q.at(z2), tangent.at(mean / evidence))),
     ),
+    role="lemma",
 )
 derivation.chain(
     "To second order the gap of two samples is the variance of one weight, halved twice",
@@ -250,9 +252,10 @@ derivation.chain(
         one=where(r, 1),
         bound=holds(psi / r, "=", log(evidence)),
     ),
+    role="remark",
 )
 derivation.chain(
-    "... and at order 1 it is the evidence lower bound",
+    "At order 1 the Renyi bound is the evidence lower bound",
     Limit(psi / r, r, 0),
     equals(
         bound,
@@ -264,6 +267,7 @@ derivation.chain(
         ),
     ),
     states=2,
+    role="remark",
 )
 k = derivation.index("s", "a sample")
 omega = derivation.numbers("w", k, "their weights", "exp(log_joint - log_q)", positive=True)
@@ -274,13 +278,14 @@ normalized = derivation.define(
 u = derivation.numbers("u", k, "the logarithms of the weights")
 other = derivation.index("s'", "a sample, next to $s$")
 derivation.chain(
-    "The gradient weights the samples",
+    "The gradient weights the samples by their shares of the evidence",
     Slope(log(Total(k, exp(u)) / S), u.at(other)),
     equals(
         exp(u.at(other)) / Total(k, exp(u)),
         "the derivative of a log-sum-exp is a softmax: a sample counts in proportion to its weight",
         wrong={"all samples weighted alike": 1 / S},
     ),
+    role="remark",
 )
 derivation.chain(
     "The effective sample size is at most the number of samples",
@@ -296,6 +301,7 @@ derivation.chain(
         most=holds(1 / Total(k, normalized**2), "<=", S),
         less=holds(normalized**2, "<=", normalized),
     ),
+    role="remark",
 )
 for name, expression, code, wrong in (
     ("the normalized weights", normalized, normalized_importance_weights, {"not normalized": omega}),

@@ -253,6 +253,7 @@ derivation.symbol(r"\Sigma", "a covariance")
     because=r"The divergence in the identity has its minimum there, so its gradient is zero. Both gradients, in the logarithms "
     "of the weights, the means and the factors, by automatic differentiation of the code, for three components in two "
     "dimensions. So a fixed point of EM, where $Q$ has slope zero, is a stationary point of the likelihood.",
+    role="remark",
 )
 def the_bound_touches_with_the_same_slope():
     points, *given = random_mixture()
@@ -268,6 +269,7 @@ def the_bound_touches_with_the_same_slope():
     because="At what the code's M-step returns for random shares of 12 points in two dimensions. So the closed forms above are "
     "its maximum, in the weights, the means and every entry of the factors.",
     scale=1.0,
+    role="lemma",
 )
 def the_m_step_is_stationary():
     points, *given = random_mixture(1)

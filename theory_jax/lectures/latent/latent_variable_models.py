@@ -113,7 +113,7 @@ central = derivation.chain(
     r"Learning without the posterior would have to guess which cause to blame.",
 )
 derivation.chain(
-    "The likelihood at any one state",
+    "The likelihood can be read off at any one state, if the posterior is known there",
     plus(log(likelihood), log(prior), -log(posterior)),
     equals(
         plus(log(joint), -log(joint / evidence)),
@@ -243,6 +243,7 @@ derivation.bridge(
     because=r"The other way to the posterior: $z$ and $x$ are jointly Gaussian with the covariances $I$, $C$ and $W^\top$ "
     "between them, and the right sides are what conditioning a Gaussian gives. By the code, with five observed and two latent "
     "variables.",
+    role="remark",
 )
 def conditioning_the_joint_gaussian():
     random, variance = np.random.default_rng(1), 0.7
@@ -342,6 +343,7 @@ derivation.symbol(r"\ell", "their mean log-likelihood")
     because=r"At the covariance that the code returns for 20 points in four dimensions, split into two columns of $W$ and the "
     "noise; the slopes by automatic differentiation of the code's likelihood.",
     scale=1.0,
+    role="remark",
 )
 def the_optimum_is_stationary():
     slopes, noise = slopes_of_optimum()

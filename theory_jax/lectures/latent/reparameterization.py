@@ -84,9 +84,12 @@ derivation.bridge("The code's sample", draw, reparameterize, noise=[[eps]], mean
 
 density = derivation.define(r"\phi", exp(LogDensity(z, m, exp(v))), "the density of the sample", positive=True)
 score_m, score_v = times(z - m, exp(-v)), times(Rational(1, 2), plus((z - m) ** 2 * exp(-v), -1))
-for parameter, score in ((m, score_m), (v, score_v)):
+for parameter, score, title in (
+    (m, score_m, "The score in the mean is the distance from it over the variance"),
+    (v, score_v, "The score in the log-variance is half of the squared distance over the variance, less 1"),
+):
     derivation.chain(
-        f"The score in the {'mean' if parameter == m else 'log-variance'}: how fast the density changes, relative to itself",
+        title,
         Slope(density, parameter),
         equals(times(density, Slope(log(density), parameter)), "a derivative is the function times that of its logarithm"),
         equals(
@@ -146,13 +149,14 @@ central = derivation.chain(
     r"averages slopes of $f$, the last one only values: there $f$ may be a program without derivatives.",
 )
 derivation.chain(
-    "... and in the log-variance",
+    "The two estimators agree in the log-variance, too",
     Slope(Expectation(gaussian, values), v),
     equals(
         Expectation(standard, times(slopes_on_path, exp(v / 2) * eps / 2)),
         prose("{speed}", speed=holds(Slope(draw, v), "=", exp(v / 2) * eps / 2)),
     ),
     equals(Expectation(gaussian, times(values, score_v)), "by parts, as above"),
+    role="lemma",
 )
 t = derivation.number("t", "the variance of the sample", "e^log_var", positive=True)
 b = derivation.number("b", "a constant added to $f$: minus a baseline")
@@ -264,6 +268,7 @@ derivation.symbol("f_0, f_1", "the values of $f$ at tails and at heads")
     "is $f_1 - f_0$ times the unbiased sample variance of the coin, with variance $\\mu_4/3$ for three of them: an offset of "
     "$f$ has dropped out. Here the values are 11.3 and 8, and the plain variance is 33 times larger.",
     outcomes=8,
+    role="remark",
 )
 def leaving_one_out_forgets_the_offset():
     enumerated, plain, left_out, squared = variances_with_and_without_the_others()
@@ -300,7 +305,7 @@ below_y = derivation.define(
     "G", 1 / (1 + exp(l1 - l2 - tau * log(y) + tau * log(1 - y))), "the probability that the first entry is at most $y$"
 )
 derivation.chain(
-    "The density of a relaxed sample of two",
+    "The density of a relaxed sample of two is the slope of a logistic function",
     Slope(below_y, y),
     equals(
         times(tau, exp(l1 + l2), exp(times(-1, plus(tau, 1), log(y))), exp(times(-1, plus(tau, 1), log(1 - y))))
@@ -314,6 +319,7 @@ derivation.chain(
     uses=(gumbel_max,),
     so=r"Its mass is one, since $G$ rises from 0 to 1. The general formula, for $K$ entries, is $\Gamma(K)\, \tau^{K-1} "
     r"\prod_k e^{l_k} y_k^{-\tau-1} \big/ \left(\sum_k e^{l_k} y_k^{-\tau}\right)^K$.",
+    role="lemma",
 )
 simplex = derivation.law("y", k, "a relaxed sample", "exp(log_y)")
 concrete = plus(
@@ -353,6 +359,7 @@ derivation.chain(
         "variance grows: hence the annealing.",
         **{"mean": o / (1 + o), "r": where(rise, 8), "exact": holds(o / (1 + o), "=", Rational(9, 10), named=True)},
     ),
+    role="remark",
 )
 
 

@@ -274,6 +274,7 @@ derivation.chain(
         above=holds(b - sigma, "<", 1),
         below=holds(b - sigma, ">", -1),
     ),
+    role="lemma",
 )
 derivation.bridge(
     "The code's gradient", told, bernoulli_log_likelihood, x=[[b]], logits=[[a]], slope="logits", wrong={"its sign": sigma - b}
@@ -299,7 +300,7 @@ mu = derivation.numbers(r"\mu", d, "its reconstruction", "mean")
 error = derivation.define("E", SquaredNorm(d, xs - mu), "the squared error of the reconstruction", positive=True)
 beta = derivation.number(r"\beta", "the weight of the rate next to a squared error", positive=True)
 derivation.chain(
-    "The weight next to a squared error is a noise variance",
+    "The weight next to a squared error is twice a noise variance",
     plus(error, beta * rates),
     equals(
         plus(times(beta, plus(rates, -Total(d, LogDensity(xs, mu, beta / 2)))), -beta * D / 2 * log(pi * beta)),
@@ -337,6 +338,7 @@ derivation.chain(
         "a perfect reconstruction has an unbounded density.",
         gain=holds(plus(best, -D / 2 * plus(log(pi * error / D), 1)), "=", D / 2 * log(2), named=True),
     ),
+    role="remark",
 )
 derivation.bridge("The code's calibrated loss", best, calibrated_gaussian_negative_log_likelihood, x=[xs], mean=[mu])
 
@@ -346,6 +348,7 @@ derivation.bridge("The code's calibrated loss", best, calibrated_gaussian_negati
     because="The decoder is now no longer linear: logits of four pixels from $\\tanh z$. Bound and gap are integrated over "
     "$z$, for each of the 16 images. If they add up to $\\log p(x)$, the 16 probabilities sum to one.",
     uses=(central,),
+    role="remark",
 )
 def the_probabilities_of_all_images_sum_to_one():
     bounds, gaps = bounds_and_gaps()

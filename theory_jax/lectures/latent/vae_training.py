@@ -76,7 +76,7 @@ fit = plus(log(2 * pi * s), plus(lam * (1 - w * V) ** 2, w**2 * t) / s)
 rate = plus(lam * V**2, t, -1, -log(t))
 loss = derivation.define(r"\mathcal{L}", times(half, plus(fit, rate)), "the average loss", "linear_vae_negative_elbo")
 derivation.chain(
-    "The average loss of a linear VAE",
+    "The average loss of a linear VAE depends on the variance of the data alone",
     Expectation(
         Normal(x, 0, lam),
         plus(-LogDensity(x, times(w, V, x), s), w**2 * t / (2 * s), times(half, plus((V * x) ** 2, t, -1, -log(t)))),
@@ -197,6 +197,7 @@ derivation.symbol("x_n, N", "the data")
     because="Five dimensions and two latents. On the right are the full covariance of the model and that of the posterior, $s "
     "(W^\\top W + sI)^{-1}$, which is not diagonal; on the left the code, in closed form and without a sample.",
     uses=(central,),
+    role="remark",
 )
 def the_loss_is_surprise_plus_gap():
     code, surprise, gap = loss_surprise_and_gap()
@@ -210,6 +211,7 @@ def the_loss_is_surprise_plus_gap():
     "diagonal and the bound is tight; where a bound touches, the gradients agree.",
     scale=1.0,
     tolerance=1e-12,
+    role="remark",
 )
 def principal_components_are_stationary():
     wrong = {"the smallest eigenvalue in place of the mean": gradient_at_components(EIGENVALUES[0])}
@@ -223,6 +225,7 @@ def principal_components_are_stationary():
     "log-variances are apart, with curvature $\\frac12$. At a noise of $0.9 \\lambda_1$ each latent has a negative eigenvalue: "
     "collapse is a local minimum only if the noise is at least $\\lambda_1$.",
     scale=1.0,
+    role="remark",
 )
 def the_curvature_at_collapse():
     s = 0.9 * EIGENVALUES[-1]
@@ -237,7 +240,7 @@ def the_curvature_at_collapse():
 beta = derivation.number(r"\beta", "the weight of the rate", positive=True)
 a = derivation.define("a", plus(1, w**2 / (beta * s)), "what a latent carries against what it is charged", positive=True)
 derivation.chain(
-    "The best variance of a latent if its rate has a weight",
+    "If the rate has a weight, the best variance of a latent falls with what the latent carries",
     plus(beta / 2 * plus(t, -1, -log(t)), w**2 * t / (2 * s)),
     equals(
         plus(beta / 2 * log(a), beta / 2 * tangent.at(a * t)),
@@ -253,6 +256,7 @@ derivation.chain(
         prose("leave out the gap of the logarithm; zero if and only if {best}", best=where(t, 1 / a)),
         dropping=beta / 2 * tangent.at(a * t),
     ),
+    role="lemma",
 )
 ratio = derivation.number("r", r"the ratio $w^2/s$ of a latent that is used", positive=True)
 derivation.chain(
@@ -314,6 +318,7 @@ floor = derivation.chain(
         Total(l, R), "leave out what is missing, which is zero where no rate is below", dropping=Total(l, Max(kappa - R, 0))
     ),
     so=r"So reconstruction minus the raised rate is still a lower bound of $\log p(x)$, and the raised rate at least $L \kappa$.",
+    role="remark",
 )
 _inputs, _of_sum = {"kl_per_dimension": [R], "minimum": kappa}, {"the floor applied to the sum": Max(Total(l, R), L * kappa)}
 derivation.bridge("The code's rate with a floor", Total(l, Max(R, kappa)), free_bits_kl, **_inputs, wrong=_of_sum)
@@ -343,6 +348,7 @@ derivation.chain(
     ),
     so=r"The last line is twice the average rate. A rate of zero for every example makes a latent inactive; but one without "
     r"activity may still have a rate, with a mean that is off zero and never moves.",
+    role="remark",
 )
 _means, _unbiased = [[mean.at(example)] for example in range(4)], {"divided by one example less": activity * N / (N - 1)}
 derivation.bridge("The code's activity", activity, latent_activity, mean=_means, wrong=_unbiased)

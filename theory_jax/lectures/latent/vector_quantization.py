@@ -75,6 +75,7 @@ bisector = derivation.chain(
         wrong={"through the origin": 2 * Inner(d, z, e - other)},
     ),
     so="It is affine in $z$: a cell is an intersection of half-spaces, convex, and its borders are flat.",
+    role="lemma",
 )
 k = derivation.index("k", "a code")
 n = derivation.index("n", "one of the vectors of a cell")
@@ -210,6 +211,7 @@ def the_gradients_of_the_quantizer():
     r"\frac{\partial L}{\partial e} = 2 (e - z), \qquad \frac{\partial L}{\partial z} = 2 \beta (z - e)",
     because=r"Of the code at the weight 0.25, where the stopped letters have the values of the others. The value of the loss is "
     r"$(1 + \beta) \|z - e\|^2$.",
+    role="remark",
 )
 def the_gradients_of_the_loss():
     named = _codes[np.asarray(nearest_code(_vectors, _codes))]
@@ -309,6 +311,7 @@ derivation.chain(
         learned=where(prior, usage),
         gain=holds(plus(Total(k, usage * log(prior)), log(K)), "=", Divergence(usage, uniform), named=True),
     ),
+    role="remark",
 )
 
 
