@@ -269,6 +269,20 @@ def test_figures_take_the_colors_of_the_page(text):
     assert "<text" in drawing and 'id="axes_1"' not in drawing
 
 
+def test_a_reader_chooses_a_frame_of_a_figure():
+    """One is chosen at first, and its label comes before its drawing; the groups of two figures do not meet."""
+    toy = whole()
+    for caption in ("A line.", "Another."):
+        toy.figure(caption, frames=["$t = 0$", "$t = 1$"])(
+            lambda axes, frame: (parabola(axes), axes.set_xlim(0, 1), axes.plot(frame, 0))
+        )
+    shown = html(page_of(toy))
+    groups = re.findall(r'<label><input type="radio" name="([\w-]+)"( checked)?>.*?</label>\s*<div class="drawing"><svg', shown)
+    first, second = groups[0][0], groups[2][0]
+    assert groups == [(first, " checked"), (first, ""), (second, " checked"), (second, "")] and first != second
+    assert "t = 1" in " ".join(re.findall(r'aria-label="([^"]*)"', shown))
+
+
 def test_script_letters_of_figures_are_unicode():
     toy = whole()
     toy.parts[:] = [part for part in toy.parts if not hasattr(part, "caption")]

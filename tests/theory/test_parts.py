@@ -222,6 +222,42 @@ def test_a_figure_that_shows_nothing_is_refused(draw, caption, words):
     assert not result.passed and words in result.error
 
 
+def moving(*shifts, limits=(-2, 2)):
+    """What draws a line at another height in every frame; limits: of the y-axis, none for matplotlib's own."""
+
+    def draw(axes, frame):
+        axes.plot([0, 1], [shifts[frame]] * 2)
+        axes.set(xlabel="x", ylabel="y")
+        if limits:
+            axes.set(ylim=limits)
+
+    return draw
+
+
+@pytest.mark.parametrize(
+    ("draw", "frames", "words"),
+    [
+        (moving(0), ["$t = 0$"], "one frame"),
+        (moving(0, 1, limits=None), ["$t = 0$", "$t = 1$"], "different axes"),
+        (moving(0, 1, 1), ["$t = 0$", "$t = 1$", "$t = 2$"], "the frame '$t = 2$'"),
+    ],
+)
+def test_frames_that_do_not_show_a_movement_are_refused(draw, frames, words):
+    toy = Toy()
+    toy.figure("A line.", frames=frames)(draw)
+    (result,) = toy.run()
+    assert not result.passed and words in result.error
+
+
+def test_frames_are_drawn_one_by_one_and_on_paper_side_by_side():
+    toy = Toy()
+    toy.figure("A line.", frames=["$t = 0$", "$t = 1$"])(moving(0, 1))
+    (result,), (figure,) = toy.run(), toy.parts
+    assert result.passed and len(figure.execute()) == 2
+    heights = [part.axes[0].lines[0].get_ydata()[0] for part in figure.on_paper().subfigs if part.axes]
+    assert heights == [0, 1]
+
+
 # ---------------------------------------------------------------------------------------------------- steps in the strict form
 
 X = np.array([0.5, -1.0, 2.0])

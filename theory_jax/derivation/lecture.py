@@ -2,7 +2,7 @@
 
 A derivation introduces its symbols (setting.py), and then has parts, in the order in which they are read: chains and lemmas of
 SymPy expressions (chains.py), steps that return what their kind compares (kinds.py), bridges to the topic's functions, a worked
-example, figures and exercises (parts.py). The engine rejects checks that would pass for any mathematics.
+example and exercises (parts.py), and figures (figures.py). The engine rejects checks that would pass for any mathematics.
 
 Importing this module switches JAX to float64, before any step runs, and keeps what JAX compiles in the user's cache folder.
 """
@@ -18,9 +18,10 @@ import jax
 from shared_specs.backends.jax_settings import CACHE, OLDER_EMITTER, UNFINISHED
 from theory_jax.derivation.bridges import ROUNDING, STATES, Bridge, written
 from theory_jax.derivation.chains import Assumption, Chain, Valley, lemmas_in
+from theory_jax.derivation.figures import Figure
 from theory_jax.derivation.kinds import KINDS, STANDARD_ERRORS, Refused, require
 from theory_jax.derivation.notation import made
-from theory_jax.derivation.parts import LEVELS, Algorithm, Example, Exercise, Figure, Say
+from theory_jax.derivation.parts import LEVELS, Algorithm, Example, Exercise, Say
 from theory_jax.derivation.prose import execute as execute_texts
 from theory_jax.derivation.setting import Setting
 from theory_jax.derivation.typeset import latex
@@ -166,9 +167,9 @@ class Derivation(Setting):
         """Decorates a body that yields its first steps on the example: (LaTeX or expression, computed value, printed value)."""
         return self._decorate(lambda body: Algorithm(title, instructions, body))
 
-    def figure(self, caption, *, panels=1):
-        """Decorates what draws on the axes that it is given."""
-        return self._decorate(lambda draw: Figure(caption, draw, panels))
+    def figure(self, caption, *, panels=1, frames=()):
+        """Decorates what draws on the axes that it is given, and, with the labels of frames, is given a frame's number."""
+        return self._decorate(lambda draw: Figure(caption, draw, panels, tuple(frames)))
 
     def exercise(self, question, answer, *, level="", hint=""):
         """Decorates a body that yields each computed value with the answer's. level: easy, medium or hard."""

@@ -1,4 +1,4 @@
-"""The parts of a derivation next to its chains, steps and bridges: words, worked examples, figures and exercises."""
+"""The parts of a derivation next to its chains, steps, bridges and figures: words, worked examples, algorithms, exercises."""
 
 import re
 from collections.abc import Callable
@@ -94,29 +94,6 @@ def _names_in(code):
     """The names that a function's code loads, also in functions inside it."""
     inner = (constant for constant in code.co_consts if isinstance(constant, CodeType))
     return set(code.co_names).union(code.co_freevars, *map(_names_in, inner))
-
-
-@dataclass(frozen=True, eq=False)
-class Figure:
-    """A caption, and what draws on the axes that it is given."""
-
-    caption: str
-    draw: Callable
-    panels: int = 1
-
-    def execute(self):
-        """The matplotlib figure, which must have drawn something on each of its axes."""
-        from matplotlib.figure import Figure as Canvas
-
-        require(self.caption.strip(), "a figure needs a caption")
-        canvas = Canvas(figsize=(4.2 * self.panels if self.panels > 1 else 5.4, 3.2), layout="constrained")
-        axes = canvas.subplots(1, self.panels, squeeze=False)[0]
-        self.draw(*axes)
-        for panel in axes:
-            require(panel.has_data(), f"the figure {self.caption[:40]!r} draws nothing on one of its axes")
-            named = panel.get_xlabel() and (panel.get_ylabel() or panel.get_title())
-            require(named or not panel.axison, f"the figure {self.caption[:40]!r} does not say what its axes are")
-        return canvas
 
 
 LEVELS = ("easy", "medium", "hard")  # a number to compute; a step to derive, or to change; something new to find

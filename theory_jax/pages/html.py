@@ -51,7 +51,7 @@ def _template():
     environment.filters |= {"math": to_mathml, "prose": prose, "plain": plain, "unicode": to_unicode, "functions": functions_of}
     environment.filters |= {"linked": linked, "lead": lead}
     numbers = itertools.count()
-    environment.globals["svg"] = lambda figure: svg(figure, next(numbers))
+    environment.globals["drawings"] = lambda figure: drawings(figure, numbers)
     return environment.get_template("lecture.html.jinja")
 
 
@@ -89,23 +89,34 @@ def _script(found):
     return unicodedata.lookup(f"{'SCRIPT' if capital in 'BEFHILMR' else 'MATHEMATICAL SCRIPT'} CAPITAL {capital}")
 
 
-def svg(figure, number):
-    """A figure as inline SVG in the page's colors; its caption is its text for who does not see it."""
+def drawings(figure, numbers):
+    """A name on the page, and (label, SVG) of every frame of a figure; the label of a single drawing is empty."""
     import matplotlib
     from cycler import cycler
 
+    with matplotlib.rc_context(DRAWN_WITH | {"axes.prop_cycle": cycler(color=IN_TURN)}):
+        canvases = figure.execute()
+    labels = figure.frames or ("",)
+    captions = [f"{plain(figure.caption)} {plain(label)}".strip() for label in labels]
+    frames = [(label, svg(*drawn, next(numbers))) for label, *drawn in zip(labels, canvases, captions, strict=True)]
+    return f"figure-{next(numbers)}", frames
+
+
+def svg(canvas, caption, number):
+    """A drawing as inline SVG in the page's colors; its caption is its text for who does not see it."""
+    import matplotlib
+
     colors = {light.lower(): f"var(--{name})" for name, light, _ in FIGURES} | {BLACK: "currentColor"}
-    rules = DRAWN_WITH | {"svg.hashsalt": str(number), "axes.prop_cycle": cycler(color=IN_TURN)}
     text = io.StringIO()
-    with matplotlib.rc_context(rules):
-        figure.execute().savefig(text, format="svg", metadata={"Date": None, "Creator": None})
+    with matplotlib.rc_context(DRAWN_WITH | {"svg.hashsalt": str(number)}):
+        canvas.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
     drawing = re.sub(r"<metadata>.*?</metadata>", "", text.getvalue()[text.getvalue().index("<svg") :], flags=re.S)
     drawing = re.sub(r"<!--.*?-->", "", drawing, flags=re.S).replace("font-family: 'DejaVu Sans'", "font-family: sans-serif")
     drawing = re.sub("[\ue22d-\ue246]", _script, drawing.replace("'STIXNonUnicode'", "'Diptych Math'"))
     drawing = re.sub(r'\bid="[a-zA-Z0-9]+_\d+"', "", drawing)  # every figure would have an axes_1; nothing refers to it
     drawing = re.sub(r"#[0-9a-f]{6}\b", lambda found: colors.get(found[0], found[0]), drawing)
     width, height = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', drawing).groups()
-    head = f'<svg role="img" aria-label="{escape(plain(figure.caption))}" viewBox="0 0 {width} {height}"'
+    head = f'<svg role="img" aria-label="{escape(caption)}" viewBox="0 0 {width} {height}"'
     # three panels, the widest, fit into the column; below this the text would be too small, and the figure scrolls
     head += f' style="width: {float(width) * 4 / 3:.0f}px; min-width: {float(width) * 3 / 4:.0f}px"'
     return Markup(re.sub(r"<svg[^>]*>", lambda _: head + ' xmlns:xlink="http://www.w3.org/1999/xlink">', drawing, count=1))

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from theory_jax.derivation.bridges import Bridge, written
 from theory_jax.derivation.chains import Assumption, Chain, Valley
+from theory_jax.derivation.figures import Figure
 from theory_jax.derivation.lecture import Step
 from theory_jax.derivation.loading import LECTURES
 from theory_jax.derivation.notation import Count, Family
-from theory_jax.derivation.parts import Algorithm, Example, Exercise, Figure, Say
+from theory_jax.derivation.parts import Algorithm, Example, Exercise, Say
 from theory_jax.derivation.prose import Prose, texts
 from theory_jax.derivation.typeset import latex
 from theory_jax.pages.mistakes import Mistake, of_line, of_part

@@ -81,7 +81,7 @@ def draw(figure, path):
     from shared_specs.palette import IN_TURN
 
     with matplotlib.rc_context({"axes.prop_cycle": cycler(color=IN_TURN), "legend.frameon": False, "font.size": 9}):
-        figure.execute().savefig(path, metadata={"CreationDate": None})
+        figure.on_paper().savefig(path, metadata={"CreationDate": None})
 
 
 def escaped(words):

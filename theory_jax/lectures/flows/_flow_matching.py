@@ -40,6 +40,27 @@ def fan_and_floor(fan, floors):
     floors.legend()
 
 
+MOMENTS = (0.0, 0.3, 0.5, 0.7, 0.85, 0.98)
+
+
+def noise_becomes_data(path, histogram, moment):
+    """Draws the flow lines of 400 noises up to a moment, and where they are then, next to the density."""
+    end = MOMENTS[moment]
+    times = np.append(np.arange(0, end, 0.02), end)
+    lines = [jnp.asarray(np.random.default_rng(1).standard_normal(400))]
+    for now, then in zip(times, times[1:], strict=False):
+        lines.append(lines[-1] + (then - now) * sign_field(lines[-1], now))
+    path.plot(times, np.stack(lines)[:, :24], color="C0", linewidth=0.8)
+    path.plot(np.full(24, end), lines[-1][:24], "o", color="C0", markersize=3.5)
+    path.plot([1, 1], [-1, 1], "D", color="C3", markersize=5)
+    path.set(xlim=(-0.03, 1.05), ylim=(-3, 3), xlabel="$t$", ylabel="$x$")
+    grid = np.linspace(-3, 3, 301)
+    peaks = [np.exp(-0.5 * ((grid - sign * end) / (1 - end)) ** 2) for sign in (-1, 1)]
+    histogram.hist(np.asarray(lines[-1]), bins=np.linspace(-3, 3, 41), density=True, alpha=0.35)
+    histogram.plot(grid, sum(peaks) / (2 * (1 - end) * math.sqrt(2 * math.pi)), color="C0")
+    histogram.set(xlim=(-3, 3), ylim=(0, 2.2), xlabel="$x$", ylabel="density $p_t$")
+
+
 def two_points():
     """The velocity and the loss halfway, at the position 1/2."""
     half = jnp.array([0.5])
