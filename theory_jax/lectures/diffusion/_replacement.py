@@ -41,7 +41,7 @@ def other_data(derivation, a, u, k):
         so=r"So guidance with the variance $V$ of $k_0$ given $(u, k)$ adds $\frac{\sqrt a}{1 - a}\, \frac{\mathrm{Cov}(u_0, "
         r"k_0)}{V} (y - \hat k)$. Exact is $\frac{\sqrt a}{1 - a}\, (\mathbb{E}[u_0 | u, k, y] - \mathbb{E}[u_0 | u, k])$, by "
         r"Tweedie's formula with and without $y$. Guidance replaces the regression of $u_0$ on $k_0$ by its best straight line "
-        r"(exercise 3). With several known entries $\frac1V$ is the inverse of a matrix.",
+        r"(exercise 5). With several known entries $\frac1V$ is the inverse of a matrix.",
     )
 
 

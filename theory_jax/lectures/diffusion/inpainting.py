@@ -56,7 +56,7 @@ u, k = derivation.number("u", "the unknown entry, noisy", "x_t"), derivation.num
 U = derivation.number("U", "how often a step is made", "num_resamples", positive=True)
 rest = derivation.define("R", 1 - a**2 * rho**2, "the variance of the noisy $u$ given the noisy $k$", positive=False)
 score = derivation.chain(
-    "The score of the joint distribution in the unknown entry",
+    "The joint score pulls the unknown entry toward a multiple of the known one",
     Slope(-(u**2 - 2 * a * rho * u * k + k**2) / (2 * rest), u),
     equals(
         -(u - a * rho * k) / rest,
@@ -74,7 +74,7 @@ drift = derivation.define(
     r"the slope of the mean in $a$, of $U$ steps back and $U - 1$ forward",
 )
 moves = derivation.chain(
-    "How the mean moves",
+    r"The mean is pulled toward $a \rho y$, in place of $\rho y$",
     plus(drift / sqrt(a), -m / (2 * a * sqrt(a))),
     equals(
         -U * (g - a * rho * y) / (a * rest),
@@ -84,6 +84,7 @@ moves = derivation.chain(
         ),
         wrong={"toward the right mean": -U * (g - rho * y) / (a * rest), "one score": -(g - a * rho * y) / (a * rest)},
     ),
+    role="lemma",
     uses=(score,),
     so=r"The first line is the slope of $g$, which is $m/\sqrt a$, by the quotient rule. (The fresh noise in $k$ moves the "
     r"mean by nothing.) The wanted $g$ is $\rho y$ at every level; the drift pulls toward $a \rho y$.",
@@ -100,6 +101,7 @@ derivation.chain(
         ),
         wrong={"without the level": times(rho * y, Slope(mu**U, a))},
     ),
+    role="lemma",
     uses=(moves,),
     so=prose(
         "The first line is the slope of $\\mu^U g$. Integrate from level 0, where $\\mu$ is {start} and removes every bounded "
@@ -110,7 +112,7 @@ derivation.chain(
     ),
 )
 derivation.chain(
-    "The factor is below the level",
+    r"The factor is below the level, so $U$ repetitions leave at most the share $1/(1 + U)$ of bias",
     a**2 - ratio**2,
     equals(rho**2 * a**2 * (1 - a**2) / rest, "common denominator"),
     at_least(
@@ -118,7 +120,6 @@ derivation.chain(
         prose("all factors are positive; equality only at {ends}", ends=where(rho, 0)),
         dropping=rho**2 * a**2 * (1 - a**2) / (1 - a**2 * rho**2),
     ),
-    role="lemma",
     so=prose(
         "So {less}. The integral of $a^U$ is {integral}, so for a positive $y$ the bias of RePaint is at most {bias}: it "
         "vanishes like $\\frac1U$ or faster. For small $\\rho$ this is the bias itself in the limit, since then $w$ tends to "
@@ -130,7 +131,7 @@ derivation.chain(
     ),
 )
 derivation.chain(
-    "The integral without repetitions",
+    "Without repetitions the factor has an antiderivative",
     ratio,
     equals(
         Slope(-sqrt(1 - rho**2) * sqrt(rest) / rho**2, a),
@@ -173,6 +174,7 @@ derivation.chain(
         prose("{conjugate}", conjugate=holds(1 - sqrt(1 - rho**2), "=", rho**2 / (1 + sqrt(1 - rho**2)))),
         wrong={"all of it": 1},
     ),
+    role="remark",
     uses=(result,),
 )
 v = derivation.number("v", "the variance of the unknown entry at the level $a$", positive=True)
@@ -188,6 +190,7 @@ derivation.chain(
         Slope(log((1 + rho * a) / (1 - rho * a)) / (2 * rho), a),
         prose("partial fractions: {halves}", halves=holds(1 / rest, "=", plus(1 / (1 + rho * a), 1 / (1 - rho * a)) / 2)),
     ),
+    role="remark",
     so=prose(
         "The reverse equation multiplies deviations at the rate $\\beta (\\frac12 - \\frac1R)$, so the slope of the variance "
         "in $a$ is {slope}, and the first line is the slope of $\\frac aR v$. From 0 to 1: at the data the variance without "
@@ -209,7 +212,7 @@ predicted = derivation.define(r"\hat k", c_u * u + c_k * k, "the prediction of t
 spread = derivation.define("V", (1 - a) * (1 - a * rho**2) / rest, "its variance, given $u$ and $k$", positive=False)
 for title, left, right in (
     ("The error of the line is uncorrelated with the unknown entry", c_u + a * rho * c_k, sqrt(a) * rho),
-    ("... and with the known one", a * rho * c_u + c_k, sqrt(a)),
+    ("The error of the line is uncorrelated with the known entry", a * rho * c_u + c_k, sqrt(a)),
 ):
     derivation.chain(
         title,
@@ -218,7 +221,7 @@ for title, left, right in (
         role="lemma",
     )
 derivation.chain(
-    "What the noisy entries leave open",
+    "The noisy entries leave the variance $V$ of the known value open",
     1 - (c_u * sqrt(a) * rho + c_k * sqrt(a)),
     equals(spread, r"common denominator; factor", wrong={"all of the noise": 1 - a}),
     role="lemma",
@@ -239,9 +242,10 @@ guided = derivation.chain(
     ),
 )
 derivation.chain(
-    "... in the known entry as well",
+    "In the known entry, too, joint score and guidance make the conditional score",
     plus(-(k - a * rho * u) / rest, times((y - predicted) / spread, Slope(predicted, k))),
     equals(-(k - sqrt(a) * y) / (1 - a), "insert; the terms with $u$ cancel", wrong={"no guidance": -(k - a * rho * u) / rest}),
+    role="remark",
     so=r"So guidance brings the known entry to its value by itself: nothing has to be replaced.",
 )
 
@@ -297,6 +301,7 @@ derivation.bridge(
     because="The number of levels that the code visits, for 36 choices of the number of steps, of jumps and of repetitions: $n$ "
     "climbs of $J$ levels, $U - 1$ times, and as many steps down again.",
     outcomes=36,
+    role="remark",
 )
 def how_many_levels():
     found, wanted = [], []
@@ -330,6 +335,7 @@ for letter, words, code in (
     "and with every step made twice, and the integrals of $w^U$ in closed form.",
     tolerance=0.01,
     since="the steps have a finite length",
+    role="remark",
 )
 def the_codesreplaced_means():
     found = np.array([float(replaced_means(times_)[-1]) for times_ in (1, 2)])
