@@ -199,7 +199,7 @@ V1, V2 = (
 )
 m1, m2 = (derivation.number(f"m_{k}", f"the mean of the {which} channel") for k, which in ((1, "first"), (2, "second")))
 derivation.chain(
-    "One factor for channels that differ",
+    "One factor leaves channels of different variance different",
     plus((V1 + m1**2 + V2 + m2**2) / 2, -(((m1 + m2) / 2) ** 2)),
     equals(
         plus((V1 + V2) / 2, (m1 - m2) ** 2 / 4),
@@ -208,8 +208,9 @@ derivation.chain(
             means=holds(plus((m1**2 + m2**2) / 2, -(((m1 + m2) / 2) ** 2)), "=", (m1 - m2) ** 2 / 4),
         ),
     ),
-    so="It is this number that is made one. A channel then has its variance divided by this number, and the logarithm of the "
-    "quotient is how far it is from the schedule: channels with less variance drown in noise earlier.",
+    role="remark",
+    so="It is this number that is made one. A channel then has its variance divided by this number, and the "
+    "logarithm of the quotient is how far it is from the schedule: channels with less variance drown in noise earlier.",
 )
 m = derivation.number("m", "the mean of the latents")
 w = derivation.number("w", "a latent, now one number")
@@ -275,7 +276,7 @@ l = derivation.index("l", "a channel", states=2)  # noqa: E741
 point = derivation.numbers("s", l, "the channels at one position", "latent")
 one, other = derivation.numbers("g", l, "a code"), derivation.numbers("f", l, "another code")
 derivation.chain(
-    "Which of two codes is nearer",
+    "Which of two codes is nearer depends linearly on the point",
     plus(SquaredNorm(l, point - one), -SquaredNorm(l, point - other)),
     equals(
         plus(SquaredNorm(l, one), -SquaredNorm(l, other), -2 * Total(l, point * (one - other))),
@@ -313,9 +314,10 @@ H, W = (derivation.number(name, f"the {side} of an image", positive=True) for na
 f = derivation.number("F", "the factor by which the first stage shrinks the sides", positive=True)
 places = derivation.define("T", (H / f) * (W / f), "the number of positions of a latent")
 derivation.chain(
-    "What shrinking saves",
+    "Shrinking the sides by $F$ saves the factor $F^4$ in pairs of positions",
     (H * W) ** 2 / places**2,
     equals(f**4, prose("{places}", places=holds(places, "=", H * W / f**2)), wrong={"of positions": f**2, "of one side": f}),
+    role="remark",
     so="There are $F^2$ times fewer positions, and $F^4$ times fewer pairs of them for attention.",
 )
 
