@@ -9,9 +9,9 @@ from theory_jax.lectures.autoregressive.ngram import derivation
 
 
 @derivation.exercise(
-    r"A context was followed by its three words 3, 1 and 0 times. What does $\alpha = \frac12$ give the word that was never "
+    r"A context was followed by its three words 3, 1 and 0 times. What does the pseudo-count 1/2 give the word that was never "
     r"seen?",
-    r"$\frac{0.5}{4 + 1.5} = 1/11$.",
+    r"$\frac{0.5}{4 + 1.5}$, which is 1/11.",
     level="easy",
     hint="Add the pseudo-count to every count.",
 )
@@ -20,10 +20,10 @@ def an_unseen_word():
 
 
 @derivation.exercise(
-    r"Take one step of EM from $\lambda = (\frac13, \frac23)$, where the tables give the first token $\frac12$ and $\frac17$ "
+    r"Take one step of EM from the weights $(\frac13, \frac23)$, where the tables give the first token $\frac12$ and $\frac17$ "
     r"and the second $\frac15$ and $\frac23$.",
-    r"The first token comes from the first table with probability $\frac{1/6}{1/6 + 2/21} = \frac{7}{11}$, the second with "
-    r"$\frac{1/15}{1/15 + 4/9} = \frac{3}{23}$; the new weights are 97/253 and 156/253.",
+    r"The first token comes from the first table with probability $\frac{1/6}{1/6 + 2/21}$, which is 7/11, the second with "
+    r"$\frac{1/15}{1/15 + 4/9}$, which is 3/23; the new weights are 97/253 and 156/253.",
     level="easy",
     hint="Compute for each token the share of each table in the mixture's probability.",
 )

@@ -60,10 +60,10 @@ def small_embeddings():
 
 @derivation.exercise(
     r"A matrix before a norm has the gradient $G/\|W\|$ in size, orthogonal to it. Gradient descent at the rate 0.1 also "
-    r"shrinks it by the factor $1 - 0.001$ a step (weight decay 0.01). To which $\|W\|^2$ does it go, for $G = 1$, and which "
+    r"shrinks it by the factor $1 - 0.001$ a step (weight decay 0.01). To which $\|W\|^2$ does it go, for $G$ of 1, and which "
     r"effective rate $\eta/\|W\|^2$ is that? What if it starts ten times as long?",
     "To 2.2366, with the effective rate 0.0447, whatever the start: a step multiplies the squared length by $(1 - "
-    r"\eta\lambda)^2$ and adds $\eta^2 G^2 / \|W\|^2$. Both balance at about $\|W\|^4 = \eta G^2/(2 \lambda)$, so the "
+    r"\eta\lambda)^2$ and adds $\eta^2 G^2 / \|W\|^2$. Both balance where $\|W\|^4$ is about $\eta G^2/(2 \lambda)$, so the "
     r"effective rate is about $\sqrt{2 \eta \lambda}/G$: the weight decay sets it, together with the rate.",
     level="hard",
     hint="The gradient is orthogonal to $W$: use Pythagoras for the length after a step.",

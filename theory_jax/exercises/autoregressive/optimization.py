@@ -76,7 +76,7 @@ def an_unused_embedding():
 
 
 @derivation.exercise(
-    r"Take $\beta_1 = 0.9$ and $\beta_2 = 0.5$, so that $\beta_1^2$ is above $\beta_2$. A parameter receives one gradient at "
+    r"Take 0.9 for $\beta_1$ and 0.5 for $\beta_2$, so that $\beta_1^2$ is above $\beta_2$. A parameter receives one gradient at "
     r"the first step, and zeros after it. How long is the 21st step, in rates, without $\varepsilon$? What goes wrong, and "
     "what with the usual factors?",
     "19.77 rates, and every later step is longer: the average of the gradients falls by the factor 0.9 a step, the root of the "

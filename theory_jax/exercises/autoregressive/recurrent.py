@@ -60,7 +60,7 @@ def a_third():
 
 @derivation.exercise(
     "A plain cell of one unit has the recurrent weight 2 and no input. What is the derivative of the state by the one ten "
-    r"steps before, at the state 0, and where the state has settled, at $h = \tanh(2h)$?",
+    r"steps before, at the state 0, and where the state has settled, so that it is the tanh of twice itself?",
     "At 0 it is 1024. The state settles at 0.9575, where a step has the slope 0.1664, and ten steps have 1.62e-8. One weight "
     "makes the derivative explode or vanish: saturated units pass nothing on.",
     level="medium",
