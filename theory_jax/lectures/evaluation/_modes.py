@@ -74,6 +74,7 @@ def equal_modes(derivation):
         "$s$ probabilities. It is continuous, so it has a maximum over all distributions on $s$ modes or more. There at least "
         "$s$ probabilities are positive, so $e_{s-2}$ is for every two modes, and no two probabilities differ: samples of the "
         "uniform distribution collide least.",
+        role="lemma",
     )
 
 

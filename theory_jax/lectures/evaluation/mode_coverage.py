@@ -134,9 +134,10 @@ derivation.chain(
 )
 
 derivation.say(
-    r"Now the bias: shares of a finite sample differ from $p$ even if $p$ is the target. $a$ is one of all possible samples."
+    "Now the bias: shares of a finite sample differ from $p$ even if $p$ is the target. $a$ is one of all possible sets of "
+    "samples."
 )
-a = derivation.index("a", "a sample of several draws", states=2)
+a = derivation.index("a", "a set of samples", states=2)
 w = derivation.law("w", a, "its probability")
 share = derivation.law(r"\hat p({}|{})", (k, a), "its shares of the modes")
 chi = derivation.define(r"\chi^2({})", Total(k, (share - p) ** 2 / p), "their squared distance from the probabilities", over=a)
@@ -172,11 +173,11 @@ derivation.chain(
 drawn = derivation.define(
     r"\hat p_3({},{},{},{})",
     (KroneckerDelta(k, k1) + KroneckerDelta(k, k2) + KroneckerDelta(k, k3)) / 3,
-    "the shares of three draws",
+    "the shares of three samples",
     over=(k, k1, k2, k3),
 )
 bias = derivation.chain(
-    "... by the number of modes over the number of samples",
+    "The expected squared distance of the shares is K - 1 over the number of samples",
     _expected(Total(k, (drawn - p) ** 2 / p)),
     equals(
         Total(k, times(p * (1 - p) / 3, 1 / p)),
@@ -186,6 +187,7 @@ bias = derivation.chain(
         (K - 1) / 3, prose("{one}", one=holds(Total(k, 1 - p), "=", K - 1)), wrong={"not divided by the number of samples": K - 1}
     ),
     so=r"With $N$ samples it is $(K-1)/N$, so the expected divergence is between 0 and $\log\left(1 + \frac{K-1}{N}\right)$.",
+    role="lemma",
 )
 step = derivation.number(r"\varepsilon", "how far shares are from the probabilities", between=(0, 1))
 other = derivation.law("u", k, "any distribution of the modes")
@@ -208,6 +210,7 @@ derivation.chain(
         start=where(step, 0),
         chi=holds(Total(k, (other - p) ** 2 / near), "=", Total(k, (other - p) ** 2 / p), named=True),
     ),
+    role="lemma",
 )
 
 derivation.say(
@@ -216,7 +219,7 @@ derivation.say(
 )
 pairs = times(1 - KroneckerDelta(k1, k2), 1 - KroneckerDelta(k1, k3), 1 - KroneckerDelta(k2, k3))
 derivation.chain(
-    "Some two of three samples agree",
+    "The chance that some two of three samples agree follows from sums of squares and cubes",
     _expected(1 - pairs),
     equals(
         plus(Total(k, p**2), 2 * Total(k, p**2 * (1 - p))),
@@ -231,6 +234,7 @@ derivation.chain(
         wrong={"triples counted twice": plus(3 * Total(k, p**2), -Total(k, p**3))},
     ),
     states=4,
+    role="lemma",
 )
 equal_modes(derivation)
 
@@ -289,6 +293,7 @@ comparisons_with_the_code(derivation, p, k)
     r"\mathbb{E}\, C = \sum_k 1 - (1 - p_k)^4",
     because="All sequences of four samples from three modes, weighted by their probabilities.",
     outcomes=3**4,
+    role="remark",
 )
 def four_samples():
     chances = np.array([0.6, 0.3, 0.1])
@@ -302,6 +307,7 @@ def four_samples():
     r"P_s = 1 - \prod_{i} \left(1 - \frac{i}{K}\right), \quad i = 1, \dots, s - 1,",
     because="Equally likely modes: all sequences of two, three and four samples from five modes.",
     outcomes=5**2 + 5**3 + 5**4,
+    role="remark",
 )
 def equally_likely_modes():
     sizes = (2, 3, 4)
@@ -320,6 +326,7 @@ def equally_likely_modes():
     because=r"Three equally likely modes, 20 and 40 samples: all count vectors through the code, and one binomial count at a "
     r"time. The values 0.05193 and 0.02544 are a little above $\frac{K-1}{2N}$.",
     outcomes=231 + 861,
+    role="remark",
 )
 def all_counts():
     found, wanted = [], []
@@ -334,6 +341,7 @@ def all_counts():
 @derivation.bound(
     r"P_s(u) \le P_s(p), \quad u_k = \frac{1}{K}",
     because="Twenty random distributions on six modes, four samples; equality for the uniform one.",
+    role="remark",
 )
 def equal_modes_collide_least():
     def collide(log_probs):
