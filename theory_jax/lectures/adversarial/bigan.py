@@ -19,7 +19,7 @@ from theory_jax.adversarial.bigan import (
     optimal_joint_logit,
 )
 from theory_jax.adversarial.gan import jensen_shannon_divergence
-from theory_jax.derivation.chains import at_least, equals
+from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Total, plus, times
@@ -36,9 +36,9 @@ derivation = Derivation(
         "Dumoulin et al. 2017, Adversarially Learned Inference",
         "Li et al. 2017, ALICE: Towards Understanding Adversarial Learning for Joint Distribution Matching",
     ),
-    question="A GAN's generator has no inverse: given an example, nothing says which latent would have made it. BiGAN trains "
-    "an encoder next to the generator, with no loss that compares an example with its reconstruction. Why should the encoder "
-    "become the inverse, and when does it not?",
+    question="A GAN's generator has no inverse: given an example, nothing says which latent would have made it, and a search for "
+    "it is slow and may fail. BiGAN trains an encoder next to the generator, with no loss that ever compares an example with its "
+    "reconstruction. Why should the encoder become the inverse, and when does it not?",
     setting=(
         "Examples $x$ and latents $z$ live on finitely many points. The data are distributed as $p(x)$ and the latents as the "
         "prior. Encoder and generator are stochastic, $q(z|x)$ and $g(x|z)$; deterministic maps are the limit in which each "
@@ -51,7 +51,7 @@ derivation = Derivation(
     ),
     limits=(
         "Continuous spaces with deterministic maps: both distributions of pairs live on thin sets and have no densities there. "
-        "The argument by events carries over, the best logit does not.",
+        "The bound carries over, with events in place of probabilities; the best logit does not.",
         "Training: at a distance from the optimum a small total variation is not what the losses measure.",
     ),
 )
@@ -66,6 +66,155 @@ Q = derivation.define(
     "Q({},{})", prior * generator, "the generator's pairs", "exp(log_joint_generator)", over=(x, z), positive=True
 )
 logit = derivation.define(r"\ell^*({},{})", log(P / Q), "the best logit", "optimal_joint_logit", over=(x, z))
+
+derivation.say(
+    "The game pushes the pairs towards each other. First, what that means for the encoder: when are the pairs the same?"
+)
+evidence = derivation.define("Q({})", Total(z, Q), "the generator's examples", over=x, law=True)
+posterior = derivation.define("Q({}|{})", Q / Total(z, Q), "the generator's posterior", over=(z, x), law=True)
+parts = derivation.chain(
+    "Pairs match if and only if the generator makes the data and the encoder is its posterior",
+    Expectation(p, Expectation(encoder, logit)),
+    equals(
+        Expectation(p, Expectation(encoder, plus(log(p / evidence), log(encoder / posterior)))),
+        prose("{parts}", parts=holds(Q, "=", times(evidence, posterior))),
+        wrong={"by the prior": Expectation(p, Expectation(encoder, plus(log(p / evidence), log(encoder / prior))))},
+    ),
+    equals(plus(Divergence(p, evidence), Expectation(p, Divergence(encoder, posterior))), "the definition, twice"),
+    at_least(
+        0,
+        prose(
+            "leave out divergences; equality if and only if {data} and {posterior}",
+            data=where(p, evidence),
+            posterior=where(encoder, posterior),
+        ),
+        dropping=plus(gibbs.at(p, evidence), Expectation(p, gibbs.at(encoder, posterior))),
+    ),
+    states=2,
+    so=r"The left side is $\mathrm{KL}(P \,\|\, Q)$. So a match is a solved GAN with an encoder that inverts it by Bayes' rule, "
+    "learned from samples and without computing the sum. The variational autoencoder's bound has the same second term, but needs "
+    "a density of the generator.",
+)
+
+spread = derivation.define(r"\mathrm{TV}", Total(x, Total(z, Abs(P - Q))) / 2, "the total variation of $P$ and $Q$")
+more, less = Max(Q - P, 0), Max(P - Q, 0)
+comes_back = Expectation(p, Expectation(encoder, generator))
+repeats = Expectation(prior, Expectation(generator, generator))
+derivation.say(
+    "But a posterior need not be an inverse. Encode an example and decode the code: with which probability does the same example "
+    "come back? And if an example is generated, with which probability does its latent give it again?"
+)
+inverse = derivation.chain(
+    "Pairs that are nearly alike reconstruct nearly as well as the generator repeats itself",
+    plus(repeats, -comes_back),
+    equals(
+        Total(x, Total(z, times(generator, Q - P))),
+        prose("{made} and {encoded}", made=holds(Q, "=", times(prior, generator)), encoded=holds(P, "=", times(p, encoder))),
+    ),
+    equals(
+        plus(Total(x, Total(z, more)), -Total(x, Total(z, plus(times(1 - generator, more), times(generator, less))))),
+        "a number is what it is above zero less what it is below",
+        wrong={"nothing below zero": plus(Total(x, Total(z, more)), -Total(x, Total(z, times(1 - generator, more))))},
+    ),
+    at_most(
+        Total(x, Total(z, more)),
+        "leave out what is never negative: a probability is between 0 and 1",
+        adding=Total(x, Total(z, plus(times(1 - generator, more), times(generator, less)))),
+    ),
+    equals(
+        spread,
+        "both distributions sum to one, so one is above the other by as much as it is below it",
+        wrong={"twice the distance": 2 * spread},
+    ),
+    states=2,
+    central=True,
+    so=r"A generator without noise always repeats itself: the first term is 1. So at least the share $1 - \mathrm{TV}$ of the "
+    "data is reconstructed, and all of it if the pairs match. With encoder and generator exchanged the same lines say that an "
+    "encoder without noise finds every latent again. Then it is the inverse, wherever data and prior are positive.",
+)
+derivation.answer = prose(
+    "The pairs match if and only if the generator makes the data and the encoder is its posterior. An encoded example comes back "
+    "with the probability {back}, and that is at least {itself}, the probability with which the generator repeats itself, less "
+    "the total variation of the pairs. A generator without noise always repeats itself: if the pairs match, the encoder is its "
+    "inverse. A noisy one does not, and then a match implies no reconstruction: independent pairs match, too, {match}. A "
+    "reconstruction term bounds what is left open, $H(x|z)$.",
+    back=comes_back,
+    itself=repeats,
+    match=holds(P, "=", Q, when={encoder: prior, generator: p}),
+)
+
+
+def _all_maps(chances=(1 / 3, 1 / 3, 1 / 3)):
+    """(total variation, share that is reconstructed) of all pairs of maps on three examples and latents with these chances."""
+    rows = []
+    for encode, decode in itertools.product(itertools.product(range(3), repeat=3), repeat=2):
+        pairs = np.zeros((2, 3, 3))
+        for state, chance in enumerate(chances):
+            pairs[0, state, encode[state]] += chance
+            pairs[1, decode[state], state] += chance
+        back = sum(chance for state, chance in enumerate(chances) if decode[encode[state]] == state)
+        rows.append((np.abs(pairs[0] - pairs[1]).sum() / 2, back))
+    return np.array(rows).round(12)
+
+
+derivation.symbol("E", "an encoder without noise")
+derivation.symbol("G", "a generator without noise")
+
+
+@derivation.exact(
+    r"\Pr\left(G(E(x)) = x\right) \ge 1 - \tfrac12 \sum \left|P - Q\right|",
+    because="Maps without noise, an encoder $E$ and a generator $G$, on three examples and three latents, both uniform: all 27 "
+    "encoders with all 27 generators. How often the inequality fails, and how often the pairs match without inverse maps: "
+    "neither happens, and 6 pairs of maps match, one for each permutation.",
+    outcomes=729,
+    scale=1.0,
+    role="remark",
+)
+def encoders_that_match_are_inverses():
+    variation, right = _all_maps().T
+    found = jnp.array(
+        [np.sum(right < 1 - variation - 1e-9), np.sum(variation < 1e-9), np.sum((variation < 1e-9) & (right < 1 - 1e-9))]
+    )
+    loose = np.sum(right < 1 - variation / 2 - 1e-12)
+    return Sides(left=found, right=jnp.array([0.0, 6.0, 0.0]), wrong={"half the total variation": jnp.array([loose, 6.0, 0.0])})
+
+
+derivation.say(
+    "With noise, the optimum does not determine how much about the example the latent keeps. What does? Read the encoder's pairs "
+    "from the latent: $P(x,z)$ is $P(z) P(x|z)$."
+)
+pair_z = derivation.law("P({})", z, "the latents of the encoder's pairs")
+back = derivation.law("P({}|{})", (x, z), "the examples that belong to a latent, among the encoder's pairs")
+reconstruction = derivation.law("u({}|{})", (x, z), "any model that reconstructs an example from its latent")
+derivation.chain(
+    "A reconstruction loss bounds what the latent leaves open",
+    Expectation(pair_z, Expectation(back, -log(reconstruction))),
+    equals(Expectation(pair_z, plus(Entropy(back), Divergence(back, reconstruction))), r"add and subtract $\log P(x|z)$"),
+    at_least(
+        Expectation(pair_z, Entropy(back)),
+        prose(
+            "leave out the divergences (Gibbs); equality if and only if {same} for every pair", same=where(reconstruction, back)
+        ),
+        dropping=Expectation(pair_z, gibbs.at(back, reconstruction)),
+    ),
+    states=2,
+    so=prose(
+        "The last line is $H(x|z)$. With independent pairs the game is perfectly won and the code tells nothing, {nothing}. "
+        "Adding the left side to the loss, with the generator as the model, pushes that entropy down (ALICE's cycle term); "
+        "with maps without noise the game alone already makes it 0.",
+        nothing=holds(Expectation(pair_z, Entropy(back)), "=", Entropy(p), when={back: p}),
+    ),
+)
+derivation.bridge(
+    "The code computes the entropy that is left, of a table of pairs",
+    Expectation(pair_z, Entropy(back)),
+    conditional_entropy,
+    log_joint=log(back * pair_z),
+    wrong={"every latent alike": Total(z, Entropy(back)), "the entropy of the latents": Entropy(pair_z)},
+    states=3,
+)
+
+
 best = derivation.define(
     "V^*",
     Total(x, Total(z, plus(P * log(P / (P + Q)), Q * log(Q / (P + Q))))),
@@ -107,189 +256,6 @@ derivation.bridge(
     states=2,
 )
 
-
-derivation.say("First, what matching pairs implies for the examples and for the latents by themselves.")
-M_x = derivation.law("m", x, "half data, half generated examples")
-M_zx = derivation.law("m({}|{})", (z, x), "the latents of an example, in pairs of both kinds")
-derivation.chain(
-    "Pairs are at least as far apart as their parts",
-    Expectation(p, Expectation(encoder, log(p * encoder / (M_x * M_zx)))),
-    equals(
-        plus(Expectation(p, log(p / M_x)), Expectation(p, Expectation(encoder, log(encoder / M_zx)))),
-        "the logarithm of a product; the first part does not depend on $z$",
-        wrong={
-            "the first part twice": plus(
-                2 * Expectation(p, log(p / M_x)), Expectation(p, Expectation(encoder, log(encoder / M_zx)))
-            )
-        },
-    ),
-    equals(plus(Divergence(p, M_x), Expectation(p, Divergence(encoder, M_zx))), "the definition of the divergence, twice"),
-    at_least(
-        Divergence(p, M_x),
-        "leave out the divergences of the latents (Gibbs)",
-        dropping=Expectation(p, gibbs.at(encoder, M_zx)),
-        wrong={"their double": plus(Divergence(p, M_x), Expectation(p, Divergence(encoder, M_zx)))},
-    ),
-    states=2,
-    so="With $m$ half of $P$ and half of $Q$, and the same lines for $Q$, the Jensen-Shannon divergence of the pairs is at least "
-    "that of the examples; by symmetry also that of the latents. So an optimum of the game on pairs is an optimal GAN with an "
-    "encoder whose codes are distributed as the prior.",
-)
-derivation.chain(
-    "The distribution of the pairs knows the encoder",
-    P / Total(z, P),
-    equals(encoder, prose("{data}", data=holds(Total(z, P), "=", p)), wrong={"the pairs themselves": P, "the data": p}),
-    states=2,
-    role="lemma",
-    so=prose(
-        "If the pairs match, {prior} and {generator}, the same division of $Q$ gives {bayes}, with {data}: Bayes' rule. The "
-        "encoder is the posterior of the generator's model, learned without computing the sum.",
-        prior=where(prior, Total(x, P)),
-        generator=where(generator, P / Total(x, P)),
-        bayes=holds(encoder, "=", Q / Total(z, Q), wrong={"by the prior": Q / prior}),
-        data=holds(p, "=", Total(z, Q)),
-    ),
-)
-posterior = derivation.define("b({}|{})", Q / Total(z, Q), "the generator's posterior", over=(z, x), law=True)
-evidence = derivation.define("f", Total(z, Q), "the generator's examples", over=x, law=True)
-derivation.chain(
-    "The distance of the pairs is the distance of the examples and of the encoder from the posterior",
-    Expectation(p, Expectation(encoder, logit)),
-    equals(
-        Expectation(p, Expectation(encoder, plus(log(p / evidence), log(encoder / posterior)))),
-        prose("{parts}", parts=holds(Q, "=", times(evidence, posterior))),
-    ),
-    equals(plus(Divergence(p, evidence), Expectation(p, Divergence(encoder, posterior))), "the definition, twice"),
-    at_least(
-        0,
-        prose(
-            "leave out divergences; equality if and only if the generator makes the data, {data}, and the encoder is its "
-            "posterior, {posterior}",
-            data=where(p, evidence),
-            posterior=where(encoder, posterior),
-        ),
-        dropping=plus(gibbs.at(p, evidence), Expectation(p, gibbs.at(encoder, posterior))),
-    ),
-    states=2,
-    so=r"The left side is $\mathrm{KL}(P \,\|\, Q)$: as the variational autoencoder's bound, which has this $q$ in it, but "
-    "learned from samples, and without a density of the generator.",
-)
-
-derivation.say(
-    "Now deterministic maps. $P$ lives on the graph of $E$, $Q$ on that of $G$. Let $A$ be the event that the latent of a pair "
-    "gives its example: under $Q$ it is certain, and under $P$ it means that the example is reconstructed, $G(E(x))$ is $x$."
-)
-derivation.symbol("E", "an encoder without noise")
-derivation.symbol("G", "a generator without noise")
-derivation.symbol("A", "the event that $G(z)$ is $x$")
-i = derivation.index("i", "a pair in $A$")
-j = derivation.index("j", "a pair outside of $A$", states=2)
-h = derivation.number("h", "$P(A)$, the share of the data that is reconstructed", between=(0, 1))
-made = derivation.law("Q", i, "the generator's pairs, all of which are in $A$")
-inside = derivation.law("a", i, "the encoder's pairs, if they are in $A$")
-outside = derivation.law("c", j, "... and if they are not")
-tv = derivation.define(
-    r"\mathrm{TV}",
-    plus(Total(i, Abs(h * inside - made)), Total(j, times(1 - h, outside))) / 2,
-    "the total variation of $P$ and $Q$",
-)
-inverse = derivation.chain(
-    "Pairs that are nearly alike reconstruct nearly all of the data",
-    plus(h, tv, -1),
-    equals(
-        Total(i, plus(Abs(h * inside - made), -plus(made, -times(h, inside)))) / 2,
-        prose(
-            "outside of $A$ there is the share {missed}, and inside the generator has as much more than the encoder, {more}",
-            missed=1 - h,
-            more=holds(Total(i, made - h * inside), "=", 1 - h),
-        ),
-        wrong={"half the distance": plus(h, tv / 2, -1)},
-    ),
-    equals(Total(i, Max(h * inside - made, 0)), "a number and its absolute value cancel or add up to twice the number"),
-    at_least(
-        0,
-        "leave out what the encoder has more inside of $A$, which is never negative",
-        dropping=Total(i, Max(h * inside - made, 0)),
-    ),
-    central=True,
-    so=prose(
-        "At least the share {share} of the data is reconstructed. If the pairs match, the distance is 0 and everything is. With "
-        "the event that $E(x)$ is $z$, which is certain under $P$, the same lines say that every latent is found again: $E$ is "
-        "the inverse of $G$, wherever data and prior are positive.",
-        share=1 - tv,
-    ),
-)
-derivation.answer = prose(
-    "If the pairs match, so do the examples and the latents, and the encoder is the exact posterior of the generator's model. "
-    "For deterministic maps the share $h$ of the data that is reconstructed exactly is at least what the total variation of "
-    "the pairs leaves, {bound}: if the pairs match, the encoder is the inverse, $G^{-1}$. For stochastic ones a match does not "
-    "imply that an example can be reconstructed: independent pairs match, too, {match}. A reconstruction term bounds what is "
-    "left open, $H(x|z)$.",
-    bound=holds(h, ">=", 1 - tv, wrong={"half the distance": 1 - tv / 2}),
-    match=holds(P, "=", Q, when={encoder: prior, generator: p}),
-)
-
-
-@derivation.exact(
-    r"\Pr\left(G(E(x)) = x\right) \ge 1 - \tfrac12 \sum \left|P - Q\right|",
-    because="On three examples and three latents, both uniform, with all 27 encoders and 27 generators: how often the inequality "
-    "fails, and how often the pairs match without inverse maps. Neither happens, and 6 pairs of maps match, one for each "
-    "permutation.",
-    outcomes=729,
-    scale=1.0,
-    role="remark",
-)
-def encoders_that_match_are_inverses():
-    fails, match, unequal, loose = 0, 0, 0, 0
-    for encode, decode in itertools.product(itertools.product(range(3), repeat=3), repeat=2):
-        pairs = np.zeros((2, 3, 3))
-        for state in range(3):
-            pairs[0, state, encode[state]] += 1 / 3
-            pairs[1, decode[state], state] += 1 / 3
-        variation = np.abs(pairs[0] - pairs[1]).sum() / 2
-        right = np.mean([decode[encode[state]] == state for state in range(3)])
-        fails += right < 1 - variation - 1e-12
-        loose += right < 1 - variation / 2 - 1e-12
-        if variation < 1e-12:
-            match += 1
-            unequal += right < 1
-    found = jnp.array([fails, match, unequal], float)
-    return Sides(
-        left=found, right=jnp.array([0.0, 6.0, 0.0]), wrong={"half the total variation": jnp.array([float(loose), 6.0, 0.0])}
-    )
-
-
-derivation.say("With stochastic encoders the optimum does not determine how much information about the example the latent keeps.")
-pair_z = derivation.law("w", z, "the latents of the encoder's pairs")
-back = derivation.law("v({}|{})", (x, z), "the examples that belong to a latent, among the encoder's pairs")
-reconstruction = derivation.law("u({}|{})", (x, z), "any model that reconstructs an example from its latent")
-derivation.chain(
-    "A reconstruction loss bounds what the latent leaves open",
-    Expectation(pair_z, Expectation(back, -log(reconstruction))),
-    equals(Expectation(pair_z, plus(Entropy(back), Divergence(back, reconstruction))), r"add and subtract $\log v(x|z)$"),
-    at_least(
-        Expectation(pair_z, Entropy(back)),
-        prose(
-            "leave out the divergences (Gibbs); equality if and only if {same} for every pair", same=where(reconstruction, back)
-        ),
-        dropping=Expectation(pair_z, gibbs.at(back, reconstruction)),
-    ),
-    states=2,
-    so=prose(
-        "The last line is $H(x|z)$. With independent pairs the game is perfectly won and the code tells nothing, {nothing}. "
-        "Adding the left side to the loss, with the generator as the model, pushes that entropy down (ALICE's cycle term); "
-        "with maps without noise the game alone already makes it 0.",
-        nothing=holds(Expectation(pair_z, Entropy(back)), "=", Entropy(p), when={back: p}),
-    ),
-)
-derivation.bridge(
-    "The code computes the entropy that is left, of a table of pairs",
-    Expectation(pair_z, Entropy(back)),
-    conditional_entropy,
-    log_joint=log(back * pair_z),
-    wrong={"every latent alike": Total(z, Entropy(back)), "the entropy of the latents": Entropy(pair_z)},
-    states=3,
-)
 s, t = (
     derivation.number("s", "the logit of an encoder's pair", "logits_encoder"),
     derivation.number("t", "the logit of a generator's pair", "logits_generator"),
@@ -369,6 +335,8 @@ def two_coins():
     yield r"\mathrm{JSD}(P, Q)", divergence, "0.024157"
     yield "V^*", joint_exact_value(log_p, log_q, best_logit), "-1.337980"
     yield r"2\, \mathrm{JSD} - \log 4", 2 * divergence - math.log(4), "-1.337980"
+    repeats, back, apart = np.sum(2 * _Q * _Q), np.sum(2 * _Q * _P), np.abs(_P - _Q).sum() / 2
+    yield r"\text{the generator repeats itself; an example comes back; TV}", [repeats, back, apart], "0.52, 0.56, 0.2"
     yield "H(x|z)", conditional_entropy(log_p), "0.500402"
     yield r"-\mathbb{E}_P \log g(x|z)", -np.sum(_P * np.log(2 * _Q)), "0.591919"
     flat, none = best_logit.ravel(), jnp.zeros(4)
@@ -380,13 +348,22 @@ def two_coins():
 
 
 @derivation.figure(
-    "The example's pairs: the encoder's, the generator's, and the best logit. Rows and columns of the first two have the same "
-    "sums, so only a discriminator of pairs tells them apart.",
-    panels=3,
+    "Left: all 729 pairs of maps without noise on three examples and three latents, of which both have the probabilities 0.5, "
+    "0.3 and 0.2; the size of a dot is how many they are. None is below the line: what is not reconstructed is at most the "
+    "total variation. Right: the pairs match, and a noisy generator on two examples makes the other example with the "
+    "probability on the axis. An encoded example comes back less and less, and the game does not see it.",
+    panels=2,
 )
-def pairs_and_logit(encoders, generators, logits):
-    for axes, table, title in ((encoders, _P, "$P$"), (generators, _Q, "$Q$"), (logits, np.log(_P / _Q), r"$\ell^*$")):
-        axes.imshow(table, cmap="RdBu_r", vmin=-1.4, vmax=1.4)
-        for (row, column), number in np.ndenumerate(table):
-            axes.text(column, row, f"{number:.2f}", ha="center", va="center")
-        axes.set(xlabel="$z$", ylabel="$x$", title=title, xticks=(0, 1), yticks=(0, 1))
+def maps_and_noise(left, right):
+    spots, counts = np.unique(_all_maps((0.5, 0.3, 0.2)), axis=0, return_counts=True)
+    left.scatter(*spots.T, s=counts, color="C0")
+    left.plot([0, 1], [1, 0], color="gray", linestyle="--", label=r"$1 - \mathrm{TV}$")
+    left.set(xlabel="total variation of the pairs", ylabel="share that is reconstructed")
+    left.legend()
+    noise = np.linspace(0, 0.5, 26)
+    tables = np.stack([1 - noise, noise, noise, 1 - noise], axis=1).reshape(-1, 2, 2) / 2
+    right.plot(noise, np.sum(2 * tables**2, axis=(1, 2)), label="an example comes back")
+    values = [joint_exact_value(table, table, jnp.zeros((2, 2))) for table in jnp.log(jnp.asarray(tables[1:]))]
+    right.plot(noise[1:], np.array(values) + math.log(4), label=r"value of the game $+ \log 4$")
+    right.set(xlabel="noise of the generator", ylabel="probability, nats")
+    right.legend()
