@@ -80,8 +80,8 @@ def how_fast():
 @derivation.exercise(
     r"Both penalties together, $\lambda |h| + \frac{\mu}{2} h^2$. What is the best activity for the pull 3 at weights of 1 "
     "each, and for which pulls is the unit off?",
-    r"Where $h > 0$ the slope is $h - x + \lambda + \mu h$: the soft threshold is divided by $1 + \mu$, so the activity is 1. "
-    "The unit is off for pulls of at most 1 in size, as without the square: at 0 a square has no slope.",
+    r"Where $h$ is positive the slope is $h - x + \lambda + \mu h$: the soft threshold is divided by $1 + \mu$, so the "
+    "activity is 1. The unit is off for pulls of at most 1 in size, as without the square: at 0 a square has no slope.",
     level="medium",
     hint="The square has no kink; so where can the unit be off?",
 )

@@ -24,9 +24,9 @@ def a_coin():
 
 
 @derivation.exercise(
-    r"The fitted law of best-of-n has the gain 1 and the decay $\frac14$. At which divergence is its peak, and how many draws "
+    r"The fitted law of best-of-n has the gain 1 and the decay $\frac14$. At which divergence is its peak, and how many samples "
     r"are that, by the bound?",
-    "At the distance 2, so at 4 nats, where the gold reward is 1. The bound is 4.0 nats at 147 draws.",
+    "At the distance 2, so at 4 nats, where the gold reward is 1. The bound is 4.0 nats at 147 samples.",
     level="easy",
     hint="The law is a parabola in the root of the divergence.",
 )
@@ -40,8 +40,8 @@ def draws_to_the_peak():
 
 @derivation.exercise(
     r"In the flawed proxy, let the flaw add 2 to the gold reward instead of its own number. Where does the gold reward go "
-    r"now, and what is it for 64 draws and one flaw in a hundred?",
-    r"To 1: among flawed draws the proxy ranks by the gold reward. By enumeration of four kinds of completions it is 0.8000 at "
+    r"now, and what is it for 64 samples and one flaw in a hundred?",
+    r"To 1: among flawed samples the proxy ranks by the gold reward. By enumeration of four kinds of completions it is 0.8000 at "
     r"64.",
     level="medium",
     hint="Put the four kinds of completions in the proxy's order; which gold reward does the last kind have?",

@@ -39,7 +39,7 @@ def which_logits():
     r"How often can a policy at most win against a reference that gives 8 completions of different rewards the same probability?",
     r"It draws the best alone, which the reference also draws in one case of 8: $1 - \frac{1}{16}$, or 0.9375.",
     level="medium",
-    hint="Which policy wins most, and against which draw of the reference does even it not win?",
+    hint="Which policy wins most, and against which completion of the reference does even it not win?",
 )
 def the_largest_win_rate():
     yield win_rate(jnp.full(8, 7.0), jnp.arange(8.0)), "0.9375"

@@ -58,7 +58,7 @@ def both_directions():
     "A ranking of three items is taken for three independent comparisons. What is its probability, 0 before 1 before 2, in the "
     "example? At equal scores, how much larger is the curvature of the logarithm along the direction (1, 0, -1)?",
     "The product of the pairs is 0.3556, and the ranking has 0.3810: given two of the verdicts the third is no news. The "
-    "curvature is -1.5 in place of -0.9167, 1.64 times as much: whoever counts pairs is too sure of the scores.",
+    "curvature is -1.5 in place of -0.9167, 1.64 times as much: fits to pairs are too sure of the scores.",
     level="medium",
     hint="A comparison's curvature is the variance of the direction under the softmax of its two items.",
 )

@@ -50,7 +50,7 @@ def a_rare_action():
 
 @derivation.exercise(
     r"A policy has one parameter $\theta$, with the Fisher number 0.25 and the gradient 0.1, and the damping 0.25 is added. "
-    r"The same policy is described by $\omega$, with $\theta = 2 \omega$, and damped alike. Which steps of $\theta$ do both "
+    r"The same policy is described by $\omega$, half of $\theta$, and damped alike. Which steps of $\theta$ do both "
     r"make along $(F + \zeta)^{-1} g$, with and without damping?",
     r"Without damping 0.4 both times. With it 0.2 for $\theta$; for $\omega$ the Fisher number is 1 and the gradient 0.2, so "
     r"the step is 0.16 in $\omega$ and 0.32 in $\theta$. A multiple of the identity measures steps in the parameters again: "

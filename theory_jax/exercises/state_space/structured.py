@@ -77,7 +77,7 @@ def nodes_of_four_roots():
 
 @derivation.exercise(
     r"Somebody has the wrong sign, $\Lambda + \kappa\, p p^*$. LegS has two states. From which $\kappa$ on is the system "
-    r"unstable, which eigenvalues does it have there, and which at $\kappa = 1$? By which factor does a bilinear step of "
+    r"unstable, which eigenvalues does it have there, and which at a $\kappa$ of 1? By which factor does a bilinear step of "
     "length 1 then multiply a state?",
     r"The trace is $2\kappa - 1$ and the determinant, by exercise 2, $1 - \kappa$. The trace changes its sign first: from 0.5 "
     r"on, where the eigenvalues are $\pm 0.7071 i$. At 1 they are 0 and 1, and a step multiplies by $\frac{1 + 1/2}{1 - 1/2}$, "

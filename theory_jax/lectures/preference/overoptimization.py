@@ -43,8 +43,8 @@ derivation = Derivation(
     "worse. The simplest way to follow it is to draw several completions and keep the one with the largest reward. Which "
     "distribution do the kept ones have, how far from the reference is it, and when does the true reward turn?",
     setting=(
-        r"One prompt is fixed. Its completions are drawn from the reference $p$, independently, $n$ times, and the draw with the "
-        r"largest reward is kept; of several such draws, one at random. The kept completion has the distribution $\pi_n$.",
+        "One prompt is fixed. Its completions are drawn from the reference $p$, independently, $n$ times, and the sample with "
+        r"the largest reward is kept; of several such samples, one at random. The kept one has the distribution $\pi_n$.",
         r"The reward that chooses is the proxy. What is meant is the gold reward $g$; the proxy is $g$ plus an error.",
     ),
     limits=(
@@ -64,8 +64,8 @@ kept = derivation.chain(
     times(plus(times(4, level, below**3), times(6, level**2, below**2), times(4, level**3, below), level**4), one / level),
     equals(
         times(plus(upto**4, -(below**4)), one / level),
-        "one, two, three or all four draws are at the level, the others below: the binomial theorem for $(l + T)^4$, without the "
-        "term in which no draw is",
+        "one, two, three or all four samples are at the level, the others below: the binomial theorem for $(l + T)^4$, without "
+        "the term in which no sample is",
     ),
     equals(
         times(one, plus(upto**3, upto**2 * below, upto * below**2, below**3)),
@@ -74,9 +74,9 @@ kept = derivation.chain(
     ),
     role="lemma",
     so=prose(
-        r"However many draws are at the level, the blind choice takes one of them, and each is this completion with probability "
-        r"$p / T$. For any $n$ all draws are at most $r$, but not all are smaller: $\pi_n$ is {general}, for four draws {four}. "
-        "The tie has canceled. That is what the code computes, with no difference of nearly equal powers.",
+        "However many samples are at the level, the blind choice takes one of them, and each is this completion with "
+        r"probability $p / T$. For any $n$ all samples are at most $r$, but not all are smaller: $\pi_n$ is {general}, for "
+        "four samples {four}. The tie has canceled. That is what the code computes, with no difference of nearly equal powers.",
         general=times(one, (upto**n - below**n) / level),
         four=holds(
             times(one, (upto**n - below**n) / level),
@@ -91,8 +91,8 @@ kept = derivation.chain(
 
 @derivation.exact(
     r"\pi_n = p\, \frac{u^n - l^n}{u - l}",
-    because="Three completions with no two rewards equal, the upper two, the lower two, and all three; one, two and four draws. "
-    "The left side is the code's, the right side sums over all tuples of draws and breaks ties by a fair choice.",
+    because="Three completions with no two rewards equal, the upper two, the lower two, and all three; one, two and four "
+    "samples. The left side is the code's, the right side sums over all tuples of samples and breaks ties by a fair choice.",
     outcomes=4 * (3 + 9 + 81),
     role="lemma",
 )
@@ -198,7 +198,7 @@ distance = derivation.chain(
     central=True,
     so=prose(
         r"Any number of levels cancels in the same way, and for a continuous reward the bound is the divergence. It is {none} "
-        r"for one draw and near $\log n - 1$ for many: a thousand draws cost nearly six nats.",
+        r"for one sample and near $\log n - 1$ for many: a thousand samples cost nearly six nats.",
         none=holds(bound, "=", 0, when={n: 1}, named=True),
     ),
 )
@@ -234,7 +234,7 @@ regression = derivation.chain(
     ),
     uses=(largest_of_normals,),
     so=prose(
-        r"For two draws $m_n$ is $\frac{1}{\sqrt\pi}$ and for three $\frac{3}{2 \sqrt\pi}$; for more it is integrated "
+        r"For two samples $m_n$ is $\frac{1}{\sqrt\pi}$ and for three $\frac{3}{2 \sqrt\pi}$; for more it is integrated "
         r"numerically. The gold reward, above $\mu$, rises with $n$ for ever, since $m_n$ does. The proxy promises more, {times} "
         "as much: the gap grows, but more optimization never hurts. This is regression to the mean, and no more.",
         times=holds(1 / k, ">", 1),
@@ -244,7 +244,7 @@ regression = derivation.chain(
 
 @derivation.monte_carlo(
     r"\mathbb{E}[g] = \frac{v_g}{\sqrt{v_g + v_n}}\, m_n",
-    because=r"The winner by the proxy of 16 draws, 20,000 times, with the variances 1 and 3: the mean is half of $m_{16}$.",
+    because=r"The winner by the proxy of 16 samples, 20,000 times, with the variances 1 and 3: the mean is half of $m_{16}$.",
     role="remark",
 )
 def gold_of_sixteen():
@@ -267,11 +267,11 @@ derivation.chain(
     flawed,
     equals(
         plus(Rational(1, 2), times((1 - q) ** n, plus(Rational(1, 2), -(2 ** (-n))))),
-        r"the first term: some draw is flawed, and wins with a gold reward of mean $\frac12$. The second: none is, and some draw "
-        r"has a gold reward of 1. Collect $(1 - q)^n$",
+        r"the first term: some sample is flawed, and wins with a gold reward of mean $\frac12$. The second: none is, and some "
+        "sample has a gold reward of 1. Collect $(1 - q)^n$",
     ),
     so=prose(
-        r"Two factors: $\frac12 - 2^{-n}$ rises with $n$ from 0, and $(1 - q)^n$ falls. For one draw it is {start}, then more.",
+        r"Two factors: $\frac12 - 2^{-n}$ rises with $n$ from 0, and $(1 - q)^n$ falls. For one sample it is {start}, then more.",
         start=holds(flawed, "=", Rational(1, 2), when={n: 1}, named=True),
     ),
 )
@@ -287,12 +287,12 @@ derivation.answer = prose(
     end=holds(Limit(fallen, n, oo), "=", Rational(1, 2), wrong={"to nothing": 0}),
 )
 derivation.chain(
-    "With ever more draws the flawed gold reward falls to where it began",
+    "With ever more samples the flawed gold reward falls to where it began",
     Limit(fallen, n, oo),
-    equals(Rational(1, 2), prose("{none}: almost surely some draw is flawed", none=holds(Limit(exp(-rate * n), n, oo), "=", 0))),
+    equals(Rational(1, 2), prose("{none}: almost surely one is flawed", none=holds(Limit(exp(-rate * n), n, oo), "=", 0))),
     role="lemma",
     so="The proxy only rises. All that is needed is an error that is rare under the reference, large, and unrelated to the gold "
-    "reward: what is rare among few draws is what is chosen among many.",
+    "reward: what is rare among few samples is what is chosen among many.",
 )
 
 
@@ -352,7 +352,7 @@ derivation.bridge(
     samples=5,
     wrong={"a density's power, as if there were no ties": [log(5 * reference.at(state) * F**4) for state, F in enumerate(_UPTO)]},
 )
-draws = derivation.number("N", "a number of draws", "samples", between=(1, 100))
+draws = derivation.number("N", "a number of samples", "samples", between=(1, 100))
 derivation.bridge("... the bound", bound.subs(n, draws), best_of_n_kl_bound, samples=draws)
 P = derivation.number("P", "the proxy of a completion", "proxy")
 derivation.bridge(

@@ -338,7 +338,7 @@ derivation.chain(
 
 @derivation.exact(
     r"\sum_{i,j} \pi_i\, \pi'_j\, v_{i,j} = \frac{21}{32}",
-    because="the example below: four equally likely draws of the tilt against four of the reference, every pair of them",
+    because="the example below: four equally likely samples of the tilt against four of the reference, every pair of them",
     outcomes=16,
     role="remark",
 )

@@ -44,8 +44,8 @@ derivation = Derivation(
     setting=(
         r"Item $i$ of $N$ has a score $s_i$ and the weight $w_i$, which is $e^{s_i}$. Its utility $U_i$ is $s_i + G_i$, where "
         r"the noises $G_i$ are independent and standard Gumbel, with the distribution function $e^{-e^{-g}}$.",
-        r"The ranking sorts the utilities downward: $\pi_k$ is the item in place $k$. The rank of an item is its place, one more "
-        r"than the number of items with a larger utility. Ties have probability zero.",
+        r"The ranking sorts the utilities downward: $\pi_k$ is the item at position $k$. The rank of an item is its position, "
+        "one more than the number of items with a larger utility. Ties have probability zero.",
         "Formulas are derived for three items, which are numbered from 0; the same steps, repeated, hold for any number.",
     ),
     limits=(
@@ -73,7 +73,7 @@ t1 = derivation.number("t_1", "when that of item 1 rings", positive=True)
 for letter, meaning in (
     ("T_i", "the arrival time $e^{-U_i}$ of an item: the best item arrives first"),
     ("G_i", "its Gumbel noise"),
-    ("u_i", "a uniform draw, of which the noise is made"),
+    ("u_i", "a uniform number, of which the noise is made"),
 ):
     derivation.symbol(letter, meaning)
 
@@ -106,10 +106,10 @@ race = derivation.chain(
         wrong={"the best item not removed": w0 * w1 / plus(w0, w1, w2) ** 2, "the worst first": P.at(2, 1, 0)},
     ),
     central=True,
-    so=r"In the first line clock 0 rings at $t_0$, clock 1 later at $t_1$, and clock 2 has not rung by then, which has the "
-    r"probability $e^{-w_2 t_1}$. Each integral takes one clock out, so for $N$ items the probability of an order is the product "
-    r"over its places of the item's weight over the sum of the weights that are left: choose the best, remove it, go on. Common "
-    r"factors of the weights, that is shifts of the scores, cancel.",
+    so="In the first line clock 0 rings at $t_0$, clock 1 later at $t_1$, and clock 2 has not rung by then, which has the "
+    "probability $e^{-w_2 t_1}$. Each integral takes one clock out, so for $N$ items the probability of an order is the "
+    "product over its positions of the item's weight over the sum of the weights that are left: choose the best, remove it, go "
+    "on. Common factors of the weights, that is shifts of the scores, cancel.",
 )
 _orders = list(itertools.permutations(range(3)))
 derivation.bridge(
@@ -121,7 +121,7 @@ derivation.bridge(
     states=3,
     wrong={
         "denominators over all items": [log(w.at(a) * w.at(b) * w.at(c) / Total(i, w) ** 3) for a, b, c in _orders],
-        "places read as items": [log(P.at(*map(order.index, range(3)))) for order in _orders],
+        "positions read as items": [log(P.at(*map(order.index, range(3)))) for order in _orders],
     },
 )
 derivation.chain(
@@ -130,7 +130,7 @@ derivation.chain(
     equals(times(w0 / plus(w0, w1, w2), plus(w1 / plus(w1, w2), w2 / plus(w1, w2))), "both orders begin with the same choice"),
     equals(w0 / plus(w0, w1, w2), "somebody is second"),
     so="So the best item alone is a sample from a softmax of the scores, and the best $K$ of $N$ have the product of the first "
-    "$K$ choices: nothing is summed over the places that no one filled in. Summed once more, all orders have probability one.",
+    "$K$ choices: nothing is summed over the positions that no one filled in. Summed once more, all orders have probability one.",
     role="lemma",
 )
 
@@ -230,10 +230,10 @@ later = exp(s.at(m + 1) + t * v.at(m + 1))
 rest = derivation.define("q'", later / Total(n, later.subs(m, n)), "the softmax of items 1 and 2", over=m, law=True)
 likelihood = plus(log(q.at(0)), log(rest.at(0)))
 derivation.answer = prose(
-    "The best item is chosen with probability proportional to its weight, then the best of the rest in the same way, and so on. "
-    "The distribution is that of independent exponential clocks in the order in which they ring, so a sort samples it. A pair of "
-    "items is a Bradley-Terry comparison whatever the others are, {pair}. The log-likelihood of a ranking has one term per place "
-    "and is concave in the scores: its curvature along a direction is {curvature}.",
+    "The best item is chosen with probability proportional to its weight, then the best of the rest in the same way, and so "
+    "on. The distribution is that of independent exponential clocks in the order in which they ring, so a sort samples it. A "
+    "pair of items is a Bradley-Terry comparison whatever the others are, {pair}. The log-likelihood of a ranking has one term "
+    "per position and is concave in the scores: its curvature along a direction is {curvature}.",
     pair=holds(plus(P.at(0, 1, 2), P.at(0, 2, 1), P.at(2, 0, 1)), "=", w0 / plus(w0, w1)),
     curvature=holds(Slope(likelihood, t, 2), "=", plus(-Variance(q, v), -Variance(rest, v.at(m + 1))), named=True),
 )
@@ -351,7 +351,7 @@ derivation.bridge(
 @derivation.monte_carlo(
     r"P(i,j,k) = \frac{w_i}{w_i + w_j + w_k} \cdot \frac{w_j}{w_j + w_k}",
     because=r"Sorting $s_i - \log(-\log u_i)$ draws the ranking, as $-\log u_i$ is an exponential clock of rate one. 20,000 "
-    r"draws of three items with the weights 4, 2, 1, counted by their order.",
+    r"samples of three items with the weights 4, 2, 1, counted by their order.",
     role="remark",
 )
 def a_sort_draws_the_law():
@@ -364,13 +364,13 @@ def a_sort_draws_the_law():
         expected=law,
         wrong={
             "the worst first": law[::-1],
-            "places read as items": law[[_orders.index(tuple(map(order.index, range(3)))) for order in _orders]],
+            "positions read as items": law[[_orders.index(tuple(map(order.index, range(3)))) for order in _orders]],
         },
     )
 
 
 derivation.chain(
-    "Every place is a duel of its item with all that stand behind it",
+    "At every position an item competes with all that come after it",
     plus(s.at(0), -log(Total(j, exp(s.at(j))))),
     equals(
         -log(plus(1, exp(plus(log(plus(exp(s.at(1)), exp(s.at(2)))), -s.at(0))))),
@@ -414,9 +414,9 @@ def three_items():
 
 
 @derivation.figure(
-    "Left: the densities of the arrival times of three items with the weights 4, 2 and 1, and one draw of all three on the axis: "
-    "read from left to right it is the ranking 0, 2, 1. Right: the probability of each order (bars), and its share of 2,000 "
-    "sorts (dots).",
+    "Left: the densities of the arrival times of three items with the weights 4, 2 and 1, and one sample of all three on the "
+    "axis: read from left to right it is the ranking 0, 2, 1. Right: the probability of each order (bars), and its share of "
+    "2,000 sorts (dots).",
     panels=2,
 )
 def the_race(left, right):
