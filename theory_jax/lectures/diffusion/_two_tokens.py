@@ -43,6 +43,7 @@ def two_tokens(derivation, step, T, H, level, time):
             ),
             wrong={"always drawn together": plus(h, i), "never": h},
         ),
+        role="lemma",
         so="The sum of squares is the probability that both tokens are filled in by the same step: only then they are drawn "
         "independently. It is the same with any number of steps.",
     )
@@ -60,6 +61,7 @@ def two_tokens(derivation, step, T, H, level, time):
             prose("leave out squares; equality if and only if {equal} for every step", equal=where(falls, 1 / T)),
             dropping=times(mutual, Total(step, (falls - 1 / T) ** 2)),
         ),
+        role="remark",
         uses=(two,),
         so=prose(
             "So the schedule does matter with finitely many steps, and the uniform one, {level}, is best for two tokens.",
@@ -75,6 +77,7 @@ def two_tokens(derivation, step, T, H, level, time):
             "the integrand of two tokens, in the mean",
             wrong={"nothing is missing": 0 * H},
         ),
+        role="remark",
         so=prose(
             "The integral that stops at $\\varepsilon$ lacks this, of {whole} in all. It is below the entropy although it is "
             "called a bound; `log_linear_alpha` with a positive $\\varepsilon$ needs the divergence at the end, too.",

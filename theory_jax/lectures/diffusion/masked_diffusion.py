@@ -79,7 +79,7 @@ masked = derivation.chain(
 )
 unmask = derivation.define("u", (a_s - a_t) / (1 - a_t), "the probability that a step back fills a masked position")
 late = derivation.chain(
-    "A masked position, given its token: was it masked late?",
+    "A masked position was masked late with a probability that its token does not change",
     times(a_s, 1 - ratio) / (1 - a_t),
     equals(
         (a_s - a_t) / (1 - a_t),
@@ -93,6 +93,7 @@ late = derivation.chain(
         r"it is masked at $\alpha_s$ otherwise",
         wrong={"the levels exchanged": plus(1, -(1 - a_t) / (1 - a_s))},
     ),
+    role="lemma",
     uses=(masked,),
     so=r"This is $u$, and it does not depend on the token. A visible token is known at both levels.",
 )
@@ -193,6 +194,7 @@ C3, C2, C1 = (
     because=r"Take $\alpha$ itself for the variable of integration, from 1 to 0: $-\alpha'\, d\tau$ becomes $-d\alpha$. The "
     r"costs do not depend on $\tau$. Nor should they: every text that fits the visible tokens has the same probability of "
     "these masks, so the number of masks says nothing about what is behind them.",
+    role="lemma",
 )
 def four_schedules():
     t, c1, c2, c3 = sympy.symbols("t c_1:4", positive=True)
@@ -301,6 +303,7 @@ _BITS = np.array([[0.4, 0.1], [0.1, 0.4]])
     r"\Pr(x^1 = x^2) = \tfrac12 \cdot 0.8 + \tfrac12 \cdot 0.5",
     because="Two bits that are equal with probability $0.8$, exact conditionals, two equal steps from masks alone: the code's "
     "draws. In half of the texts both bits are filled in by the same step, and then independently.",
+    role="remark",
     uses=(gumbel_max,),
 )
 def two_steps_of_the_code():
