@@ -95,7 +95,7 @@ _OF_NOISE = {
 
 derivation.say(r"First: each target is a linear function of the noise, at a fixed $x_t$, with a slope that is not zero.")
 derivation.chain(
-    "The data",
+    "The data are a linear function of the noise",
     x_0,
     equals(
         _OF_NOISE["x0"][1],
@@ -105,7 +105,7 @@ derivation.chain(
     role="lemma",
 )
 derivation.chain(
-    "The velocity",
+    "The velocity is a linear function of the noise",
     v,
     equals(
         plus(times(sqrt(a_t), epsilon), -times(sqrt(1 - a_t) / sqrt(a_t), plus(x_t, -times(sqrt(1 - a_t), epsilon)))),
@@ -119,7 +119,7 @@ derivation.chain(
     role="lemma",
 )
 derivation.chain(
-    "The score",
+    "The score is a multiple of the noise",
     Slope(Normal(x_t, times(sqrt(a_t), x_0), 1 - a_t).log_density(x_t), x_t),
     equals(s, "the log-density is a parabola; its slope is minus the distance from the mean, over the variance"),
     equals(
@@ -133,7 +133,7 @@ derivation.chain(
     role="lemma",
 )
 derivation.chain(
-    "The mean",
+    "The mean of the step back is a linear function of the noise",
     mu,
     equals(
         _OF_NOISE["mean"][1],
@@ -241,7 +241,7 @@ error_of_the_noise = derivation.chain(
     ),
 )
 error_of_the_velocity = derivation.chain(
-    "... and that of the velocity by one more",
+    "The loss of the velocity weighs it by one more",
     plus(v, -v_hat) ** 2,
     equals(times(signal_to_noise / a_t, (x_0 - x_hat) ** 2), "the factor of the velocity, then that of the noise"),
     equals(times(signal_to_noise + 1, (x_0 - x_hat) ** 2), prose("{one}", one=holds(1 / (1 - a_t), "=", signal_to_noise + 1))),
@@ -262,6 +262,7 @@ derivation.chain(
         plus(times(cos(phi), e), -times(sin(phi), x_0)),
         r"differentiate; the cosine is $\sqrt{\bar\alpha_t}$ and the sine $\sqrt{1 - \bar\alpha_t}$",
     ),
+    role="remark",
 )
 derivation.chain(
     "The pair of noisy value and velocity is the pair of data and noise, rotated",
@@ -270,6 +271,7 @@ derivation.chain(
         plus(x_0**2, epsilon**2),
         r"the matrix with rows $(\cos\varphi, \sin\varphi)$ and $(-\sin\varphi, \cos\varphi)$ keeps lengths",
     ),
+    role="remark",
 )
 derivation.chain(
     "Its inverse is its transpose: the data need no division",
