@@ -117,6 +117,7 @@ derivation.symbol("C", "coverage", "density_and_coverage")
     because="The code, for all ways to call $N$ of $N + M$ points in the plane real; $N$, $M$ and $k$ are $(4, 3, 1)$, $(4, "
     "3, 2)$ and $(5, 3, 2)$.",
     outcomes=35 + 35 + 56,
+    role="remark",
 )
 def every_labeling():
     points = np.array([[0.0, 0.0], [1.0, 0.1], [2.5, 1.0], [0.3, 3.0], [4.0, 4.5], [5.5, 2.0], [-2.0, 1.7], [1.1, -3.6]])
@@ -142,10 +143,11 @@ derivation.chain(
         ),
         wrong={"1 - 1/k": 1 - 1 / k},
     ),
+    role="remark",
 )
 n = derivation.number("n", "how many real points are left when $i$ are nearer", positive=True)
 derivation.chain(
-    "Finite samples have more",
+    "With finite samples the expected coverage is above its limit",
     n / (2 * n + i + 1),
     equals(
         plus(Rational(1, 2), times(-Rational(1, 2), (i + 1) / (2 * n + i + 1))),
@@ -162,6 +164,7 @@ derivation.chain(
         "had.",
         five=1 - Rational(1, 2) ** 5,
     ),
+    role="remark",
 )
 
 derivation.say(
@@ -178,6 +181,7 @@ derivation.symbol("A", "precision", "precision_and_recall")
     because="The share inside over all ways to call one point generated, with one neighbor: the corners of a triangle in the "
     "plane and of a triangle in space; two pairs of close points on a line; four points on a line with growing gaps.",
     outcomes=3 + 3 + 4 + 4,
+    role="remark",
 )
 def every_choice_of_the_generated_point():
     sets = (
@@ -216,7 +220,7 @@ at_least_precision = derivation.chain(
         prose("leave out further balls; equality if and only if no generated point is in two, {none}", none=where(further, 0)),
         dropping=Total(j, further) / (k * M),
     ),
-    so="So it is where an outlier among the data has a huge ball, and bad samples are in this ball alone. Each counts 1 in "
+    so="Both are equal where an outlier among the data has a huge ball, and bad samples are in this ball alone. Each counts 1 in "
     "precision and $1/k$ in density. So density weighs an outlier less, if there are two neighbors or more, and precision "
     "does not.",
 )
@@ -253,6 +257,7 @@ derivation.symbol("R", "recall", "precision_and_recall")
     "are far apart.",
     outcomes=4,
     scale=1.0,
+    role="remark",
 )
 def four_generators():
     one, two = np.array([[0.0], [1.0]]), np.array([[0.0], [1.0], [100.0], [101.0]])
@@ -271,6 +276,7 @@ derivation.symbol(r"\mathcal{Q}, t", "a rotation and a shift")
     r"(A, R, D, C)(4 \mathcal{Q} x + t, 4 \mathcal{Q} y + t) = (A, R, D, C)(x, y)",
     because="Only comparisons of distances enter, and a rotation, a shift and a common scale keep their order: 30 real and 20 "
     "generated points in the plane.",
+    role="remark",
 )
 def rotated_shifted_and_scaled():
     rng = np.random.default_rng(0)
