@@ -128,7 +128,7 @@ for written, meaning in (
 
 @derivation.numeric(
     r"\langle v^{(m)}, v^{(n)} \rangle = \frac1{m + n + 1} \quad\text{and}\quad A^\top v^{(m)} = -(m + 1)\, v^{(m)}",
-    because=r"Why not diagonalize $A$ itself? Its left eigenvectors are the coefficients of monomials (HiPPO, last exercise), "
+    because=r"Why not diagonalize $A$ itself? Its left eigenvectors are the coefficients of monomials (HiPPO, exercise 3), "
     r"with the inner products $\int x^{m+n} dx$ because the basis is orthonormal: Hilbert's matrix, the standard example of a "
     r"matrix that cannot be inverted in rounded numbers. Six states, by quadrature.",
     role="remark",
