@@ -3,6 +3,8 @@
 The lecture on the functions of theory_jax/diffusion/forward_process.py.
 """
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -338,6 +340,38 @@ def two_steps():
     falling = [value(Divergence(arrived, standard), {m: 0, c: 4, a_t: level}) for level in (1, 0.81, 0.5184)]
     yield r"\mathrm{KL}\ \text{of data}\ \mathcal{N}(0, 4)\ \text{at}\ t = 0, 1, 2", falling, "(0.8069, 0.5987, 0.3085)"
     yield r"\bar\alpha_2\ \text{times the first}", 0.5184 * falling[0], "0.4183"
+
+
+MOMENTS = (0, 3, 8, 14, 20, 30)
+
+
+@derivation.figure(
+    "An image of 256 pixels, each 1 or $-1$, becomes noise: from one frame to the next in a single jump. Left: the image, and "
+    r"the share $\bar\alpha_t$ of signal. Right: how the values of its pixels are distributed, and the density of the closed "
+    "form. Two spikes move to 0 and widen, until they are one bell: the standard normal density (gray, dashed).",
+    panels=2,
+    frames=[f"$t = {moment}$" for moment in MOMENTS],
+)
+def image_becomes_noise(image, histogram, moment):
+    alpha_bar, now = linear_alpha_bar(num_steps=30, beta_start=0.01, beta_end=0.3), MOMENTS[moment]
+    rng, across = np.random.default_rng(0), np.arange(16) - 7.5
+    radius = np.hypot(*np.meshgrid(across, across))
+    pixels = np.where((radius > 2.5) & (radius < 6.5), 1.0, -1.0)[None]
+    bright = (pixels > 0).mean()
+    for start, end in zip(MOMENTS[:moment], MOMENTS[1:], strict=False):
+        pixels = forward_from(pixels, np.array([start]), np.array([end]), rng.standard_normal((1, 16, 16)), alpha_bar)
+    image.imshow(pixels[0], cmap="gray", vmin=-2, vmax=2)
+    image.set(xlabel="column of pixels", ylabel="row", title=rf"$\bar\alpha_t = {alpha_bar[now]:.3f}$", xticks=[], yticks=[])
+    line = np.linspace(-3.5, 3.5, 71)
+    histogram.hist(np.asarray(pixels).ravel(), bins=line[::2], density=True, alpha=0.35)
+    histogram.plot(line, np.exp(-(line**2) / 2) / math.sqrt(2 * math.pi), "--", color="gray", linewidth=1)
+    if now:
+        reached = [
+            jnp.exp(forward_log_prob(jnp.asarray(line), jnp.full(71, point), np.zeros(71, int), np.full(71, now), alpha_bar))
+            for point in (1.0, -1.0)
+        ]
+        histogram.plot(line, bright * reached[0] + (1 - bright) * reached[1], color="C0")
+    histogram.set(xlim=(-3.5, 3.5), ylim=(0, 1.2), xlabel="$x_t$", ylabel="density")
 
 
 @derivation.figure(
