@@ -34,9 +34,9 @@ derivation = Derivation(
         "A label $y$ has the probability $p(y)$, a latent variable $z$ the prior $p(z|y)$, and the observation $x$ the "
         "likelihood $p(x|z,y)$. The encoder is $q(z|x,y)$. All have finitely many states and are positive in the chains; sums "
         "become integrals for a Gaussian $z$.",
-        r"For averages over data, $p(y)$ and $p^*(x|y)$ are the distributions of the data, $q(z|y) = \mathbb{E}_{p^*(x|y)}\, "
-        r"q(z|x,y)$ is the aggregate code of a class, and $q(z) = \mathbb{E}_{p(y)}\, q(z|y)$ that of all. $I_q$ is the mutual "
-        "information of these distributions, in nats.",
+        "For averages over data, $p(y)$ and $p^*(x|y)$ are the distributions of the data. The aggregate code $q(z|y)$ of a "
+        "class is the mean of $q(z|x,y)$ over its observations, and $q(z)$ the mean of that over the classes. $I_q$ is the "
+        "mutual information of these distributions, in nats.",
     ),
     limits=(
         "That a decoder makes use of the label: a strong one can ignore it. Generated images have to be classified to see.",
