@@ -64,10 +64,11 @@ derivation.say(
     r"$\sqrt{1 - b h}\, x + \sqrt{b h}\, z$. The noise has the form $g \sqrt h\, z$ already, with $b$ for $g^2$."
 )
 derivation.chain(
-    "Its drift, as the steps get small",
+    r"The drift of the chain tends to $-\frac12 b x$ as its steps get small",
     Limit((sqrt(1 - b * h) - 1) / h, h, 0),
     equals(Limit(-b / (sqrt(1 - b * h) + 1), h, 0), r"multiply above and below by $\sqrt{1 - b h} + 1$"),
     equals(-b / 2, prose("the root goes to {one}", one=holds(Limit(sqrt(1 - b * h), h, 0), "=", 1, named=True))),
+    role="lemma",
     so=r"So the chain tends to the equation with the drift $-\frac12 b x$ and the diffusion $\sqrt b$.",
 )
 kept = derivation.number("a", "what one step leaves of the data's variance, $1 - b h$", between=(0, 1))
@@ -76,6 +77,7 @@ derivation.chain(
     plus(-N * (1 - kept), -N * log(kept)),
     equals(N * tangent.at(kept), r"the gap $a - 1 - \log a$ of the logarithm from its tangent"),
     at_least(0, "leave out what is never negative", dropping=N * tangent.at(kept)),
+    role="remark",
     so=prose(
         r"So $N \log a$, the logarithm of what the chain leaves, is at most {less}, the logarithm of what the equation leaves, "
         r"where {share}. The gap is $\frac{b^2}{2 N}$ and smaller terms, since {second}: it vanishes as $N$ grows.",
@@ -102,6 +104,7 @@ integral = derivation.function("B", r"the integral of $\beta$, whose slope is $\
     "integral.",
     tolerance=1e-4,
     since="the next term of the series is of order 1/N",
+    role="remark",
 )
 def chain_tends_to_the_equation():
     steps = 1_000_000
@@ -122,9 +125,10 @@ derivation.chain(
     "The mean solves the equation without its noise",
     Slope(mean, time),
     equals(-integral(time).diff(time) * mean / 2, "the chain rule; the slope of $B$ is $\\beta$, so this is the mean drift"),
+    role="lemma",
 )
 derivation.chain(
-    "The variance turns to 1",
+    "The variance moves toward 1",
     Slope(spread, time),
     equals(
         plus(-integral(time).diff(time) * spread, integral(time).diff(time)),
@@ -132,6 +136,7 @@ derivation.chain(
         r"noise adds $\beta h$",
     ),
     equals(times(integral(time).diff(time), plus(1, -spread)), "collect"),
+    role="lemma",
     so=prose(
         r"Data of variance 1 keep it, {keep}: hence the name. Given $x_0$ the variance is {given}, and with $\bar\alpha$ for "
         "$e^{-B}$ that is the forward process of DDPM, at every time.",
@@ -154,15 +159,16 @@ g = derivation.number("g", "the diffusion", "diffusion", positive=True)
 moved = plus(f(x) * h, g * sqrt(h) * z)
 rate = plus(times(f(x), Slope(phi(x), x)), g**2 / 2 * Slope(phi(x), x, 2))
 derivation.chain(
-    "How the mean of a function moves in a short step",
+    r"In a short step the mean of a function moves at the rate $f \varphi' + \frac12 g^2 \varphi''$",
     Expectation(Normal(z, 0, 1), plus(moved * Slope(phi(x), x), moved**2 / 2 * Slope(phi(x), x, 2))) / h,
     equals(
         plus(rate, h * f(x) ** 2 / 2 * Slope(phi(x), x, 2)),
         prose("$z$ has the mean 0, and {square}", square=holds(Expectation(Normal(z, 0, 1), z**2), "=", 1)),
     ),
-    so=r"The first line is Taylor's formula for $\varphi(x + f h + g \sqrt h z) - \varphi(x)$ to second order; the third order "
-    r"vanishes with $\mathbb{E}[z^3]$ up to terms of order $h$. So the rate is $f \varphi' + \frac12 g^2 \varphi''$, in the "
-    "limit of short steps.",
+    role="lemma",
+    so=r"The first line is Taylor's formula for $\varphi(x + f h + g \sqrt h z) - \varphi(x)$ to second order; "
+    r"the third order vanishes with $\mathbb{E}[z^3]$ up to terms of order $h$. So the rate is $f \varphi' + \frac12 g^2 "
+    r"\varphi''$, in the limit of short steps.",
 )
 forward = plus(-Slope(f(x) * p(x), x), g**2 / 2 * Slope(p(x), x, 2))
 fokker_planck = derivation.chain(
@@ -313,8 +319,9 @@ corrector = derivation.chain(
         prose(r"divide by $\sqrt{\eta}$: {root}", root=holds(sqrt(eta / 2), "=", r * Z / S)),
         wrong={"without the factor 2": r / sqrt(2)},
     ),
-    so="The first line is the length of the drift over that of the noise. So each example has its own step, whatever the "
-    "score's scale.",
+    role="remark",
+    so="The first line is the length of the drift over that of the noise. So each example has its own step, "
+    "whatever the score's scale.",
 )
 d = derivation.index("d", "an entry of an example")
 of_x, of_s, of_z = (
@@ -337,9 +344,10 @@ low, factor = (
 derivation.symbol(r"\sigma_1", "the most noise", "sigma_max")
 exploding = derivation.define(r"\sigma", low * exp(factor * time), "the deviation of the noise at a time")
 derivation.chain(
-    "The variance-exploding equation",
+    r"The variance-exploding equation has the squared diffusion $2 \kappa \sigma^2$",
     Slope(exploding**2, time),
     equals(times(2, factor, exploding**2), r"the variance of the noise grows at the rate $g^2$: this is $g^2$"),
+    role="remark",
     so=prose(
         "So the diffusion is {root}, and there is no drift.",
         root=holds(sqrt(Slope(exploding**2, time)), "=", times(exploding, sqrt(2 * factor)), named=True),
