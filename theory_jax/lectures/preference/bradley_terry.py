@@ -44,14 +44,12 @@ derivation = Derivation(
         r"Item $i$ has a score $s_i$. In a comparison its utility is $s_i$ plus noise, and the item with the larger utility "
         r"wins. The noises are independent and standard Gumbel, with the distribution function $e^{-e^{-g}}$.",
         r"Comparisons are independent, and $i$ has won $w_{i,j}$ of its comparisons with $j$.",
-        r"The comparison graph joins $i$ and $j$ if they have met; the win graph has an arrow from $i$ to $j$ if $i$ has beaten "
-        r"$j$.",
+        r"The comparison graph joins $i$ and $j$ if they have met; the win graph has an arrow from $i$ to $j$ if $i$ beat $j$.",
     ),
     limits=(
         "That people's choices have independent Gumbel noise; preferences in a cycle, which no scores express.",
         "How fast the steps converge.",
-        "Gradient, curvature and steps are derived for all scores and counts of three players; the same sums hold for any "
-        "number.",
+        "Gradient, curvature and steps are derived for all scores and counts of three players; the sums hold for any number.",
     ),
     trained="`preference/reward_model` trains this model on pairs of texts.",
 )
@@ -61,7 +59,7 @@ s_2 = derivation.number("s_2", "the score of another", "reward_rejected")
 u = derivation.number("u", "the utility of the first")
 x = derivation.number("x", r"$e^{-u}$", positive=True)
 derivation.chain(
-    "The first has the utility u, and the second less",
+    "The density of winning with a utility contains the scores in one sum",
     times(exp(-(u - s_1)), exp(-exp(-(u - s_1))), exp(-exp(-(u - s_2)))),
     equals(
         times(exp(s_1), exp(-u), exp(-times(exp(-u), plus(exp(s_1), exp(s_2))))),
@@ -107,7 +105,7 @@ derivation.chain(
     role="lemma",
 )
 derivation.chain(
-    "... and its curvature is a variance: the loss of a pair is convex",
+    "The curvature of a pair's loss is a variance, so the loss is convex",
     -Slope(log(sigma), d, 2),
     equals(times(sigma, _sigma(-d)), "once more"),
     at_least(0, "leave out a product of positive numbers", dropping=times(sigma, _sigma(-d))),
@@ -205,13 +203,14 @@ derivation.chain(
         ),
         dropping=times(Rational(1, 2), Total(i, Total(j, n * gap))),
     ),
+    role="lemma",
 )
 Q = derivation.define("Q", _minorizer(gamma), r"the lower function, as a function of $\gamma$")
 E = derivation.define(
     "E", Total(j, n / (a + a.at(j))), r"expected wins over strength, at the current strengths", over=i, positive=True
 )
 derivation.chain(
-    "Its slope in one strength contains no other",
+    "The slope of the lower function in one strength contains no other",
     Slope(Q, gamma.at(k)),
     equals(plus(W.at(k) / gamma.at(k), -E.at(k)), r"$\gamma_k$ occurs in one logarithm, and in the quotients of its games"),
     role="lemma",
@@ -224,7 +223,7 @@ derivation.chain(
 )
 step = derivation.define(r"\gamma^+", W / E, "the strengths after a step", "exp(minorize_maximize_step)", over=i, positive=True)
 derivation.chain(
-    "What the lower function gains on its way from the current strengths",
+    "The gain of the lower function is a sum over players",
     plus(Q, -_minorizer(a)),
     equals(
         plus(Total(i, W * log(gamma / a)), -Total(i, E * (gamma - a))),
@@ -277,6 +276,7 @@ def _reached(graphs):
     because=r"All 64 win graphs of three players and all 4096 of four. The left side looks for a win against each $S$ from "
     r"outside of it; the right side follows paths of wins.",
     outcomes=64 + 4096,
+    role="remark",
 )
 def when_a_maximum_exists():
     left, right, weakly, winners = [], [], [], []
@@ -309,9 +309,10 @@ derivation.chain(
         dropping=gibbs.at(label, guess),
     ),
     so=r"A label that is certain is approached as $d$ grows, and never reached.",
+    role="remark",
 )
 derivation.chain(
-    "... and the slope is the probability minus the label",
+    "With a soft label the slope is the probability minus the label",
     Slope(Expectation(label, -log(guess)), d),
     equals(
         guess.at(1) - label.at(1),
@@ -339,6 +340,7 @@ derivation.chain(
         "{other}, so the sum of both ratings does not change.",
         other=holds(Slope(one_game, s_2), "=", -plus(y, -_sigma(s_1 - s_2))),
     ),
+    role="remark",
 )
 
 derivation.bridge(

@@ -278,10 +278,11 @@ derivation.chain(
             squares=holds(plus((1 - epsilon) ** 2, -(epsilon**2)), "=", plus(1, -2 * epsilon)),
         ),
     ),
+    role="remark",
 )
 falls = plus(times(1 - epsilon, _sigma(-w)), times(epsilon, _sigma(w))) / (1 - 2 * epsilon)
 derivation.chain(
-    "... but it falls for ever on one label",
+    "The robust loss falls for ever on a pair that is always labeled the same way",
     Slope(_robust(w), w),
     equals(-falls, "the slopes of both terms, as above"),
     at_most(0, "add a sum of positive numbers", adding=falls),

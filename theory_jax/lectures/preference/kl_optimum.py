@@ -89,7 +89,7 @@ derivation.chain(
         times(beta, Expectation(pi, log(Z * best / pi))),
         prose("{tilt} by definition", tilt=holds(reference * exp(r / beta), "=", Z * best)),
     ),
-    equals(plus(times(beta, log(Z)), times(-beta, Divergence(pi, best))), r"$\log Z$ does not depend on the completion"),
+    equals(plus(times(beta, log(Z)), -beta * Divergence(pi, best)), r"$\log Z$ does not depend on the completion"),
     at_most(
         times(beta, log(Z)),
         prose("leave out the divergence (Gibbs); equality if and only if {same}", same=where(pi, best)),
@@ -123,6 +123,7 @@ derivation.chain(
         wrong={"the reference forgotten": times(beta, plus(log(best), -log(best.at(j))))},
     ),
     so="A reward model needs differences only, so the policy itself can take its place: that is direct preference optimization.",
+    role="lemma",
 )
 
 derivation.say(r"How much reward does a nat buy? Let the price vary, and count in its inverse, $\theta$.")
@@ -160,7 +161,7 @@ growth = derivation.chain(
     states=2,
 )
 derivation.chain(
-    "The divergence in the same terms",
+    "The divergence is the tilted reward less the logarithm of the partition function",
     K,
     equals(plus(times(theta, R), -A), prose("{ratio}", ratio=holds(log(tilt / reference), "=", plus(times(theta, r), -A)))),
     role="lemma",
@@ -196,6 +197,7 @@ derivation.chain(
         wrong={"the same policy as after one round": best},
     ),
     so="Repeated tuning with the last policy as reference diverges farther than the price implies.",
+    role="remark",
 )
 c = derivation.number("c", "by how much the second completion is worse", positive=True)
 p = derivation.number("p", "its probability under the reference", between=(0, 1))
@@ -206,7 +208,7 @@ derivation.chain(
     role="lemma",
 )
 derivation.chain(
-    "... and as it grows without bound, the reference",
+    "As the price grows without bound, the reference is left",
     Limit(p * exp(-theta * c) / plus(1 - p, p * exp(-theta * c)), theta, 0),
     equals(p, prose("{one}", one=holds(Limit(exp(-theta * c), theta, 0), "=", 1))),
     role="lemma",

@@ -146,6 +146,7 @@ derivation.chain(
     r"\text{accuracy of } a\, r + t = \text{accuracy of } r",
     because=r"For the scales $\frac{1}{100}$, 1 and 30 and the shifts $\pm 2$: all 16 pairs of four rewards, two of them equal.",
     outcomes=96,
+    role="remark",
 )
 def accuracy_is_blind_to_the_scale():
     rewards = np.array([-1.0, 0.5, 0.5, 3.0])
@@ -198,6 +199,7 @@ derivation.chain(
     sizes={j: 4, j_2: 4},
     so=r"For two completions the first term is gone. For more it pulls every reward to zero, with $\lambda (N - 2)$: the "
     r"differences come out smaller than the true ones. A small $\lambda$ is enough for the constant.",
+    role="lemma",
 )
 
 # ---------------------------------------------------------------------------------------------------- the margin
@@ -211,7 +213,7 @@ with_margin = plus(-times(p, log(_sigma(x - m))), -times(1 - p, log(_sigma(-x - 
 over = (1 + exp(m - x)) * (1 + exp(-x - m))
 quadratic = plus(times(1 - p, exp(-m), exp(2 * x)), times(1 - 2 * p, exp(x)), times(-p, exp(-m)))
 derivation.chain(
-    "The slope of the expected loss with a margin",
+    "With a margin the slope of the expected loss has the sign of a quadratic",
     Slope(with_margin, x),
     equals(plus(-times(p, _sigma(m - x)), times(1 - p, _sigma(x + m))), "either verdict pulls its own way"),
     equals(exp(m - 2 * x) * quadratic / over, "common denominator"),
@@ -269,7 +271,7 @@ derivation.answer = prose(
     ),
 )
 derivation.chain(
-    "The winner's curse: on average the winner is worse than its reward",
+    "The winner's curse: on average the winner is no better than its reward says",
     Expectation(noise, winner),
     equals(
         plus(gold, Expectation(noise, ahead)),
@@ -361,6 +363,7 @@ derivation.bridge(
     because="For all 15 masks of four positions with a token, with other numbers in the padding. That the network below the head "
     "gives a token the same output with padding as without depends on it: a causal decoder does if padding comes last.",
     outcomes=15,
+    role="remark",
 )
 def padding_has_no_influence():
     masks = np.array(list(itertools.product((False, True), repeat=4))[1:])
