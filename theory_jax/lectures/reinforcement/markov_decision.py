@@ -110,7 +110,7 @@ V_1 = derivation.define(
 )
 
 solution = derivation.chain(
-    "The solution for two states",
+    "On two states Bellman's equation has one solution",
     plus(rho_0, times(gamma, plus(times(1 - alpha, V_0), times(alpha, V_1)))),
     equals(V_0, r"Cramer's rule for the two equations; exchange the states for $V_1$"),
     role="lemma",
@@ -129,7 +129,7 @@ derivation.bridge(
 
 u = derivation.index("u", "the state after the next")
 derivation.chain(
-    "Where the value comes from: reward after reward",
+    "A value is the discounted sum of the rewards that are expected at each step",
     plus(paid, times(gamma, Expectation(moves, plus(paid.at(t), times(gamma, Expectation(moves.at(u, t), v.at(u))))))),
     equals(
         plus(
@@ -176,7 +176,7 @@ contraction = derivation.chain(
 k = derivation.number("k", "the number of sweeps", integer=True, positive=True)
 n = derivation.number("n", "further sweeps", integer=True, positive=True)
 distance = derivation.chain(
-    "How far iteration is from the end",
+    "The steps that follow a sweep sum to no more than a geometric series of the first one",
     plus((gamma**k - gamma ** (k + n)) / (1 - gamma), gamma ** (k + n)),
     equals(
         (gamma**k - gamma ** (k + n + 1)) / (1 - gamma),
@@ -229,6 +229,7 @@ derivation.symbol("v_k", "the value after $k$ sweeps")
     "largest value at all four states; policy iteration ends there from each of them.",
     outcomes=81,
     tolerance=1e-11,
+    role="remark",
 )
 def one_policy_is_best_everywhere():
     rng = np.random.default_rng(0)
@@ -264,7 +265,7 @@ d_1 = derivation.define(
     "state_occupancy",
 )
 derivation.chain(
-    "The share of discounted time in a state: where it begins, and where it comes from",
+    "The share of discounted time in a state is where runs begin, and what arrives",
     plus(times(1 - gamma, start), times(gamma, plus(times(alpha, d_0), times(1 - beta, d_1)))),
     equals(
         d_1,
@@ -305,6 +306,7 @@ derivation.chain(
     ),
     so=r"So $\tau \log Z$ in place of the maximum is the best one-step value of reward minus $\tau$ times the divergence. It "
     r"sweeps as the maximum does, and its fixed point is the best value of that regularized process.",
+    role="remark",
 )
 p = derivation.number("p", "the reference's probability of the worse of two actions", between=(0, 1))
 c = derivation.number("c", "how much worse it is", positive=True)

@@ -260,7 +260,7 @@ q_1 = derivation.number("q_1", "what the other action is worth")
 of_two = plus(times(1 - p, q_0), times(p, q_1))
 same = times(p, 1 - p, q_0 - q_1)
 derivation.chain(
-    "Two actions: each is weighed by the probability of the other",
+    "For two actions the best baseline weighs each by the probability of the other",
     (p * 2 * (1 - p) ** 2 * q_0 + (1 - p) * 2 * p**2 * q_1) / (p * 2 * (1 - p) ** 2 + (1 - p) * 2 * p**2),
     equals(
         of_two,
@@ -275,7 +275,7 @@ derivation.chain(
     ),
 )
 derivation.chain(
-    "The slope of the entropy",
+    "The slope of the entropy raises actions with a log-probability below the mean",
     Slope(Entropy(pi), logit.at(b)),
     equals(
         times(-pi.at(b), plus(log(pi.at(b)), Entropy(pi))),
@@ -305,6 +305,7 @@ derivation.symbol("d(s)", "the share of discounted time in a state", "state_occu
 @derivation.autodiff(
     r"\frac{\partial \eta}{\partial x(s,a)} = \frac{1}{1 - \gamma} d(s) \pi(a|s) (Q(s,a) - V(s))",
     because="Four states, three actions: the derivative through the linear solve, and the theorem.",
+    role="remark",
 )
 def the_theorem_on_a_larger_process():
     rng = np.random.default_rng(0)

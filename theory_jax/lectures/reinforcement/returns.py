@@ -144,7 +144,7 @@ derivation.symbol("A_t", "the generalized advantage estimate", "generalized_adva
 k = derivation.number("k", "a step, counted from the first", integer=True, positive=True)
 m = derivation.number("m", "the last step of the row, after $k$", integer=True, positive=True)
 derivation.chain(
-    "The same weights for a row of any length",
+    "In a row of any length the weights of the longer returns sum to a power of the decay",
     plus(times(1 - lam, (lam**k - lam**m) / (1 - lam)), lam**m),
     equals(
         lam**k,
@@ -254,6 +254,7 @@ derivation.chain(
     "guess and three decays of the trace.",
     outcomes=648,
     tolerance=1e-11,
+    role="remark",
 )
 def what_a_wrong_guess_leaves():
     rng = np.random.default_rng(0)
@@ -293,7 +294,7 @@ whitened = derivation.chain(
     role="lemma",
 )
 derivation.chain(
-    "... and almost variance 1",
+    "Whitened advantages have almost variance 1",
     times(1 / n, Total(i, ((A - mean) / (deviation + epsilon)) ** 2)),
     equals(times(1 / (deviation + epsilon) ** 2, variance), "the mean squared distance, with the divisor in front"),
     role="lemma",

@@ -123,6 +123,7 @@ derivation.chain(
     ),
     so=r"The same holds from below. So one mean update leaves at most $1 - \alpha (1 - \gamma) \min_s d(s)$ of the largest "
     r"error: it shrinks slowly where a state is rarely visited, but for every $d$ that is positive.",
+    role="lemma",
 )
 
 derivation.say("With features, the states share one weight, and it matters which of them are visited.")
@@ -130,7 +131,7 @@ onward = derivation.define("d'({})", Total(s, d * moves), r"how often transition
 apart = times(gamma / 2, Expectation(d, Expectation(moves, (v.at(s) - v) ** 2)))
 size = Expectation(d, v.at(s) ** 2)
 pull = derivation.chain(
-    "What pulls a weight back to zero, and what drives it away",
+    "Only arrivals in states of large values can drive a weight away from zero",
     Expectation(d, times(v.at(s), plus(v.at(s), -times(gamma, Expectation(moves, v))))),
     equals(
         Expectation(
@@ -203,7 +204,7 @@ fixed = derivation.define(
     "least_squares_value",
 )
 stands_still = derivation.chain(
-    "Where the mean update is zero",
+    "Where the mean update is zero, the error is the fit of its discounted future and that of the best fit",
     plus(times(fixed, square), -Expectation(d, f.at(s) * V.at(s))),
     equals(
         times(gamma, Expectation(d, times(f.at(s), Expectation(moves, plus(times(fixed, f), -V))))),
@@ -230,7 +231,7 @@ reach = derivation.number("h", r"$\kappa^2 \|\varphi\|^2$, the mean square of th
 left_out = derivation.number("l", "the squares that the first of the two lemmas leaves out", positive=True)
 least = derivation.define("b", plus(reach, left_out, -(gamma**2) * reach), r"the mean square of $\Pi V - V$")
 derivation.chain(
-    "How good the learned fit is",
+    "On-policy, the learned fit is worse than the best one by no more than a factor of the discount",
     times(1 - gamma**2, plus(reach, left_out)),
     equals(
         plus(least, -(gamma**2) * left_out),
@@ -287,6 +288,7 @@ no_policy = derivation.chain(
     states=2,
     so=r"The last line is the mean of Q-learning's target: Bellman's optimality operator. The policy that collects the data "
     r"decides only how often a pair $(s, a)$ is visited, so it may explore while the best policy is learned.",
+    role="remark",
 )
 
 derivation.say(
@@ -302,6 +304,7 @@ derivation.symbol(r"X_1, X_2, X_3", "estimates of three actions that are worth 0
     because="The targets of Q-learning and of double Q-learning in 40000 draws of two sets of three standard normal estimates. "
     "The mean of the second is 0.",
     uses=(largest_estimate, second_estimate, largest_of_normals),
+    role="remark",
 )
 def the_largest_of_three():
     selecting, evaluating = jnp.asarray(np.random.default_rng(0).normal(size=(2, 40000, 3)))

@@ -141,7 +141,7 @@ f_m = derivation.numbers("h({})", s, "another one", positive=True)
 y = derivation.define("y({})", e * (f_p - f_m) / (f_p + f_m), r"any number between $-\varepsilon$ and $\varepsilon$", over=s)
 lost = plus(Total(s, times(x_p, e - y)), Total(s, times(x_m, e + y)))
 derivation.chain(
-    "A difference of distributions against bounded numbers",
+    "Against bounded numbers a difference of distributions counts by no more than its absolute size",
     Total(s, times(x_p - x_m, y)),
     equals(plus(times(e, Total(s, x_p + x_m)), -lost), r"add and subtract $\varepsilon (x_+ + x_-)$"),
     at_most(
@@ -181,7 +181,7 @@ m = derivation.number("m", "what these bounds leave out", positive=True)
 error_bound = 4 * e * gamma * alpha**2 / (1 - gamma) ** 2
 farther = (2 * gamma * alpha - m) / (1 - gamma)
 derivation.chain(
-    "How the occupancies move apart",
+    "The occupancies differ by at most a multiple of the largest total variation",
     plus(times(gamma, arriving), times(-gamma, arriving_o)),
     equals(
         plus(
@@ -265,6 +265,7 @@ derivation.symbol("M", "the bound", "improvement_bound")
     because="Four states, three actions, 40 pairs of policies: the returns by two solves, and the code of the lemma.",
     tolerance=1e-10,
     since="policies that are close have returns that are close, and their difference loses digits",
+    role="remark",
 )
 def the_lemma_on_a_larger_process():
     process, news, olds = pairs.random_pairs(40)
@@ -280,6 +281,7 @@ def the_lemma_on_a_larger_process():
     r"\nabla L = \nabla \eta(\pi) \quad\text{at}\quad \pi = o",
     because="The same process: the gradient of the surrogate in the new policy's logits, at the old policy, is that of the "
     "policy gradient theorem.",
+    role="remark",
 )
 def the_slopes_agree_at_the_old_policy():
     process, news, olds = pairs.random_pairs(1)
@@ -295,6 +297,7 @@ def the_slopes_agree_at_the_old_policy():
     r"\|d - d_o\|_1 \le \frac{2 \gamma}{1 - \gamma} \sum_s d_o(s) \mathrm{TV}(\pi, o)(s)",
     because=r"The same pairs, with the mean variation, which is at most $\alpha$. It is tight where one decision leads to either "
     "of two states that are never left.",
+    role="remark",
 )
 def occupancies_stay_close():
     process, news, olds = pairs.random_pairs(40)
@@ -311,6 +314,7 @@ def occupancies_stay_close():
 @derivation.bound(
     r"\tfrac12 (L + M) \le \eta(\pi)",
     because="The same pairs, with half of the penalty. It is tight where the policies are equal.",
+    role="remark",
 )
 def no_return_is_below_its_bound():
     process, news, olds = pairs.random_pairs(40)
