@@ -99,7 +99,7 @@ exact = derivation.chain(
     r"not be invertible.",
 )
 derivation.chain(
-    "... and an eigenvalue of zero only counts its inputs",
+    "An eigenvalue of zero only counts its inputs",
     Limit(driven, lam, 0),
     equals(times(step, b), r"$e^{\Delta\lambda} - 1$ is $\Delta\lambda$ but for terms in $\lambda^2$", wrong={"no effect": 0}),
     role="lemma",
@@ -121,7 +121,7 @@ R = derivation.define(r"R_\theta", (1 + (1 - theta) * z) / (1 - theta * z), "wha
 S = derivation.define(r"S_\theta", step * b / (1 - theta * z), "what such a step adds for each unit of input")
 after = derivation.define("x_t", R * before + S * u, "the state after a step of the rule")
 rules = derivation.chain(
-    "One choice, three rules",
+    "One weight gives forward Euler, backward Euler and the bilinear rule",
     plus(before, times(z, plus(times(theta, after), times(1 - theta, before))), times(step, b, u)),
     equals(
         plus(times(plus(1, times(1 - theta, z)), before), times(theta, z, after), times(step, b, u)),
@@ -145,6 +145,7 @@ rules = derivation.chain(
         backward=holds(R, "=", 1 / (1 - z), when={theta: 1}),
         tustin=holds(R, "=", (1 + z / 2) / (1 - z / 2), when={theta: Rational(1, 2)}, wrong={"no halves": (1 + z) / (1 - z)}),
     ),
+    role="lemma",
 )
 derivation.chain(
     "Each rule keeps the steady state",
@@ -174,6 +175,7 @@ derivation.chain(
     because=r"Of matrices, too: with $M$ for $I - \theta\Delta A$, which has an inverse, the left side is $M (I - \bar A)$, "
     r"and $M \bar B$ is $\Delta B$. So $(I - \bar A)^{-1} \bar B$ is $(-\Delta A)^{-1} \Delta B$, or $-A^{-1} B$, if $A$ has "
     r"an inverse. All systems of two states, all $\theta$.",
+    role="remark",
 )
 def steady_state_of_matrices():
     eye = sympy.eye(2)
@@ -224,6 +226,7 @@ derivation.chain(
         "The first line is $|R_1|^2$. Without damping it is {free}, below 1: backward Euler damps what oscillates freely.",
         free=holds(1 / D_1, "=", 1 / (1 + eta**2), when={rho: 0}, named=True),
     ),
+    role="remark",
 )
 derivation.chain(
     "Forward Euler is stable only in a disc",
@@ -245,13 +248,13 @@ derivation.chain(
     role="lemma",
 )
 derivation.chain(
-    "... backward Euler as much, in the other direction",
+    "One step of backward Euler misses as much, in the other direction",
     Limit((1 / (1 - y) - exp(y)) / y**2, y, 0),
     equals(Rational(1, 2), r"that of $1 / (1 - z)$ with $1 + z + z^2$", wrong={"the sign": Rational(-1, 2)}),
     role="lemma",
 )
 derivation.chain(
-    "... and the bilinear rule a twelfth of the third power",
+    "One step of the bilinear rule misses a twelfth of the third power",
     Limit(((1 + y / 2) / (1 - y / 2) - exp(y)) / y**3, y, 0),
     equals(
         Rational(1, 12),
@@ -276,6 +279,7 @@ derivation.chain(
     so="If neither $r$ nor $q$ is larger than 1 in size, each of the $n$ terms is at most $|r - q|$, and all together at "
     r"most $n |r - q|$. The number of steps until a fixed time grows like $1/\Delta$: one order is lost. Forward and "
     "backward Euler have order 1, the bilinear rule order 2.",
+    role="lemma",
 )
 
 w = derivation.number("w", r"the variable of the transform $\sum_t x_t w^t$")
@@ -298,10 +302,11 @@ derivation.chain(
     so=r"The transfer function of the system is $b / (f - \lambda)$ at the frequency $f$. So the rule evaluates it at "
     r"$\frac2\Delta \frac{1-w}{1+w}$, and multiplies by $\frac2{1+w}$; if the mean $\frac12 (u_{t-1} + u_t)$ took the "
     "place of $u_t$, that factor would be 1. Structured models find their kernel in this form.",
+    role="remark",
 )
 psi = derivation.number(r"\psi", r"half of the angle per step, $\omega\Delta / 2$")
 derivation.chain(
-    "... which bends the axis of frequencies",
+    "The bilinear rule bends the axis of frequencies",
     sin(2 * psi) / plus(1, cos(2 * psi)),
     equals(times(2, sin(psi), cos(psi)) / times(2, cos(psi) ** 2), "the double angle, twice"),
     equals(tan(psi), "cancel", wrong={"the whole angle": tan(2 * psi), "no bending": psi}),
@@ -347,7 +352,9 @@ derivation.bridge(
 
 
 derivation.numeric(
-    r"\bar B = A^{-1} (\bar A - I) B", because="The exact step of a random system of three states with an invertible matrix."
+    r"\bar B = A^{-1} (\bar A - I) B",
+    because="The exact step of a random system of three states with an invertible matrix.",
+    role="remark",
 )(hold_by_the_inverse)
 
 

@@ -149,27 +149,30 @@ quotient = derivation.valley(
         "the slope is {slope}",
         slope=holds(Slope(log(1 + g) - 2 * g / (2 + g), g), "=", g**2 / ((1 + g) * (2 + g) ** 2), named=True),
     ),
+    role="lemma",
 )
 derivation.chain(
-    "The input counts for more by at least half the step",
+    "With the weight of Mamba the input counts for more, by at least half the step",
     w / (1 - exp(-w)),
     equals(
         plus(1, w / 2, times((2 + g) / (2 * g), quotient.at(g))),
         prose("{share}; collect $w$, and split off what the lemma is about", share=holds(1 - exp(-w), "=", g / (1 + g))),
     ),
     at_least(plus(1, w / 2), "leave out the lemma's gap", dropping=times((2 + g) / (2 * g), quotient.at(g))),
+    role="lemma",
 )
 derivation.chain(
-    "... and at most by the step",
+    "With the weight of Mamba the input counts for more by at most the step",
     w / (1 - exp(-w)),
     equals(
         plus(1, w, -times(1 / g, tangent.at(1 + g))),
         prose("{split}", split=holds(w * (1 + g) / g, "=", plus(1, w, -(g - log(1 + g)) / g))),
     ),
     at_most(plus(1, w), "add the gap of the logarithm's tangent", adding=times(1 / g, tangent.at(1 + g))),
+    role="lemma",
 )
 derivation.chain(
-    "For short steps it is half the step",
+    "For short steps the input counts for more by half the step",
     Limit((d / (1 - exp(-d)) - 1) / d, d, 0),
     equals(Rational(1, 2), r"l'Hopital's rule, twice; $d$ is the step in units of the memory"),
     so=prose(
@@ -179,6 +182,7 @@ derivation.chain(
         weight=holds(delta, "=", log(1 + exp(z)), named=True),
         half=holds(delta, "=", log(2), when={z: 0}, named=True),
     ),
+    role="remark",
 )
 
 derivation.say("Now several tokens. Each channel has its own time, which advances by the step that the token chose.")
@@ -233,6 +237,7 @@ derivation.numeric(
     r"y_t = \sum_{s \le t} C e^{A (t - s) \Delta} \Delta B\, u_s",
     because="Twelve tokens with constants, three states: the scan and a causal convolution. With steps that differ there is no "
     "such kernel.",
+    role="remark",
 )(constants_give_a_convolution)
 
 
@@ -259,11 +264,12 @@ def what_no_linear_system_can_do():
 
 
 bias = derivation.chain(
-    "Where a step begins",
+    "A bias makes a step exactly as long as wanted",
     log(1 + exp(plus(x, log(1 - exp(-x))))),
     equals(log(plus(1, times(exp(x), 1 - exp(-x)))), "the exponential of a sum"),
     equals(x, "multiply out: only $e^x$ is left"),
     so=r"A bias of $x + \log(1 - e^{-x})$ makes the step exactly $x$, for a token whose own contribution to it is zero.",
+    role="remark",
 )
 c_now = derivation.number("C_t", "what the output sees of the state", "c")
 direct = derivation.number("D", "what it sees of the input directly", "skip")
@@ -330,6 +336,7 @@ derivation.bridge("... and inverts the softplus", x + log(1 - exp(-x)), inverse_
     because="Every stage of the mixer reads the past and the present alone: the convolution is filled up with zeros on the "
     "left, the scan runs forward, all else treats tokens one by one. Random parameters: the first four of six tokens, with the "
     "last two and without them.",
+    role="remark",
 )
 def the_mixer_is_causal():
     tokens, parameters = random_mixer()
