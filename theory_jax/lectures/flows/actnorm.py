@@ -25,7 +25,7 @@ derivation = Derivation(
         "Kingma & Dhariwal 2018, Glow: Generative flow with invertible 1x1 convolutions",
         "Ioffe & Szegedy 2015, Batch normalization",
     ),
-    question="Deep flows whose activations grow or vanish from layer to layer do not train. Batch normalization mends that, "
+    question="Deep flows whose activations grow or vanish from layer to layer train badly. Batch normalization mends that, "
     "but makes the output of an example depend on the others. Which normalization keeps a density for each example, and in "
     "which sense is its start the best?",
     setting=(
@@ -161,6 +161,7 @@ def _formula(power=1, correlated=1.0):
         of_mean=holds(Slope(mu, x.at(j)), "=", 1 / n),
         of_variance=holds(Slope(v, x.at(j)), "=", times(2, x.at(j) - mu) / n),
     ),
+    role="lemma",
 )
 def batch_normalization():
     wrong = {"the variance held": _formula(correlated=0.0), "divided by the variance": _formula(power=2)}
