@@ -28,8 +28,8 @@ derivation = Derivation(
         "Papamakarios, Nalisnick, Rezende, Mohamed & Lakshminarayanan 2021, Normalizing flows for probabilistic modeling and "
         "inference",
     ),
-    question="An arbitrary network cannot be inverted, and the determinant of its Jacobian is too expensive for training. A "
-    "flow needs both. How can a layer of a flow contain an arbitrary network nevertheless?",
+    question="An arbitrary network has no inverse in general, and the determinant of its Jacobian is too expensive for "
+    "training. A flow needs both. How can a layer of a flow contain an arbitrary network nevertheless?",
     setting=(
         r"A mask splits the coordinates of $x$ into those that pass unchanged and those that change. The layer adds to the "
         "second kind a function of the first kind, the shift: any function for which the formulas have a meaning, "
@@ -58,7 +58,7 @@ undone = derivation.chain(
         "$x_1$ and $x_3$ passed unchanged: the network sees after the layer what it saw before",
         wrong={"added again": x2 + 2 * t(x1, x3), "computed from what changed": x2 + t(x1, x3) - t(z2, z4)},
     ),
-    role="lemma",
+    role="theorem",
     so="No property of the shift was used. The same network serves both ways, and both ways cost the same.",
 )
 derivation.symbol(r"\partial z / \partial x", "the matrix of the derivatives of one layer")
@@ -172,6 +172,7 @@ def _zeros(dim, layers):
     because="Entries of the Jacobian of the code's layers that vanish, for shifts with random weights and alternating masks. "
     "With $h$ coordinates in each half two layers leave the $h^2 - h$ zeros next to the diagonal of the block $I$.",
     outcomes=3 * (4 + 16 + 36),
+    role="remark",
 )
 def zeros_of_the_jacobian():
     found = [[_zeros(dim, layers) for layers in (1, 2, 3)] for dim in (2, 4, 6)]
@@ -224,7 +225,7 @@ derivation.chain(
     role="lemma",
 )
 softplus = derivation.chain(
-    "... with a logarithm of two softplus functions",
+    "The logarithm of the logistic density is minus two softplus functions",
     log(times(sigma, minus)),
     equals(
         plus(-log(1 + exp(-z)), -log(1 + exp(z))),
@@ -238,6 +239,7 @@ softplus = derivation.chain(
         ),
         wrong={"once": plus(z, -log(1 + exp(z)))},
     ),
+    role="lemma",
 )
 derivation.chain(
     "An outlier pulls with bounded force",
