@@ -5,6 +5,7 @@ import numpy as np
 from sympy import Rational, exp
 
 from theory_jax.derivation.notation import Slope, times
+from theory_jax.derivation.parts import value
 from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.flows.adjoint import adjoint_gradients
 from theory_jax.lectures.flows.adjoint import T, _linear, along, begin, derivation, rate, t
@@ -18,6 +19,8 @@ from theory_jax.lectures.flows.adjoint import T, _linear, along, begin, derivati
         start=where(begin, 2),
         gradient=holds(times(T, begin, exp(rate * T)), "=", 4 * exp(1)),
     ),
+    level="easy",
+    hint="The integrand is constant along the path of a linear field.",
 )
 def twice_as_long():
     given = jnp.array([[2.0]]), jnp.ones((1, 1)), jnp.array([0.5])
@@ -36,6 +39,8 @@ def twice_as_long():
         start=holds(along, "=", exp(1) - 1, when={t: 0, T: 1}, named=True),
         said=(r"a' = -J^\top a - \nabla r",),
     ),
+    level="medium",
+    hint="Add an entry to the state whose rate is the loss, and write down its adjoint.",
 )
 def along_the_path():
     def with_loss(x, time, parameters):
@@ -48,8 +53,11 @@ def along_the_path():
 @derivation.exercise(
     r"A likelihood adds the entry $\ell' = -\nabla \cdot v$ to the state. What does the adjoint of $x$ gain? And what is the "
     r"gradient of $\ell(1)$ in $\lambda$ for $v = \lambda x$ in two dimensions?",
-    r"The adjoint of $\ell$ is constant, $a_\ell$, and $a' = -J^\top a + a_\ell \nabla (\nabla \cdot v)$: second derivatives of "
-    r"$v$, which a network with rectifiers lacks. For $v = \lambda x$ the divergence is $2 \lambda$, so the gradient is $-2$.",
+    r"The adjoint of $\ell$ is constant, $a_\ell$, and that of $x$ gains a term: $a' = -J^\top a + a_\ell \nabla (\nabla \cdot "
+    "v)$. It contains second derivatives of $v$. Those of a network with rectifiers are 0 where they exist, so there the term "
+    r"is lost. For $v = \lambda x$ the divergence is $2 \lambda$, so the gradient is $-2$.",
+    level="hard",
+    hint="Which entries does the Jacobian of the larger state have in its last row?",
 )
 def with_a_likelihood():
     def with_log_density(x, time, parameters):
@@ -57,3 +65,30 @@ def with_a_likelihood():
 
     state, cotangent = jnp.array([[0.3, -0.2, 0.0]]), jnp.array([[0.0, 0.0, 1.0]])
     yield adjoint_gradients(state, cotangent, jnp.array([0.4]), np.linspace(0.0, 1.0, 3), with_log_density)[2], "-2"
+
+
+@derivation.exercise(
+    r"How does the loss of the example change with the time of the end, $\frac{dL}{dT}$?",
+    "By the product of the adjoint and the velocity at the end: the slope of the loss is 1 and the velocity half of the state, "
+    "1.6487.",
+    level="easy",
+    hint="If the end comes a little later, by how much does the state move on?",
+)
+def a_later_end():
+    yield value(Slope(times(begin, exp(rate * T)), T), {begin: 2, rate: 0.5, T: 1}), "1.6487"
+
+
+@derivation.exercise(
+    "A flow takes 400 steps. Somebody stores every $K$-th state and, on the way back, solves each piece once more and "
+    "backpropagates through it. Which $K$ needs the least memory, and what is the price next to the adjoint?",
+    "A share of one in $K$ of the states is stored, and the $K$ steps of a piece: 40 together for pieces of 20 steps, in place "
+    "of 400. Each step is taken twice, as often as the adjoint takes it; and the gradient is exactly that of the computed "
+    "steps, also where the flow contracts, since no path is solved backward.",
+    level="medium",
+    hint="Add both kinds of what is stored, and find the least sum.",
+)
+def checkpoints():
+    pieces = np.arange(1, 401)
+    stored = 400 / pieces + pieces
+    yield stored.min(), "40"
+    yield pieces[stored.argmin()], "20"

@@ -66,7 +66,7 @@ transposed = derivation.chain(
             )
         },
     ),
-    role="lemma",
+    role="theorem",
     so=prose(
         r"Both are the change of the loss, for every $\delta$. So the adjoint at time $t$ is {now}, up to the same terms. Per "
         r"time it changes by {rate}, and with a step that vanishes this is $a' = -J^\top a$. The transpose comes from the "
@@ -150,7 +150,7 @@ begin = derivation.number("x_0", "the start of the path", "x")
 pull = derivation.number("c", r"the slope of the loss at the end, $a(T)$", "cotangent")
 adjoint, path = times(pull, exp(rate * (T - t))), times(begin, exp(rate * t))
 derivation.chain(
-    "A linear field on the line: the integral over the path",
+    "On a linear field the integral over the path is the slope of the end in the rate",
     Integral(times(pull * exp(rate * (T - t)), begin * exp(rate * t)), (t, 0, T)),
     equals(
         times(T, pull, begin, exp(rate * T)),
@@ -169,6 +169,7 @@ derivation.chain(
         r"the slope of $x_T$ in $\lambda$",
         wrong={"the slope in the time": pull * Slope(begin * exp(rate * T), T)},
     ),
+    role="remark",
 )
 
 derivation.say(
@@ -215,7 +216,7 @@ derivation.chain(
     ),
 )
 there_again = derivation.chain(
-    "A step there and back",
+    "A step there and back misses the start in the sixth power of z",
     times(R, plus(1, -z, z**2 / 2, -(z**3) / 6, z**4 / 24)),
     equals(plus(1, z**6 / 72, z**8 / 576), "multiply out", wrong={"undone": 1}),
     so=prose(
@@ -260,6 +261,7 @@ derivation.bridge(
     r"gradients and those of automatic differentiation through the same $N$ steps, $N = 5$ and 10.",
     tolerance=0.05,
     since="the order is reached as the steps vanish",
+    role="remark",
 )
 def gap_to_backpropagation():
     x, cotangent, parameters = jnp.array([[0.4, -0.3]]), jnp.array([[1.0, -0.5]]), jnp.array([0.8, 0.6])
