@@ -81,7 +81,7 @@ small = derivation.chain(
     ),
 )
 growth = derivation.chain(
-    "How the determinant of the flow grows",
+    "The determinant of the flow grows at the rate of the trace",
     plus(det_next, -det_now),
     equals(times(plus(det_step, -1), det_now), "the determinant of a product is the product of the determinants"),
     equals(
@@ -137,7 +137,7 @@ rho = derivation.function(r"\rho", "a smooth density of position and time", argu
 phi = derivation.function(r"\varphi", "a smooth function that vanishes far out", arguments=2)(x, y)
 v1, v2 = _field
 derivation.chain(
-    "The change of a mean, by parts",
+    "By parts, the change of a mean gives the continuity equation",
     plus(times(rho, v1, Slope(phi, x)), times(rho, v2, Slope(phi, y))),
     equals(
         plus(Slope(phi * rho * v1, x), Slope(phi * rho * v2, y), times(-phi, plus(Slope(rho * v1, x), Slope(rho * v2, y)))),
@@ -146,6 +146,7 @@ derivation.chain(
     so=r"The first two terms are derivatives of what vanishes far out: their integral is 0. So $\varphi\, \partial_t p_t$ "
     r"and $-\varphi\, \nabla \cdot (p_t v)$ have the same integral for every $\varphi$, which is the continuity equation: "
     r"$\partial_t p_t + \nabla \cdot (p_t v)$ is 0.",
+    role="lemma",
 )
 derivation.chain(
     "A density that satisfies the continuity equation is that of the flow",
@@ -171,7 +172,7 @@ squared = derivation.define(
 )
 det_covariance = derivation.define(r"\det \Sigma", (M * M.T).det(), "the determinant of the covariance")
 derivation.chain(
-    "A linear field: the normal density at the end of the path",
+    "On a linear field the normal density at the end is that of the noise over the determinant",
     plus(-squared / 2, -log(det_covariance) / 2),
     equals(
         plus(-sum(part**2 for part in _noise) / 2, -log(det_now**2) / 2),
@@ -184,6 +185,7 @@ derivation.chain(
     ),
     so=r"It is $\log \mathcal{N}(z; 0, I) - \log \det M$, both without their constant $\log 2\pi$. And $\log \det M_t$ is $t\, "
     r"\mathrm{tr} A$ by the growth of the determinant: the log-density falls at the constant rate $\mathrm{tr} A$.",
+    role="remark",
 )
 
 derivation.say("The code, on a line, for the velocity $a x$, with a single step of the classical Runge-Kutta method.")
@@ -232,6 +234,7 @@ derivation.symbol("e_{2N}", "that of twice as many")
     "integrate to one.",
     tolerance=0.05,
     since="the order is reached as the steps vanish",
+    role="remark",
 )
 def trace_and_determinant():
     points = jnp.array([[0.4, -0.7]])
@@ -257,6 +260,7 @@ derivation.symbol(r"\delta", "what the code accumulates", "delta_log_prob")
     "matrix; and the way back to the noise.",
     tolerance=1e-6,
     since="the error of 24 steps",
+    role="remark",
 )
 def linear_fields():
     matrix, noise = np.array([[0.6, -2.0], [1.0, 0.3]]), np.array([[1.0, -0.5]])
@@ -283,6 +287,7 @@ derivation.symbol("J", "the Jacobian of the velocity")
     r"E\, \delta(p) = \delta",
     because="The bent field in two dimensions and 4 steps: the mean over all probes of two signs, next to the exact trace.",
     outcomes=4,
+    role="lemma",
 )
 def every_sign():
     points, times = np.array([[0.4, -0.7]]), np.linspace(1.0, 0.0, 5)
@@ -297,7 +302,7 @@ chance = derivation.index("b", "a value of the probe")
 law = derivation.law("r", chance, "its probability")
 estimate = derivation.numbers(r"\hat p", chance, "the density estimated with this probe", "exp(log_prob)", positive=True)
 derivation.chain(
-    "The density itself is estimated too large",
+    "The density itself is never estimated too small on average",
     plus(log(Expectation(law, estimate)), -Expectation(law, log(estimate))),
     at_least(
         0,
@@ -305,6 +310,7 @@ derivation.chain(
         dropping=jensen.at(law, estimate),
     ),
     so="The second term is the log-density. Average log-densities over probes, never densities.",
+    role="remark",
 )
 
 k = derivation.index("k", "a piece of the path, or a stage of the solver")
@@ -335,6 +341,7 @@ straight = derivation.chain(
         "because the weights of the stages are positive and {one}.",
         one=holds(plus(*map(Rational, ("1/6", "1/3", "1/3", "1/6"))), "=", 1),
     ),
+    role="remark",
 )
 derivation.symbol("x_N", "the end of the path, in code after $N$ steps")
 derivation.symbol("x_0", "its start")
