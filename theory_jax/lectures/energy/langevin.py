@@ -23,7 +23,7 @@ from theory_jax.energy.langevin import (
     langevin_step,
     stochastic_gradient_step,
 )
-from theory_jax.lectures.energy._langevin_chains import draw_bias, draw_wells
+from theory_jax.lectures.energy._langevin_chains import MOMENTS, bias_and_two_wells, particles_find_the_density, two_steps
 
 derivation = Derivation(
     module=__name__,
@@ -121,7 +121,7 @@ stationary = derivation.chain(
     r"would sample half the temperature.",
 )
 derivation.chain(
-    "The same without test functions: the stationary Fokker-Planck equation",
+    "The Boltzmann distribution solves the stationary Fokker-Planck equation",
     plus(Slope(times(Slope(E(x), x), p), x), T * Slope(p, x, 2)),
     equals(Slope(plus(times(Slope(E(x), x), p), T * Slope(p, x)), x), "the derivative of a sum"),
     equals(0, "the slope of the exponential once more"),
@@ -403,7 +403,7 @@ def simulated_variance():
 derivation.symbol("k", "how many steps the chain has taken")
 
 
-@derivation.algorithm(
+derivation.algorithm(
     "Langevin sampling",
     do("start with any state $x$"),
     do(r"repeat: draw $\xi \sim \mathcal{N}(0, 1)$"),
@@ -413,16 +413,7 @@ derivation.symbol("k", "how many steps the chain has taken")
         gaussian_stationary_variance,
         by=contraction,
     ),
-)
-def two_steps():
-    state = jnp.array([2.0])
-    for text, noise, said in (
-        (r"E = x^2/2, T = 1, h = \tfrac12, x = 2, \xi = \tfrac12: \quad x", 0.5, "1.5"),
-        (r"\xi = -1: \quad x", -1.0, "-0.25"),
-    ):
-        state = langevin_step(state, jnp.array([noise]), lambda x: x**2 / 2, step_size=0.5)
-        yield text, state[0], said
-    yield r"\text{the variance in the long run}", gaussian_stationary_variance(jnp.ones(()), step_size=0.5), "4/3"
+)(two_steps)
 
 
 @derivation.example(
@@ -439,12 +430,16 @@ def standard_normal():
     yield r"\tfrac{h}{2} \hat{\ell} \text{ of the slopes 1 and 6, two of 4 data, at } h = \tfrac12", moved, "3.5"
 
 
-@derivation.figure(
+derivation.figure(
+    "100 particles leave one place for a density with three wells, whose weights are 0.6, 0.2 and 0.2 (gray: a half of its "
+    "highest value, a quarter, and so on). Left: gradient descent takes all of them to the bottom of one well. Right: the same "
+    "steps with their noise. The particles fill this well first, and then the others.",
+    panels=2,
+    frames=["start", *(f"step {moment}" for moment in MOMENTS[1:])],
+)(particles_find_the_density)
+derivation.figure(
     r"Left: the variance on which the chain settles, as a multiple of the true one, against the step; dashed, its first order. "
     r"At $2v$ it has a pole. Right: histograms of 4000 chains after 60 steps on an energy with two wells, over its density "
     r"(gray). Long steps flatten the wells.",
     panels=2,
-)
-def bias_and_two_wells(bias, wells):
-    draw_bias(bias)
-    draw_wells(wells)
+)(bias_and_two_wells)
