@@ -28,8 +28,16 @@ def projected_predictions(derivation, a, rho):
     )
     for title, left, right in (
         ("The error of the unconditional prediction is uncorrelated with the free part", q_weight + a * rho * r_weight, sqrt(a)),
-        ("... and with the known one", a * rho * q_weight + r_weight, sqrt(a) * rho),
-        ("... and that of the conditional one, given $y$, with the free part", exact * (1 - a * rho**2), sqrt(a) * (1 - rho**2)),
+        (
+            "The error of the unconditional prediction is uncorrelated with the known part",
+            a * rho * q_weight + r_weight,
+            sqrt(a) * rho,
+        ),
+        (
+            "The error of the conditional prediction, given $y$, is uncorrelated with the free part",
+            exact * (1 - a * rho**2),
+            sqrt(a) * (1 - rho**2),
+        ),
     ):
         derivation.chain(
             title,
@@ -52,6 +60,7 @@ def projected_predictions(derivation, a, rho):
             prose("all factors are positive; equality at {none}", none=where(rho, 0)),
             dropping=sqrt(a) * rho**2 * (1 - a) ** 2 / ((1 - a**2 * rho**2) * (1 - a * rho**2)),
         ),
+        role="remark",
         so=prose(
             "Both predictions agree without correlation or without noise only: at {clean} the difference is {none}. "
             "Projecting is replacement, as in the lecture on inpainting, with means of blocks for the known pixels: "

@@ -99,11 +99,13 @@ derivation.chain(
         ),
         wrong={"the noise averaged": plus(SquaredNorm(i, plus(x, -mean) - plus(z, -wanted)), eta**2 / n)},
     ),
+    role="remark",
     uses=(nearest_block,),
-    so=r"Projecting is right for an exact $y$ only: with an error $\eta$ it pays $n \eta^2$, whatever the prediction was.",
+    so=r"With an error $\eta$ of $y$ the projection pays $n \eta^2$, whatever the prediction was. So it lowers the squared "
+    r"error only where the mean of the prediction is farther than $|\eta|$ from the true one.",
 )
 derivation.chain(
-    "What is free: details with mean zero",
+    "The projection has the small version $y$; details with mean zero are free",
     Total(i, nearest) / n,
     equals(
         wanted,
@@ -143,6 +145,7 @@ derivation.bridge(
     r"U = A^\top (A A^\top)^{-1}",
     because=r"The matrices of the code, $4 \times 16$ and $16 \times 4$: repeating pixels is the pseudoinverse of averaging. "
     r"The transpose alone is $\frac1n U$.",
+    role="remark",
 )
 def pseudoinverse():
     matrix = np.asarray(jax.jacobian(lambda x: average_pool(x, window=2))(jnp.zeros((1, 1, 4, 4)))).reshape(4, 16)
@@ -185,7 +188,7 @@ regression = derivation.chain(
     ),
     states=3,
     so=r"So a network trained with squared errors returns $m$, the mean of all sharp images that fit. Where these differ, their "
-    r"mean is none of them: edges blur, and texture is gray.",
+    r"mean is in general none of them: edges blur, and texture is gray.",
 )
 l = derivation.index("l", "the posterior sample")  # noqa: E741
 drawn, other = p.at(l, j), s.at(l)
@@ -213,7 +216,7 @@ sampling = derivation.chain(
     "sample.",
 )
 derivation.chain(
-    "Halfway to the sample",
+    "On the way from the mean to the sample the error grows with the square of the way",
     Expectation(p_y, Expectation(drawn, Expectation(p, (s - (m + kappa * (other - m))) ** 2))),
     equals(
         (1 + kappa**2) * least,
@@ -241,6 +244,7 @@ derivation.chain(
         "the first chain with the mean of all images for $g$",
         wrong={"nothing": Variance(p_y, m), "twice": plus(Variance(p_y, m), 2 * least)},
     ),
+    role="remark",
     uses=(regression,),
     states=3,
     so=r"The first line is the variance of $x$. So the answers $m$ have less variance than sharp images, by exactly $M$, while "
@@ -272,8 +276,9 @@ derivation.chain(
         adding=2 * rho * (1 - rho),
         wrong={"no more than the least": 1 - rho**2},
     ),
-    so="So images with the right distribution can be had for less than 3 decibels. But it is one image for each $y$: given "
-    "$y$ it is no sample, and shows none of the alternatives.",
+    role="remark",
+    so="So images with the right distribution can be had for less than 3 decibels. But it is one image for each "
+    "$y$: given $y$ it is no sample, and shows none of the alternatives.",
 )
 
 derivation.say(
@@ -318,8 +323,8 @@ derivation.bridge(
 
 projected_predictions(derivation, a, rho)
 derivation.answer = prose(
-    "The small image fixes the means of blocks and nothing else. The least squared error has $m$, which is gray wherever $y$ "
-    "leaves a choice. A posterior sample has exactly twice that error, {twice}, 3.01 decibels less, for every distribution. A "
+    "The small image fixes the means of blocks and nothing else. The least squared error has $m$, the mean of all images that "
+    "fit. A posterior sample has exactly twice that error, {twice}, 3.01 decibels less, for every distribution. A "
     "network that sees $y$ next to $x_t$ learns to sample $p(x|y)$; an unconditional one whose predictions are made "
     "consistent with $y$ does not.",
     twice=holds(Expectation(p_y, Expectation(drawn, Expectation(p, (s - other) ** 2))), "=", 2 * least, wrong={"as good": least}),
