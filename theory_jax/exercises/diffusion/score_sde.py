@@ -76,7 +76,7 @@ def a_wrong_start():
     prose(
         "To second order the error of the variance is $h^2$ times {error}. At variance 1 it is {one} of $b^2 h^2$: only the "
         r"flow has none. As $V_t$ goes to 0 it grows like $(1 + \lambda^2)^2 / (4 V_t)$, so full noise errs 4 times as much as "
-        "none. With few steps the noise costs more than it mends.",
+        "none. Near such data few steps are better taken without noise.",
         error=b**2 * ((V - 1 - lam**2) ** 2 / (4 * V) - (V - 1) / 2),
         one=lam**4 / 4,
     ),
