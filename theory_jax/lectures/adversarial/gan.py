@@ -25,6 +25,7 @@ from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Limit, Slope, Total, plus, times
 from theory_jax.derivation.parts import value
 from theory_jax.derivation.prose import holds, prose, where
+from theory_jax.lectures.adversarial._saturation import MOMENTS, chase_by_both_losses
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.score import score
 from theory_jax.lectures.lemmas.tangent import tangent
@@ -213,7 +214,7 @@ minimax = derivation.chain(
     role="lemma",
 )
 derivation.chain(
-    "With the non-saturating loss it descends the reverse divergence minus twice the Jensen-Shannon divergence",
+    "With the non-saturating loss the generator descends the reverse divergence minus twice the Jensen-Shannon divergence",
     _at_zero(-Total(k, moved * log(best))),
     equals(
         Total(k, change * plus(log(q / p), -log(q / (p + q)))), r"$-\log \frac{p}{p+q} = \log\frac{q}{p} - \log\frac{q}{p+q}$"
@@ -405,6 +406,16 @@ def two_points():
     yield r"V \text{ at } d = (0.5, 0.5)", at(0.5, 0.5), "-1.3863"
     slopes = [value(Total(k, change * part), _given | {free: (Rational(4, 3), 0)}) for part in (log(best_fake), -log(best))]
     yield r"\text{slopes of both losses as probability moves to the first point}", slopes, "(-1.0986, -1.0986)"
+
+
+derivation.figure(
+    "A normal generator (blue) chases normal data (red), by gradient steps on each of its losses; the discriminator is the "
+    "optimal one at every step (dashed, its probability of data). At the start it tells samples from data with near certainty. "
+    "Left: the game's own loss is flat there, and the generator hardly moves. Right: the non-saturating loss takes it to the "
+    "data, until the discriminator can only guess.",
+    panels=2,
+    frames=["start", *(f"step {moment}" for moment in MOMENTS[1:])],
+)(chase_by_both_losses)
 
 
 @derivation.figure(
