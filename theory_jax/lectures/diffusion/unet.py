@@ -83,6 +83,7 @@ derivation.chain(
         4 * Total(i, sin((t - s) * f / 2) ** 2), prose("{half}", half=holds(plus(1, -cos(t - s)), "=", 2 * sin((t - s) / 2) ** 2))
     ),
     states=1,
+    role="remark",
     so=prose(
         "The term of the frequency 1 is zero only if $t - s$ is a multiple of $2 \\pi$, as at {turn}, where it is {zero}. For "
         "two different whole numbers that is impossible.",
@@ -125,7 +126,7 @@ w_2 = derivation.number("W_2", "the last one")
 phi = derivation.function(r"\varphi", "the activation")
 _block_of = plus(x, times(w_2, phi(w_1 * x)))
 identity = derivation.chain(
-    "The slope of a block in its input",
+    "The slope of a block in its input is 1 plus that of its branch",
     Slope(_block_of, x),
     equals(plus(1, times(w_2, w_1, phi(w_1 * x).diff(x) / w_1)), "the chain rule"),
     role="lemma",
@@ -137,20 +138,21 @@ identity = derivation.chain(
     ),
 )
 derivation.chain(
-    "... in its last convolution",
+    "The slope in the last convolution does not depend on that convolution",
     Slope(_block_of, w_2),
     equals(phi(w_1 * x), "the last convolution is linear", wrong={"the slope of the activation": phi(w_1 * x).diff(x)}),
     role="lemma",
     so="This does not depend on $W_2$, so it is not zero where $W_2$ is: the first step of training wakes the block.",
 )
 derivation.chain(
-    "... and in its first",
+    "The slope in the first convolution is zero as long as the last one is",
     Slope(_block_of, w_1),
     equals(times(w_2, x, phi(w_1 * x).diff(x) / w_1), "the chain rule"),
     role="lemma",
     so=prose(
-        "For {zero} it is {none}: it is zero at first and moves once $W_2$ does. If both convolutions were zero, both slopes "
-        "would be, as $\\varphi$ is 0 at 0, and would stay so. Exactly one is set to zero.",
+        "For {zero} it is {none}: it is zero at first and moves once $W_2$ does. If both convolutions were zero, and nothing "
+        r"else entered the activation, both slopes would be, as $\varphi$ is 0 at 0, and would stay so. One alone is set to "
+        "zero.",
         zero=where(w_2, 0),
         none=holds(Slope(_block_of, w_1), "=", 0, named=True),
     ),
@@ -166,6 +168,7 @@ derivation.symbol("y", "the block's output", "residual_block")
     because=r"The code's block with a $W_2$ of zeros and a second norm that returns its bias $\beta$ (its gain is 0): the "
     r"slope is, for every output channel and each of the nine weights, $\varphi$ of the input channel's bias times the sum of "
     "$u$ over pixels away from the border.",
+    role="remark",
 )
 def a_silent_convolution_still_learns():
     x, embedding = draw(1, 2, 4, 4), draw(1, 5, seed=2)
@@ -238,6 +241,7 @@ derivation.chain(
     "A convolution notices when the neighbors of a pixel change places",
     plus(_seen(x_1, x_2), -_seen(x_2, x_1)),
     equals(times(k_left - k_right, x_1 - x_2), "collect the weights of each pixel; the pixel itself cancels"),
+    role="remark",
     so=prose(
         "In the same way it notices that a pixel and its right neighbor change places, by {right}. It does not notice where "
         "the kernel is symmetric: at {same} the line is {none}. All that the network knows of geometry comes from its "
