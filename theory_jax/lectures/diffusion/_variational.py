@@ -30,7 +30,7 @@ def batch_times(derivation, tau):
         return Total(power, theta * at**power)
 
     every_time = derivation.chain(
-        "Every time is uniform",
+        "Every time of a shifted batch is uniform",
         sympy.Integral(averaged(shift + place), (shift, 0, 1 - place))
         + sympy.Integral(averaged(shift + place - 1), (shift, 1 - place, 1)),
         equals(
@@ -38,11 +38,12 @@ def batch_times(derivation, tau):
             r"substitute $(b + a) \bmod 1$ for $\tau$, which is $b + a$ below 1 and $b + a - 1$ above",
         ),
         equals(sympy.Integral(averaged(tau), (tau, 0, 1)), "the two pieces make up the interval"),
+        role="remark",
         so="So the mean over a batch is unbiased. The function is any cubic here; the substitution does not depend on that.",
     )
     count = derivation.number("n", "the size of the batch", "batch_size", positive=True)
     derivation.chain(
-        "Their mean varies less than that of independent times",
+        "The mean of a shifted batch varies less than that of independent times",
         sympy.Integral(count * (tau - 1 / (2 * count)) ** 2, (tau, 0, 1 / count)),
         equals(
             1 / (12 * count**2),
@@ -53,6 +54,7 @@ def batch_times(derivation, tau):
             ),
             wrong={"independent times": 1 / (12 * count)},
         ),
+        role="remark",
         so=prose(
             "The mean of independent times has the variance {independent}, which is $n$ times that. For other functions the "
             "ratio is another one.",

@@ -72,7 +72,7 @@ forward = derivation.define(r"\log q(y_t|y_s)", Normal(y_t, y_s, 1 / s_t - 1 / s
 early = derivation.define(r"\log q(y_s|x_0)", Normal(y_s, x_0, 1 / s_s).log_density(y_s), "the jump to the earlier value")
 jump = derivation.define(r"\log q(y_t|x_0)", Normal(y_t, x_0, 1 / s_t).log_density(y_t), "the jump to the later value")
 derivation.chain(
-    "The step back without betas",
+    "The step back depends on the signal-to-noise ratios of both times alone",
     plus(forward, early, -jump),
     equals(
         Normal(y_s, plus(times(1 - c, y_t), times(c, x_0)), c / s_s).log_density(y_s),
@@ -82,6 +82,7 @@ derivation.chain(
         ),
         wrong={"the weights exchanged": Normal(y_s, plus(times(c, y_t), times(1 - c, x_0)), c / s_s).log_density(y_s)},
     ),
+    role="lemma",
     uses=(marginal_law,),
     so=r"So $q(y_s|y_t, x_0)$ has the mean $(1 - c)\, y_t + c\, x_0$ and the variance $c / S_s$; $c$ is the data's share. The "
     r"noisy value $z_s$ is $\alpha(S_s)$ times $y_s$, and $y_t$ is $z_t / \alpha(S_t)$.",
@@ -301,7 +302,7 @@ derivation.chain(
     ),
 )
 derivation.chain(
-    "... and a single step costs a little more",
+    "For Gaussian data a single step costs a little more than the information",
     plus(fall * v / (2 * (1 + v * s_t)), -log((1 + v * s_s) / (1 + v * s_t)) / 2),
     equals(
         tangent.at(1 + u) / 2,
@@ -319,6 +320,7 @@ derivation.chain(
         ),
         adding=tangent.at(1 / (1 + u)) / 2,
     ),
+    role="remark",
     so=prose(
         "The first line is the cost of the step minus the information gained; it is zero only without a step, where $\\eta$ "
         "is {none}. With $T$ steps every $\\eta$ is of order $1/T$, so the excess of all of them is of order $1/T$: the limit "
