@@ -61,12 +61,26 @@ def planted(topic):
 # ---------------------------------------------------------------------------------------------------- near misses
 
 
+def misconceptions(topic):
+    """{function: the place in this section, on the same page, where its mistakes begin}."""
+    rows = spec_of(topic)
+    return {row.function: f"#{_place(row.function)}" for row in rows if isinstance(row, Anchor) and row.near_misses}
+
+
+def _place(function):
+    return f"wrong-{function}"
+
+
 def _near_misses(rows):
-    """A function and a case are named in their first line only."""
-    before = None
+    """A function and a case are named in their first line only; the first line of a function is a place to link to."""
+    before, placed = None, set()
     for row in rows:
         for mistake, wrong in row.near_misses.items() if isinstance(row, Anchor) else ():
-            head = (code(row.function), row.case) if before is not row else ("", "")
+            name = code(row.function)
+            if row.function not in placed:
+                placed.add(row.function)
+                name = Markup('<span id="{}">{}</span>').format(_place(row.function), name)
+            head = (name, row.case) if before is not row else ("", "")
             before = row
             yield (*head, mistake, *map(_number, shown(row.gives, wrong)))
 

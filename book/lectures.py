@@ -21,7 +21,8 @@ def topic_page(topic, in_book):
     page = _executed(topic)
     here = f"topics/{topic.path}"
     # the book lists functions and experiments of both wings itself
-    first, *sections = _of_lecture(replace(page, functions=(), used_by=()), here, in_book)
+    wrong = contracts.misconceptions(topic.path)
+    first, *sections = _of_lecture(replace(page, functions=(), used_by=()), here, in_book, wrong)
     last = next((number for number, (name, _, _) in enumerate(sections) if name in BEFORE), len(sections))
     parts = [
         f"# {_title(page)}",
@@ -67,11 +68,12 @@ def _title(page):
     return escaped(plain(page.title))
 
 
-def _of_lecture(page, here, in_book):
-    """The pieces of the lecture's HTML, with links to the pages of other topics and lemmas."""
+def _of_lecture(page, here, in_book, wrong=()):
+    """The pieces of the lecture's HTML, with links to the pages of other topics and lemmas, and to mistakes of functions."""
     from theory_jax.pages.html import lecture
 
-    return _sections(lecture(page, {path: sources.address(here, f"topics/{path}") for path in in_book if path != page.topic}))
+    links = {path: sources.address(here, f"topics/{path}") for path in in_book if path != page.topic}
+    return _sections(lecture(page, links, wrong))
 
 
 def _sections(html):

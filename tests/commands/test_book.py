@@ -69,7 +69,7 @@ def test_a_book_without_its_tools_is_one_line(tmp_path, monkeypatch, capsys):
 def test_a_page_has_the_lecture_with_its_mathematics_and_its_figure(page):
     html, words = page
     assert html.count("<math") > 100 and html.count('<svg role="img"') == 1
-    assert "the gap is the mean height of the graph above its tangent" in words
+    assert "is the mean height of the graph above its tangent at the mean" in words
     for heading in ("Setting", "Derivation", "Exercises", "What people get wrong here", "What was trained with it"):
         assert f"<h2>{heading}<" in html
     assert "All symbols of this page" in words
@@ -83,6 +83,14 @@ def test_no_latex_is_left_on_a_page(book, place):
 
 
 @needs_sphinx
+def test_a_comparison_with_the_code_leads_to_what_people_get_wrong(page):
+    """Of every function that a bridge compares and that has near misses: to the first of them."""
+    led = re.findall(r'<code>(\w+)</code> \(<a href="#([\w-]+)">what people get wrong</a>\)', page[0])
+    assert led and all(place == f"wrong-{name}" and page[0].count(f'id="{place}"') == 1 for name, place in led)
+    table = re.search(r'(?s)<table class="book near-misses">.*?</table>', page[0])[0]
+    assert all(f'id="{place}"' in table for _, place in led)
+
+
 def test_the_near_misses_are_next_to_the_right_answers(page):
     table = re.search(r'(?s)<table class="book near-misses">.*?</table>', page[0])[0]
     lines = [unescape(re.sub(r"<[^>]*>", "", line)) for line in table.split("</tr>")]

@@ -35,13 +35,16 @@ def html(page, links=()):
     """The page as text. links: the addresses of other topics' pages, by topic."""
     font = f"data:font/woff2;base64,{base64.b64encode(MATH_FONT.read_bytes()).decode()}"
     style = STYLE + _figure_colors() + font_face(font) + (HERE / "lecture.css").read_text(encoding="utf-8")
-    return _template().render(page=page, links=dict(links), style=Markup(style))
+    return _template().render(page=page, links=dict(links), wrong={}, style=Markup(style))
 
 
-def lecture(page, links=()):
-    """The content of the page alone: its header and its main part, for a page with its own style."""
+def lecture(page, links=(), wrong=()):
+    """The content of the page alone: its header and its main part, for a page with its own style.
+
+    wrong: the addresses of what people get wrong, by the function that they get wrong.
+    """
     template = _template()
-    return "".join(template.blocks["lecture"](template.new_context({"page": page, "links": dict(links)})))
+    return "".join(template.blocks["lecture"](template.new_context({"page": page, "links": dict(links), "wrong": dict(wrong)})))
 
 
 def _template():

@@ -23,7 +23,7 @@ def approximate(indices):
     return np.asarray(sersic_constant_approximation(jnp.asarray(indices)))
 
 
-def _simulated(ratio, angle):
+def simulated(ratio, angle):
     """Galaxies of index 1 and radius 3 on 41 x 41 pixels, and the pixels' coordinates."""
     rows, columns = np.indices((41, 41)) - 20.0
     one = np.ones(len(ratio))
@@ -33,7 +33,7 @@ def _simulated(ratio, angle):
 
 def draw_reading(image, ratios):
     """Draws a galaxy with its ellipse before and after a blur, and axis ratios read off blurred galaxies."""
-    galaxy, columns, rows = _simulated(np.array([0.4]), np.array([0.6]))
+    galaxy, columns, rows = simulated(np.array([0.4]), np.array([0.6]))
     both = jnp.concatenate([galaxy, gaussian_point_spread(galaxy, sigma=3.0)])
     image.imshow(np.arcsinh(np.asarray(galaxy[0]) / 1e-3), origin="lower", extent=(-20.5, 20.5, -20.5, 20.5), cmap="magma")
     turn = np.linspace(0, 2 * np.pi, 100)
@@ -44,7 +44,7 @@ def draw_reading(image, ratios):
         image.plot(np.cos(angle) * u - np.sin(angle) * v, np.sin(angle) * u + np.cos(angle) * v, line, color="white")
     image.set(xlabel="pixels", ylabel="pixels")
     wanted = np.linspace(0.3, 1, 8)
-    galaxies, columns, rows = _simulated(wanted, np.full(8, 0.6))
+    galaxies, columns, rows = simulated(wanted, np.full(8, 0.6))
     for sigma in (1.0, 2.0, 3.0):
         moments = image_moments(gaussian_point_spread(galaxies, sigma=sigma), columns, rows)
         (lines,) = ratios.plot(wanted, shape_from_moments(moments)[:, 1], label=f"blurred by {sigma:g}")
