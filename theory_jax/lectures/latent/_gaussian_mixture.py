@@ -1,12 +1,13 @@
-"""Mixtures of the lecture on expectation-maximization: the example, a random one, their slopes, and the figure."""
+"""Mixtures of the lecture on expectation-maximization: the example, a random one, their slopes, and the figures."""
 
+import functools
 import math
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from theory_jax.latent.gaussian_mixture import expected_complete_log_likelihood, log_responsibilities, mixture_log_density
+from theory_jax.latent.gaussian_mixture import expected_complete_log_likelihood, log_responsibilities, m_step, mixture_log_density
 
 APART = math.log(3) / 2
 POINTS, START = np.array([[-APART], [APART]]), (np.log([0.5, 0.5]), np.array([[-1.0], [1.0]]), np.ones((2, 1, 1)))
@@ -53,3 +54,36 @@ def draw_bound_and_spike(left, right):
 
     right.semilogx(scales, jax.vmap(shrunk)(scales), "o-", markersize=3)
     right.set(xlabel="$s$", ylabel=r"$\ell$, nats")
+
+
+MOMENTS = (0, 1, 6, 10, 18, 25)
+
+
+@functools.cache
+def climb():
+    """80 points in two clusters; the mixture, its shares and its log-likelihood after every step; and that of one Gaussian."""
+    rng = np.random.default_rng(3)
+    clusters = ([-1.5, 0.3], [[0.8, 0.0], [0.9, 0.5]], 50), ([1.4, -0.3], [[0.6, 0.0], [-0.2, 0.8]], 30)
+    points = np.concatenate([mean + rng.standard_normal((count, 2)) @ np.transpose(factor) for mean, factor, count in clusters])
+    given = jnp.log(jnp.full(2, 0.5)), jnp.array([[-0.2, -1.5], [0.2, 1.5]]), jnp.stack([jnp.eye(2)] * 2)
+    steps = []
+    for _ in range(MOMENTS[-1] + 1):
+        shares = log_responsibilities(points, *given)
+        steps.append((given, np.exp(shares), float(mixture_log_density(points, *given).sum())))
+        given = m_step(points, shares)
+    alone = m_step(points, jnp.zeros((len(points), 1)))
+    return points, steps, float(mixture_log_density(points, *alone).sum())
+
+
+def climb_to_two_clusters(clusters, likelihood, moment):
+    """Draws the shares of the points and the components up to a step, and the log-likelihoods."""
+    points, steps, alone = climb()
+    (_, means, factors), shares, _ = steps[MOMENTS[moment]]
+    angle = np.linspace(0, 2 * np.pi, 41)
+    for k, color in enumerate(("C0", "C3")):
+        clusters.scatter(*points.T, s=14, color=color, alpha=shares[:, k], linewidths=0)
+        clusters.plot(*(means[k][:, None] + 2 * factors[k] @ np.stack([np.cos(angle), np.sin(angle)])), color=color)
+    clusters.set(xlim=(-4.6, 4.6), ylim=(-3.7, 3.7), xlabel="$x_1$", ylabel="$x_2$")
+    likelihood.axhline(alone, color="gray", linestyle="--", linewidth=1)
+    likelihood.plot([level for _, _, level in steps[: MOMENTS[moment] + 1]], "o-", color="C0", markersize=3)
+    likelihood.set(xlim=(-1, 26), ylim=(-340, -205), xlabel="steps", ylabel=r"$\ell$, nats")

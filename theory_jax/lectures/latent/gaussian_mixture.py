@@ -23,7 +23,15 @@ from theory_jax.latent.gaussian_mixture import (
     mixture_log_density,
     mixture_sample,
 )
-from theory_jax.lectures.latent._gaussian_mixture import POINTS, START, draw_bound_and_spike, random_mixture, slopes_in_all
+from theory_jax.lectures.latent._gaussian_mixture import (
+    MOMENTS,
+    POINTS,
+    START,
+    climb_to_two_clusters,
+    draw_bound_and_spike,
+    random_mixture,
+    slopes_in_all,
+)
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.tangent import tangent
 
@@ -381,6 +389,14 @@ def one_step():
     yield r"\text{the gain by the divergence}", likelihoods[1] - likelihoods[0] - (q[1] - q[0]), "0.009921"
 
 
+derivation.figure(
+    "80 points in two clusters, and a mixture of two Gaussians that begins across them. Left: each point has the colors of both "
+    "components to its shares; the ellipses are two deviations wide. Right: the log-likelihood, which no step lowers; dashed, "
+    "the largest one of a single Gaussian. After one step it hardly rises for a while, as both components share both clusters; "
+    "in the end each has one.",
+    panels=2,
+    frames=["start", *(f"step {moment}" for moment in MOMENTS[1:])],
+)(climb_to_two_clusters)
 derivation.figure(
     r"Left: the example's log-likelihood over means at $\mp u$ with variance 1, and the bound $Q + H$ with the posterior at $u$ "
     "of 1 as shares: they touch there, with the same slope, and the top of the bound is the next mean. Right: two points with "
