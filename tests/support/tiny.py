@@ -13,6 +13,8 @@ from tests.support.recipes import OF_THE_ENGINE, module_of, names, topic_of
 
 LIMIT = 8  # of every size of a model, where its own bound and the topic (`sizes` of its OBJECTIVE) allow it
 TRAINING = {"steps": 2, "batch_size": 32, "warmup_steps": 1}
+# how often the same is done: a third layer repeats the second, and so does a step of a sampler
+REPEATED = {"layers": 3, "blocks": 2, "sampling_steps": 4}
 OF_THE_DATA = {"num_levels", "sample_rate"}  # facts, not sizes
 COUNT = 6
 CLASSES = ["a", "b", "c"]
@@ -44,7 +46,7 @@ def limits_of(kind):
     """{field: the most that it is in tests} of a class of recipes: those of its own integers that must be positive are sizes."""
     own = {field.name for field in dataclasses.fields(kind)} - OF_THE_ENGINE - OF_THE_DATA
     sizes = {name: interval.least for name, interval in intervals(kind) if name in own and interval.least >= 1}
-    return TRAINING | {name: max(LIMIT, int(least)) for name, least in sizes.items()}
+    return TRAINING | {name: max(REPEATED.get(name, LIMIT), int(least)) for name, least in sizes.items()}
 
 
 def built(topic, recipe, seed=0):
