@@ -73,7 +73,7 @@ derivation.answer = prose(
     back=holds(Total(i, g * Slope(h, x.at(j))), "=", backward, named=True, wrong={"one mean": times(r, plus(g.at(j), -g_bar))}),
 )
 derivation.chain(
-    "What comes out has a mean square that falls short of 1 by what is added under the root",
+    "The mean square of what comes out falls short of 1 in proportion to what is added under the root",
     Total(i, h**2) / N,
     equals(r**2 * var, r"$r$ in front, and the definition of $v$"),
     equals(

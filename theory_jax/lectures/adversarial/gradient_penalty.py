@@ -276,7 +276,7 @@ derivation.chain(
     role="lemma",
 )
 third = derivation.chain(
-    "The third condition holds unless the penalty is too strong for the step size",
+    "The third of Jury's conditions holds unless the penalty is too strong for the step size",
     plus(1, trace, determinant),
     equals(times(2 * h, plus(2 / h, h / 8, -gamma)), "collect"),
     so=prose(

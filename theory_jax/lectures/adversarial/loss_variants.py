@@ -106,7 +106,7 @@ derivation.chain(
     role="lemma",
 )
 derivation.chain(
-    "At the labels of Mao's theorem this is a chi-squared divergence",
+    "At the labels of Mao's theorem the criterion with both terms is a chi-squared divergence",
     Total(k, plus(2 * q, times(-1, p + q)) ** 2 / (p + q)),
     equals(
         2 * triangle,

@@ -125,7 +125,7 @@ w = derivation.define(
 )
 estimate = derivation.define(r"\hat\sigma^2", Expectation(w, sigma**2), "the square of the estimate", "spectral_norm_estimate**2")
 derivation.chain(
-    "The estimate is a mean of the squares of the singular values, so it is never too large",
+    "The square of the estimate is a mean of squared singular values, so the estimate is never too large",
     Total(k, sigma**4 * a**2) / Total(k, sigma**2 * a**2),
     equals(
         estimate,

@@ -98,7 +98,7 @@ derivation.chain(
     role="lemma",
 )
 derivation.chain(
-    "Steps of both at once lead outwards from every point",
+    "Steps of both at once lead outwards from every point but the equilibrium",
     plus((theta - h * omega * doubt) ** 2, (omega + h * theta * doubt) ** 2),
     equals(
         times(1 + h**2 * doubt**2, plus(theta**2, omega**2)),
@@ -373,7 +373,7 @@ derivation.say(
 s = derivation.number("s", "what is left of the distance to the best answer after all steps", between=(0, 1))
 reply = derivation.define(r"\tilde\omega", s * omega + (1 - s) * theta / gamma, "the discriminator after its steps in this game")
 unrolled = derivation.chain(
-    "The unrolled gradient has a second term",
+    "The unrolled gradient has a second term, which vanishes at the best answer",
     Slope(plus(theta * reply, -gamma / 2 * reply**2), theta),
     equals(plus(reply, times(theta - gamma * reply, Slope(reply, theta))), "the chain rule", wrong={"detached": reply}),
     equals(
