@@ -145,7 +145,7 @@ circular = derivation.define(
     over=x1,
 )
 derivation.chain(
-    "A variable that sees itself breaks it",
+    "A model in which a variable sees itself is no distribution",
     Total(x1, circular),
     equals(
         plus(Rational(1, 2), 1 / (1 + exp(-w))),

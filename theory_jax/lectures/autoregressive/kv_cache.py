@@ -178,7 +178,7 @@ saving = derivation.chain(
     uses=(with_cache, without),
 )
 derivation.chain(
-    "The saving is half the length where matrices dominate",
+    "The saving is little more than half the length where matrices dominate",
     Limit(saving.lines[0].expression, E, oo),
     equals(times(half, plus(T, 1)), r"the width is large against the length"),
     role="remark",

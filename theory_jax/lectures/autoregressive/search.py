@@ -273,7 +273,7 @@ derivation.say(
 p = derivation.number("p", "the probability of heads", between=(Rational(1, 2), 1))
 mean = derivation.define(r"\bar s", p * log(p) + (1 - p) * log(1 - p), r"the mean of $\log p$ of one flip")
 spread = derivation.chain(
-    "The variance of the score of one flip grows with the square of the log-odds",
+    "The variance of the score of one flip is the squared log-odds times both probabilities",
     plus(times(p, log(p) ** 2), times(1 - p, log(1 - p) ** 2), -(mean**2)),
     equals(
         times(p, 1 - p, (log(p) - log(1 - p)) ** 2),
@@ -285,7 +285,7 @@ spread = derivation.chain(
     role="lemma",
 )
 mode_gap = derivation.chain(
-    "The mode is above the mean",
+    "The score of the mode is above the mean score",
     plus(times(n, log(p)), -times(n, mean)),
     equals(
         times(n, 1 - p, log(p) - log(1 - p)),

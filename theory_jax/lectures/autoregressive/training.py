@@ -223,7 +223,7 @@ derivation.chain(
 )
 shifted = derivation.define(r"\bar\ell", log(exp(s) + m) - r * s, "the mean loss of the copying network on shifted targets")
 derivation.chain(
-    "With the shift it is right for repeated tokens only",
+    "With the shift a copying network is right for repeated tokens only",
     plus(-times(r, log(exp(s) / (exp(s) + m))), -times(1 - r, log(1 / (exp(s) + m)))),
     equals(
         shifted,
