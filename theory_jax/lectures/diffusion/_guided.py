@@ -193,7 +193,7 @@ def scaled_gaussians(derivation, x, w):
         role="lemma",
     )
     derivation.chain(
-        "It is sharper, if the condition is, and farther out",
+        "The guided Gaussian is sharper, if the condition is, and farther out",
         Matrix([plus(precision, -1 / s), plus(w * m / s, -precision * m)]),
         equals(
             Matrix([times(w - 1, plus(1 / s, -1)), times(w - 1, m)]),

@@ -178,7 +178,7 @@ derivation.chain(
 error_c = derivation.number(r"\delta_c", "the error of the conditional prediction")
 error_u = derivation.number(r"\delta_u", "the error of the unconditional one")
 derivation.chain(
-    "What survives is a bound on the error, which grows with the scale",
+    "What survives is a bound on the error of guidance, which grows with the scale",
     plus(plus(unconditional, error_u, times(w, plus(conditional, error_c, -unconditional, -error_u))), times(-1, guided)),
     equals(plus(times(w, error_c), -times(w - 1, error_u)), "what is predicted cancels"),
     role="remark",

@@ -16,7 +16,7 @@ from theory_jax.derivation.parts import do, value
 from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.diffusion.ddim import ddim_sigma, ddim_step, non_markovian_mean
 from theory_jax.diffusion.parameterizations import x0_from_noise
-from theory_jax.lectures.diffusion._ddim import draw_costs, draw_flow, noise_of_gaussian, walk, walk_down
+from theory_jax.lectures.diffusion._ddim import TOP, draw_costs, draw_flow, from_noise_to_ring, noise_of_gaussian, walk, walk_down
 from theory_jax.lectures.diffusion.forward_process import marginal_law
 from theory_jax.lectures.diffusion.probability_flow import transport
 from theory_jax.lectures.diffusion.reverse_process import posterior_law
@@ -157,7 +157,7 @@ ddpm = derivation.chain(
     uses=(posterior_law,),
 )
 derivation.chain(
-    "No other member is a Markov chain",
+    "No member of the family with another eta is a Markov chain",
     plus(sqrt(a_t), -times(B * (1 - a_t) / (1 - a_s), sqrt(a_s))),
     equals(
         times(sqrt(a_s) * (1 - a_t) / (1 - a_s), plus(ancestral, -B)),
@@ -390,6 +390,15 @@ def a_step_down():
     two, one = walk(x, noise_of_gaussian, _LEVELS)[-1], walk(x, noise_of_gaussian, _LEVELS[::2])[-1]
     exact = math.sqrt(0.25 / (0.4816 + 0.5184 / 4))
     yield r"\text{two steps, one step, the flow}\ \sqrt{c / V_2}", (two[0], one[0], exact), "(0.4357, 0.2945, 0.6396)"
+
+
+derivation.figure(
+    "Samples on the way from noise to data that are six points (gray), in 15 steps with the best prediction. Twelve of them "
+    "(red, with their paths) have the same start. Left: with the noise of an ancestral step they end at different data. Right: "
+    "without new noise they are one path, so the start determines the sample; the others (blue) still reach all data.",
+    panels=2,
+    frames=[f"level {level}" for level in range(TOP, -1, -3)],
+)(from_noise_to_ring)
 
 
 @derivation.figure(

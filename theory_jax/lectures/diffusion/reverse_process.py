@@ -78,7 +78,7 @@ noise_law = derivation.law("n({})", e, "the distribution of the noise, which is 
 takes = derivation.numbers("h({}|{},{})", (k, j, e), "whether the noise $e$ takes $j$ to $k$ (1 or 0)", positive=True)
 step = derivation.define("q({}|{})", Expectation(noise_law, takes), "the step forward", over=(k, j), positive=True)
 markov = derivation.chain(
-    "The Markov property and Bayes' rule give the step back from two steps forward",
+    "By the Markov property and Bayes' rule the step back is a product of two known distributions, normalized",
     Total(e, start * early * noise_law * takes) / Total(j, Total(e, start * early * noise_law * takes)),
     equals(
         start * early * step / Total(j, start * early * step),
@@ -113,7 +113,7 @@ derivation.chain(
     so=r"A log-density that is quadratic is that of a Gaussian, and $\tilde\beta_t$ is its variance.",
 )
 derivation.chain(
-    "Its mean weighs what the two sources say by their precisions",
+    "The mean of the step back weighs what the two sources say by their precisions",
     times(tilde, plus(times(sqrt(alpha) / beta, x_t), times(sqrt(before) / (1 - before), x_0))),
     equals(
         plus(times(kappa, x_0), times(rho, x_t)),
@@ -194,7 +194,7 @@ y = derivation.numbers("y", n, "the points")
 back = Normal(x_prev, plus(times(kappa, y), times(rho, x_t)), tilde)
 _MEAN_BACK = plus(times(kappa, y), times(rho, x_t))
 step_variance = derivation.chain(
-    "Without the data, the step back has a larger variance",
+    "Without the data, the step back has at least the variance that it has with them",
     plus(Expectation(w, Expectation(back, x_prev**2)), -(Expectation(w, Expectation(back, x_prev)) ** 2)),
     equals(
         plus(Expectation(w, plus(tilde, _MEAN_BACK**2)), -(Expectation(w, _MEAN_BACK) ** 2)),
