@@ -154,7 +154,7 @@ _excess = plus(
 )
 derivation.say("A rotation changes neither lengths nor the divergence: take coordinates in which the covariance is diagonal.")
 derivation.chain(
-    "Its minimum is the fit of maximum likelihood",
+    "The loss of a Gaussian model has its minimum at the fit of maximum likelihood",
     plus(
         times(half, Total(i, Total(j, times(variance, turned**2)))),
         times(half, Total(i, Total(j, times(turned, apart)) ** 2)),
@@ -333,7 +333,7 @@ derivation.answer = prose(
     score=holds(Slope(log(density), y), "=", -Expectation(given_y, xi) / sigma, wrong={"not divided": -Expectation(given_y, xi)}),
 )
 regression = derivation.chain(
-    "Regression on the noise finds it",
+    "Regression on the noise finds the score of the noisy data",
     _denoised,
     equals(plus(times(half, plus(s, -best) ** 2), _rest), r"a mean square is the square of the mean and a variance"),
     at_least(
@@ -373,7 +373,7 @@ def _mean(body):
 
 _at_best = times(half, plus(-plus(start, times(sigma, noise)) / plus(V, sigma**2), noise / sigma) ** 2)
 derivation.chain(
-    "At its optimum the denoising loss is half the precision of the noise less that of the noisy data",
+    "For normal data the best denoising loss is half the precision of the noise less that of the noisy data",
     _mean(_at_best),
     equals(
         tau / 2,
@@ -386,7 +386,7 @@ derivation.chain(
     role="lemma",
 )
 derivation.chain(
-    "At its optimum the denoising loss has a variance that explodes as the noise vanishes",
+    "For normal data the best denoising loss has a variance that explodes as the noise vanishes",
     _mean(plus(_at_best, -tau / 2) ** 2),
     equals(
         tau**2 / 2, r"what is squared is normal with variance $\tau$, and the square of a standard normal variable has variance 2"
