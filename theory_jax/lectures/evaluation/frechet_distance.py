@@ -124,7 +124,7 @@ derivation.chain(
 )
 e = derivation.number("z", "a standard Gaussian")
 derivation.chain(
-    "Equal quantiles attain it between Gaussians",
+    "Between Gaussians equal quantiles attain the bound",
     Expectation(Normal(e, 0, 1), ((mu + sigma * e) - (nu + tau * e)) ** 2),
     equals(
         plus((mu - nu) ** 2, (sigma - tau) ** 2),
@@ -296,7 +296,7 @@ w = derivation.law("w", j, "the distribution of the estimated standard deviation
 s = derivation.numbers("s", j, "the estimated standard deviation", positive=True)
 j2 = derivation.index("j_2", "its value from the other sample")
 derivation.chain(
-    "Two estimates of one standard deviation differ",
+    "Two estimates of one standard deviation differ by twice its variance, in the mean square",
     Expectation(w, Expectation(w.at(j2), (s - s.at(j2)) ** 2)),
     equals(
         2 * Variance(w, s),
