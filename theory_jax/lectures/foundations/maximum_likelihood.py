@@ -286,7 +286,7 @@ at_most_log_2 = derivation.chain(
     r"limit.",
 )
 derivation.chain(
-    "The price of estimating: $N$ times half the expected chi-squared distance of the frequencies",
+    "The expected chi-squared distance of the frequencies is the number of categories less one, over that of draws",
     Total(k, Variance(p.at(j), KroneckerDelta(j, k)) / (2 * p)),
     equals(
         Total(k, (1 - p) / 2),
