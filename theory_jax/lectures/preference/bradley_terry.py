@@ -188,7 +188,7 @@ def _minorizer(at):
 
 gap = tangent.at((gamma + gamma.at(j)) / (a + a.at(j)))
 derivation.chain(
-    "A function below the likelihood that touches it at the current strengths",
+    "The log-likelihood is above a function that touches it at the current strengths",
     Total(i, Total(j, wins * log(gamma / (gamma + gamma.at(j))))),
     equals(
         plus(Total(i, W * log(gamma)), times(-Rational(1, 2), Total(i, Total(j, n * log(gamma + gamma.at(j)))))),

@@ -168,7 +168,7 @@ r_1 = derivation.number("r_1", "the reward of the chosen completion", "reward_ch
 r_2 = derivation.number("r_2", "the reward of the rejected one", "reward_rejected")
 c = derivation.number("t", "a shift of both")
 derivation.chain(
-    "One pair: a shift removes the term, and leaves the difference",
+    "For one pair a shift removes the centering term, and leaves the difference",
     Slope(plus(r_1 + c, r_2 + c) ** 2, c),
     equals(times(4, plus(times(2, c), r_1, r_2)), "the chain rule: both rewards move"),
     role="lemma",
@@ -301,7 +301,7 @@ mean = derivation.define(r"\bar R", Total(n, member) / M, "the mean of the model
 spread = derivation.define("S", Total(n, (member - mean) ** 2) / M, "the mean square of their disagreement")
 agree = where(member, member.at(0))
 derivation.chain(
-    "Pessimism takes disagreement for a warning",
+    "The pessimistic reward is at most the mean of the ensemble",
     plus(mean, -times(kappa, sqrt(spread))),
     at_most(
         mean,
