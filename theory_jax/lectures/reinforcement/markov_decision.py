@@ -296,7 +296,7 @@ worth = derivation.numbers("q", a, "the action values there")
 Z = derivation.define("Z", Total(a, reference * exp(worth / tau)), "the sum of the tilted probabilities", positive=True)
 best_mixture = reference * exp(worth / tau) / Z
 derivation.chain(
-    "The best mixture, if departing from a reference costs something, is soft",
+    "If departing from a reference costs something, the best policy is the tilted reference",
     plus(Expectation(chosen, worth), -tau * Divergence(chosen, reference)),
     at_most(
         times(tau, log(Z)),
