@@ -216,7 +216,7 @@ derivation.chain(
     r"edge: an undamped oscillation stays undamped. Only the weight $\frac12$ does both.",
 )
 derivation.chain(
-    "Backward Euler damps more than that",
+    "Backward Euler is stable if the system is, and damps what oscillates freely",
     1 / D_1,
     equals(
         plus(1, -(2 * rho + rho**2 + eta**2) / D_1), prose("{square}", square=holds(D_1, "=", plus(1, 2 * rho, rho**2, eta**2)))

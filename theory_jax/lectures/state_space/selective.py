@@ -217,7 +217,7 @@ x = derivation.number("x", "a time, or any positive number", "x", positive=True)
 mark = derivation.number(r"\tau", "the clock after some token, whose step is taken to be $\\Delta_t$, too")
 end = derivation.number(r"\tau_t", "the clock now")
 derivation.chain(
-    "With the exact hold it is the continuous system in the time of the clock",
+    "With the exact hold the state is that of the continuous system, in the time of the clock",
     Integral(exp(A * (end - x)), (x, mark - step_now, mark)),
     equals(
         times(exp(A * (end - mark)), (exp(step_now * A) - 1) / A),
