@@ -255,7 +255,7 @@ derivation.chain(
     so="A perfect denoiser of little noise has memorized the data: it answers with the training datum that is nearest.",
 )
 derivation.chain(
-    "With much noise it answers with the mean of the data",
+    "With much noise the best denoiser answers with the mean of the data",
     Limit(of_two, t, 0),
     equals(0, "both weights go to one half"),
     role="remark",
@@ -278,7 +278,7 @@ def _over_noise(body):
 
 guess = plus(a * x_1, b * x_2)
 derivation.chain(
-    "Gaussian noise is a penalty of all weights",
+    "For a linear model Gaussian noise is a penalty of all weights",
     _over_noise(plus(times(a, x_1 + sigma * e_1), times(b, x_2 + sigma * e_2), -x_1) ** 2),
     equals(
         plus((guess - x_1) ** 2, times(sigma**2, plus(a**2, b**2))),
@@ -320,7 +320,7 @@ def _over_masks(of):
 
 
 derivation.chain(
-    "Masks are a penalty that is scaled by the data",
+    "For a linear model masks are a penalty that is scaled by the data",
     _over_masks(lambda u, v: (a * u + b * v - target) ** 2),
     equals(
         plus((guess - target) ** 2, times(p / (1 - p), plus(a**2 * x_1**2, b**2 * x_2**2))),

@@ -122,7 +122,7 @@ derivation.say(
     "from completing a square, not from the bound."
 )
 complete_the_square = derivation.chain(
-    "The joint density of the linear model, read from either side",
+    "The joint density of the linear model is a Gaussian evidence times a Gaussian posterior",
     plus(log_decoder, log_prior),
     equals(
         plus(log_evidence, log_exact),

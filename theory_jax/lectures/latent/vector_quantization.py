@@ -161,14 +161,14 @@ loss = derivation.define(
 j = derivation.index("j", "a coordinate, next to $d$")
 for title, by, slope, reason, wrong in (
     (
-        "The first term moves the code",
+        "The first term of the loss moves the code alone",
         e.at(j),
         2 * (e.at(j) - stopped_z.at(j)),
         "the second term does not contain it",
         {"stopped the other way": 2 * beta * (e.at(j) - stopped_z.at(j)), "both": 2 * (1 + beta) * (e.at(j) - stopped_z.at(j))},
     ),
     (
-        "The second term moves the encoder",
+        "The second term of the loss moves the encoder alone",
         z.at(j),
         2 * beta * (z.at(j) - stopped_e.at(j)),
         "the first term does not contain it",
