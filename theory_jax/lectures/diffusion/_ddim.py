@@ -1,7 +1,9 @@
-"""Samplers of the lecture on DDIM: the panel of its figure, and the numbers of its algorithm."""
+"""Samplers of the lecture on DDIM: the panels of its figures, and the numbers of its algorithm."""
 
+import functools
 import math
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -25,6 +27,40 @@ def noise_of_gaussian(x, a):
 def noise_of_two_points(x, a):
     """The best prediction of the noise for data that are -1 or 1, by the mean of the data."""
     return (x - jnp.sqrt(a) * jnp.tanh(jnp.sqrt(a) * x / (1 - a))) / jnp.sqrt(1 - a)
+
+
+TOP = 15  # steps of the sampler in the plane
+RING = np.stack([np.sin(np.arange(6) * np.pi / 3), np.cos(np.arange(6) * np.pi / 3)], axis=1) * 1.4
+
+
+def noise_of_ring(x, a):
+    """The best prediction of the noise at positions [B, 2] for data that are six points of a circle."""
+    weights = jax.nn.softmax(-jnp.sum((x[:, None] - jnp.sqrt(a) * RING) ** 2, axis=2) / (2 * (1 - a)), axis=1)
+    return (x - jnp.sqrt(a) * weights @ RING) / jnp.sqrt(1 - a)
+
+
+@functools.cache
+def runs(eta):
+    """60 samples on their way through all levels, [TOP + 1, 60, 2]: the first 12 have the same start."""
+    rng, alpha_bar = np.random.default_rng(5), 1 / (1 + jnp.append(0.0, jnp.geomspace(0.1, 2.0, TOP)) ** 2)
+    starts = rng.standard_normal((60, 2))
+    starts[:12] = 0.2, -0.5
+    path = [jnp.asarray(starts)]
+    for t in range(TOP, 0, -1):
+        at, noise = np.full(60, t), rng.standard_normal((60, 2))
+        path.append(ddim_step(path[-1], noise_of_ring(path[-1], alpha_bar[t]), noise, at, at - 1, alpha_bar, eta=eta))
+    return np.stack(path)
+
+
+def from_noise_to_ring(ancestral, implicit, moment):
+    """Draws the samples of both samplers after three more steps in every frame, with the paths of those from one start."""
+    for panel, eta, title in ((ancestral, 1.0, r"$\eta = 1$, ancestral"), (implicit, 0.0, r"$\eta = 0$, no new noise")):
+        path = runs(eta)[: 3 * moment + 1]
+        panel.plot(*RING.T, "D", color="gray", markersize=6, markerfacecolor="none")
+        panel.plot(*path[:, :12].transpose(2, 0, 1), color="C3", linewidth=0.7, alpha=0.6)
+        panel.plot(*path[-1, 12:].T, "o", color="C0", markersize=3, alpha=0.6)
+        panel.plot(*path[-1, :12].T, "o", color="C3", markersize=3.5)
+        panel.set(xlim=(-3.4, 3.4), ylim=(-2.8, 2.8), xlabel="$x_1$", ylabel="$x_2$", title=title)
 
 
 def draw_flow(axes):
