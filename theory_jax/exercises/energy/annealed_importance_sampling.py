@@ -89,7 +89,7 @@ def enough_factors():
     "perfect transition.",
     r"The mean of $1/w$ is $1/\rho$, since the reversal of the reversal is the walk; in the example it is 0.4. The mean of "
     r"$\log w$ is $\log \rho$ plus a divergence of the reversed walk from the walk, so it is high: 1.0166, where the walks "
-    r"forward give 0.8087. Both together bracket $\log \rho$, which is 0.9163, without its being known.",
+    r"forward give 0.8087. On average both bracket $\log \rho$, which is 0.9163, without its being known.",
     level="hard",
     hint="Insert the definition of $w$ as a ratio of two distributions of walks, and average under the other one.",
 )

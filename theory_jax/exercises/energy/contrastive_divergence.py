@@ -56,9 +56,9 @@ def without_weights():
 
 
 @derivation.exercise(
-    "Two visible units and a hidden one with both weights 4, $b_1 = b_2 = -2$ and $c = -4$, and the data 11 alone. The learning "
-    "rate of persistent CD is so small that the model hardly moves, and its chains begin at the data. How large is the relative "
-    "error of its first and of its tenth update of $c$, and that of the tenth update of CD-1?",
+    "Two visible units and a hidden one with both weights 4, the visible biases -2 and the hidden bias -4, and the data 11 "
+    "alone. The learning rate of persistent CD is so small that the model hardly moves, and its chains begin at the data. How "
+    "large is the relative error of its first and of its tenth update of $c$, and that of the tenth update of CD-1?",
     "The second eigenvalue is 0.7342: the first error is 0.7342 for both. The tenth update of PCD ends ten steps from the data, "
     "so it is 0.0455; that of CD-1 still 0.7342, since its chain begins at the data again.",
     level="medium",
@@ -74,10 +74,10 @@ def chains_that_persist():
 @derivation.exercise(
     "In the machine of the example, find data for which the likelihood's gradient of $b_1$ is 0 and the expected update of CD-1 "
     "is not. What does that mean for the place where training by CD-1 ends?",
-    r"The model has $v_1$ on with probability 8/13. So do data that are 10 with this probability and 00 else; they "
-    r"switch $h$ on with probability 47/78, the model with 9/13, and the update of $b_1$ is "
-    r"$\frac16 (\frac{9}{13} - \frac{47}{78}) = \frac{7}{468}$, about 0.015. A parameter that the likelihood would leave is "
-    "moved, so training may end elsewhere than at the maximum of the likelihood.",
+    "The model has $v_1$ on with probability 8/13. So do data that are 10 with this probability and 00 else; they switch $h$ "
+    "on with probability 47/78, the model with 9/13, and the update of $b_1$ is a sixth of the difference of both, 7/468 or "
+    "0.015. A parameter that the likelihood would leave is moved, so training may end elsewhere than at the maximum of the "
+    "likelihood.",
     level="hard",
     hint="Let the data agree with the model in the mean of $v_1$ alone, and compare how often $h$ is on after the step up.",
 )
@@ -88,4 +88,5 @@ def a_gradient_of_zero():
     yield model @ first, "8/13"
     yield data @ on[:, 0], "47/78"
     yield model @ on[:, 0], "9/13"
-    yield data @ first - data @ matrix @ first, "0.015"
+    yield data @ first - data @ matrix @ first, "7/468"
+    yield 7 / 468, "0.015"

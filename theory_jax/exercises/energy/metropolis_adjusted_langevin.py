@@ -59,8 +59,8 @@ def bestmean_share():
 
 
 @derivation.exercise(
-    "The best share of accepted steps in many dimensions belongs to $s = 1.124$. How long is the step for it, for a standard "
-    "normal target in 1000 dimensions, and in 8000?",
+    r"The best share of accepted steps in many dimensions belongs to the deviation 1.124 of $\log r$. How long is the step for "
+    "it, for a standard normal target in 1000 dimensions, and in 8000?",
     r"$s^2$ is $\frac12 D h^3$ to leading order, so $h$ is 0.1362, and in 8000 dimensions half of it, 0.0681.",
     level="easy",
     hint=r"The variance of $\log r$ is $D$ times that of a coordinate; leave out the term of the sixth order.",
@@ -88,10 +88,10 @@ def repeats_thrown_away():
 
 @derivation.exercise(
     "A program proposes Langevin steps, but accepts them with the ratio $p(y)/p(x)$ alone, as if the proposal were symmetric. "
-    "Which distribution does it sample for a standard normal target, at $h = 0.8$ and for short steps?",
-    r"Detailed balance holds for a density $\pi$ with $\pi(y)/\pi(x) = \frac{q(y|x)}{q(x|y)} \frac{p(y)}{p(x)}$. The first "
-    r"factor is nearly the second, so $\pi$ is nearly $p^2$. Here it is normal with variance $1/(2 - \frac h2)$: 0.625 at $h = "
-    "0.8$, and 0.5 in the limit. The samples look converged, and are far too close to the mode.",
+    "Which distribution does it sample for a standard normal target, with a step of 0.8 and with short ones?",
+    r"Detailed balance holds for a density $\pi$ whose ratio at $y$ and $x$ is $\frac{q(y|x)}{q(x|y)} \frac{p(y)}{p(x)}$. The "
+    r"first factor is nearly the second, so $\pi$ is nearly $p^2$. Here it is normal with variance $1/(2 - \frac h2)$: 0.625 "
+    "with the step 0.8, and 0.5 in the limit. The samples look converged, and are far too close to the mode.",
     level="hard",
     hint="Write down detailed balance for an unknown density, and solve for its ratio at two points.",
 )

@@ -75,10 +75,10 @@ def without_the_noise_density():
 
 @derivation.exercise(
     r"How sharply does the loss of $e^c d$ determine the constant, at most, over all distributions of the noise? Which noise is "
-    "that, and what do it and the noise of the example reach at $\\nu = 1$?",
-    r"At most $\frac{\nu}{1 + \nu}$, with $n = d$: the curvature is a sum of $\frac{\nu d_k n_k}{d_k + \nu n_k}$, which is "
-    "concave in $n$, so moving mass between states does not help where all slopes are equal. It is 0.5, and 0.4667 for the "
-    "fair noise. Noise like the data is best for the constant.",
+    "that, and what do it and the noise of the example reach with one sample for each datum?",
+    r"At most $\frac{\nu}{1 + \nu}$, with noise of the data's own distribution: the curvature is a sum of $\frac{\nu d_k "
+    r"n_k}{d_k + \nu n_k}$, which is concave in $n$, so moving mass between states does not help where all slopes are equal. "
+    "It is 0.5, and 0.4667 for the fair noise. Noise like the data is best for the constant.",
     level="hard",
     hint="The curvature is the sum of what the states tell; where is its slope in the noise the same for all states?",
 )

@@ -45,8 +45,8 @@ def two_to_two():
 @derivation.exercise(
     "A page wants to report a share near one half to five points in either direction, at 95%. How many verdicts does it need? "
     "How wide is the interval for ten of twenty?",
-    r"At $\hat p = \frac12$ half the width is $\frac{z}{2 \sqrt{n + z^2}}$. It is 0.05 at $99 z^2$, or 380.3, so 381 are needed; "
-    "twenty verdicts tell the share to 0.2007 in either direction.",
+    r"At a share of one half, half of the width is $\frac{z}{2 \sqrt{n + z^2}}$. It is 0.05 at $99 z^2$, or 380.3, so 381 are "
+    "needed; twenty verdicts tell the share to 0.2007 in either direction.",
     level="easy",
     hint="Insert equally many successes and failures into both ends, and subtract.",
 )

@@ -63,7 +63,7 @@ def a_share_of_copies():
 
 
 @derivation.exercise(
-    "Find a generator that neither learned the distribution nor repeats all its training points, and has $z = 0$. Which "
+    "Find a generator that neither learned the distribution nor repeats all its training points, and has the score 0. Which "
     "numbers of the page give it away? Try it on the training and the test points of the example, with four generated points.",
     "Half copies, and half points that are farther away than any test point, such as 0, 4, 30 and 40: half of the pairs count, "
     "and $z$ is 0. The mean authenticity is 0.5, that of the test points 0; and the ratios of single points are 0 for both "

@@ -69,7 +69,7 @@ def with_a_likelihood():
 
 @derivation.exercise(
     r"How does the loss of the example change with the time of the end, $\frac{dL}{dT}$?",
-    "By the product of the adjoint and the velocity at the end: the slope of the loss is 1 and the velocity half of the state, "
+    "By the product of the adjoint and the velocity at the end. There the adjoint is 1, and the velocity half of the state: "
     "1.6487.",
     level="easy",
     hint="If the end comes a little later, by how much does the state move on?",

@@ -218,7 +218,7 @@ gradient = derivation.chain(
 )
 at_truth = derivation.define("h", times(nu, n, d) / u, "how much a state tells", over=k, positive=True)
 derivation.chain(
-    "Noise that is far from the data tells nothing",
+    "Noise that is far from the data tells hardly anything",
     Slope(of_theta, theta, 2),
     equals(
         Total(k, times(plus(d, times(nu, n)), times(nu, n, moved) / plus(moved, times(nu, n)) ** 2, g**2)),

@@ -105,7 +105,7 @@ central = derivation.chain(
     "errors exactly for $p$ from $p_-$ to $p_+$.",
 )
 derivation.chain(
-    "Its center is the share after as many successes as failures were added",
+    "The center of the interval is the share after as many successes as failures were added",
     (low + high) / 2,
     equals(
         (k + z**2 / 2) / plus(k + z**2 / 2, m + z**2 / 2),

@@ -189,7 +189,7 @@ for share in (Rational(1, 2), Rational(1, 2), 1):
 del share, letter, words
 Q = derivation.define("Q", plus(1, -(z**4) / 48, -(z**6) / 96), "the mean over the stages of adjoint times state on the way back")
 derivation.chain(
-    "The mean over the stages, in units of the end",
+    "The mean over the stages is 1 up to terms of the fourth order",
     plus(*(Rational(w, 6) * x * a for w, x, a in zip((1, 2, 2, 1), x_stages, a_stages, strict=True))),
     equals(
         Q,

@@ -66,7 +66,7 @@ det_now = derivation.define(r"\det M_t", M.det(), "that of the flow so far")
 det_rate = derivation.define(r"\det J", J.det(), "that of the velocity's Jacobian")
 trace = derivation.define(r"\mathrm{tr} J", J.trace(), "its trace, the divergence of the velocity")
 small = derivation.chain(
-    "The determinant of a step close to the identity",
+    "The determinant of a small step is 1 plus its trace, to first order",
     det_step,
     equals(
         plus(1, times(h, trace), times(h**2, det_rate)),
