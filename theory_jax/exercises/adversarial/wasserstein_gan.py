@@ -8,7 +8,8 @@ from scipy.optimize import brentq
 
 from theory_jax.adversarial.gan import jensen_shannon_divergence
 from theory_jax.adversarial.wasserstein_gan import sinkhorn, wasserstein_distance_1d
-from theory_jax.lectures.adversarial.wasserstein_gan import _APART, _HALVES, _value_of, derivation
+from theory_jax.lectures.adversarial._transport import value_of
+from theory_jax.lectures.adversarial.wasserstein_gan import _APART, _HALVES, derivation
 
 
 @derivation.exercise(
@@ -21,8 +22,8 @@ from theory_jax.lectures.adversarial.wasserstein_gan import _APART, _HALVES, _va
 )
 def moved_mass():
     first, middle, last = np.eye(3)
-    yield _value_of((3.0, 2.0, 0.0), first, last), "3"
-    yield _value_of((1.0, 0.0, 0.0), first, middle), "1"
+    yield value_of((3.0, 2.0, 0.0), first, last), "3"
+    yield value_of((1.0, 0.0, 0.0), first, middle), "1"
     yield jensen_shannon_divergence(jnp.log(jnp.array([first])), jnp.log(jnp.array([last]))), "0.6931"
 
 
@@ -46,7 +47,26 @@ def all_to_the_right():
     hint="The value is linear in the critic: what is the largest multiple that is still 1-Lipschitz?",
 )
 def too_flat():
-    yield _value_of((2.0, 4 / 3, 0.0)), "0.8333"
+    yield value_of((2.0, 4 / 3, 0.0)), "0.8333"
+
+
+@derivation.exercise(
+    "Four heaps stand in a row, a unit apart, with 0.5, 0.1, 0.2 and 0.2 of the mass; 0.1, 0.3, 0.2 and 0.4 are wanted. How much "
+    "mass must cross each of the three gaps? Use this to find $W_1$, and a critic that proves it.",
+    "0.4, 0.2 and 0.2: what is to the left of a gap and not wanted there has to cross it, in every plan. A unit of mass pays 1 "
+    "for every gap that it crosses, so $W_1$ is the sum, 0.8. The critic falls by 1 in every gap that is crossed to the right, "
+    "(3, 2, 1, 0), and its value is 0.8, too. So on a line $W_1$ is the area between the two distribution functions.",
+    level="medium",
+    hint="Compare the mass to the left of a gap before and after.",
+)
+def mass_across_the_gaps():
+    before, after = np.array([0.5, 0.1, 0.2, 0.2]), np.array([0.1, 0.3, 0.2, 0.4])
+    crossing = np.cumsum(before - after)[:3]
+    yield jnp.array(crossing), "0.4, 0.2 and 0.2"
+    yield np.abs(crossing).sum(), "0.8"
+    yield value_of((3.0, 2.0, 1.0, 0.0), before, after), "0.8"
+    places = [np.repeat(np.arange(4.0), np.round(10 * mass).astype(int)) for mass in (before, after)]
+    yield wasserstein_distance_1d(*map(jnp.asarray, places)), "0.8"
 
 
 @derivation.exercise(
@@ -60,7 +80,7 @@ def too_flat():
 def clipped():
     slope = 0.01**2
     yield slope, "0.0001"
-    yield _value_of(tuple(slope * value for value in (3.0, 2.0, 0.0))), "0.000125"
+    yield value_of(tuple(slope * value for value in (3.0, 2.0, 0.0))), "0.000125"
 
 
 @derivation.exercise(

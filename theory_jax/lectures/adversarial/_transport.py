@@ -8,7 +8,7 @@ import numpy as np
 from sympy import Abs, Symbol, exp, log
 
 from theory_jax.adversarial.gan import jensen_shannon_divergence
-from theory_jax.adversarial.wasserstein_gan import c_transform, lipschitz_constant
+from theory_jax.adversarial.wasserstein_gan import c_transform, critic_loss, dual_objective, generator_loss, lipschitz_constant
 
 METRIC = ((0, 1, 3), (1, 0, 2), (3, 2, 0))  # of the points 0, 1 and 3
 P, Q = (0.5, 0.25, 0.25), (0.25, 0.0, 0.75)
@@ -43,6 +43,36 @@ def matchings():
     rng = np.random.default_rng(7)
     sample, other = rng.normal(size=7), rng.normal(size=7) + 1
     return jnp.asarray(sample), jnp.asarray(other), np.abs(sample - other[np.array(list(itertools.permutations(range(7))))])
+
+
+def value_of(critic, p=P, q=Q):
+    """What a critic of the example's points is worth, by default in the example."""
+    return dual_objective(jnp.log(jnp.array([p])), jnp.log(jnp.array([q])), jnp.array([critic]))[0]
+
+
+def three_points():
+    """The distance of the example, its critics and its divergence."""
+    yield r"\tfrac14 \cdot 3 + \tfrac14 \cdot 2", 0.25 * METRIC[0][2] + 0.25 * METRIC[1][2], "1.25"
+    yield r"\sum_i (p_i - q_i) f_i", value_of((3.0, 2.0, 0.0)), "1.25"
+    yield r"\max |f_i - f_j|/c_{i,j}", lipschitz_constant(jnp.array([3.0, 2.0, 0.0]), jnp.array(METRIC, dtype=float)), "1"
+    yield r"\text{a critic with too small a slope, } f/2", value_of((1.5, 1.0, 0.0)), "0.625"
+    yield (r"\text{a critic that rises from 0 to 1, } f = (\tfrac43, 2, 0)", value_of((4 / 3, 2.0, 0.0)), "0.833")
+    pair = (jnp.log(jnp.array([one])) for one in (P, Q))
+    yield r"\mathrm{JSD} = \tfrac14 \log 2", jensen_shannon_divergence(*pair), "0.1733"
+    yield r"f^c \text{ of } f = (0, 2, 0)", c_transform(jnp.array([0.0, 2.0, 0.0]), jnp.array(METRIC, dtype=float)), "-1, -2, 0"
+
+
+def two_rounds():
+    """Two rounds of the algorithm on one number, with a linear critic."""
+    place, weight, size = jnp.ones(1), jnp.zeros(()), 0.5
+    for first, second, moved_to in (("-0.5", "-1", "0.5"), ("-1", "-1", "0")):
+        start = r"\text{data at 0, a sample at 1, } f(x) = w x, \text{ steps of } \tfrac12: \quad " if first != "-1" else ""
+        for number, stated in enumerate((first, second)):
+            down = jax.grad(lambda w, place=place: critic_loss(w * jnp.zeros(1), w * place)[0])(weight)
+            weight = jnp.clip(weight - size * down, -1, 1)
+            yield ("" if number else start) + r"w", weight, stated
+        place = place - size * jax.grad(lambda at, w=weight: generator_loss(w * at)[0])(place)
+        yield r"\theta", place, moved_to
 
 
 def draw_slopes(left, right):

@@ -11,22 +11,26 @@ import numpy as np
 from sympy import Rational, Tuple, exp, log, oo
 
 from theory_jax.adversarial.gan import jensen_shannon_divergence
-from theory_jax.adversarial.wasserstein_gan import (
-    c_transform,
-    critic_loss,
-    dual_objective,
-    generator_loss,
-    lipschitz_constant,
-    sinkhorn,
-    wasserstein_distance_1d,
-)
+from theory_jax.adversarial.wasserstein_gan import critic_loss, dual_objective, generator_loss, sinkhorn, wasserstein_distance_1d
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Limit, Total, plus, times
 from theory_jax.derivation.parts import do
 from theory_jax.derivation.prose import holds, means, prose, where
-from theory_jax.lectures.adversarial._transport import HALF, METRIC, P, Q, crossings, draw_slopes, matchings, transforms
+from theory_jax.lectures.adversarial._approach import MOMENTS, up_the_slope
+from theory_jax.lectures.adversarial._transport import (
+    HALF,
+    METRIC,
+    P,
+    Q,
+    crossings,
+    draw_slopes,
+    matchings,
+    three_points,
+    transforms,
+    two_rounds,
+)
 from theory_jax.lectures.lemmas.entropic_plan import entropic_plan, more_cost, near_cheapest
 from theory_jax.lectures.lemmas.gibbs import gibbs
 
@@ -35,6 +39,7 @@ derivation = Derivation(
     title="The distance that a critic of slope 1 measures: duality and transport",
     lectures=(9,),
     sources=(
+        "Arjovsky & Bottou 2017, Towards Principled Methods for Training Generative Adversarial Networks",
         "Arjovsky, Chintala & Bottou 2017, Wasserstein Generative Adversarial Networks",
         "Villani 2009, Optimal Transport, Old and New, chapter 5",
         "Peyre & Cuturi 2019, Computational Optimal Transport, sections 2 to 4",
@@ -71,6 +76,17 @@ pi = derivation.define(r"\pi", p * share, "a coupling", "exp(log_plan)", over=(i
 q = derivation.define("q", Total(i, pi), "the generator's samples: the column sums", "exp(log_probs_q)", over=j, law=True)
 c = derivation.numbers("c", (i, j), "the cost of moving a unit of mass from $i$ to $j$", "cost")
 f = derivation.numbers("f", i, "the critic's values", "potential")
+derivation.say(
+    "Why should samples and data not overlap? A generator of images with 100 random inputs draws from a surface of at most 100 "
+    "dimensions in a space of thousands of pixels, and photographs fill little of that space, too. In general two such surfaces "
+    "share no set of positive probability, so a discriminator can be certain everywhere (Arjovsky & Bottou)."
+)
+derivation.say(
+    "The idea in a picture: $p$ are heaps of earth, $q$ are holes, and a plan says which heap fills which hole, at a cost of "
+    "mass times way. A carrier asks for $f_i - f_j$ to move a unit from $i$ to $j$, a difference of two prices, and never more "
+    "than the way: that is what 1-Lipschitz means. So the bill, which depends on the prices but not on the plan, is at most "
+    "the cost of any plan."
+)
 derivation.symbol("W_1", r"the smallest cost of a coupling of $p$ and $q$")
 _FALLING = {c: METRIC, f: (3, 2, 0)}
 lipschitz = derivation.assume(
@@ -110,8 +126,8 @@ duality = derivation.chain(
         adding=slack,
     ),
     central=True,
-    so="The left side needs samples and a critic, but no coupling; the right side a coupling, but no critic. If both sides are "
-    "equal, the critic is the best one and the coupling a cheapest one: neither can be improved.",
+    so="The left side, the bill, needs samples and a critic, but no coupling; the right side a coupling, but no critic. If "
+    "both are equal, the critic is the best one and the coupling a cheapest one: neither can be improved.",
 )
 triangle = derivation.assume(
     "The cost obeys the triangle inequality",
@@ -352,24 +368,14 @@ critic_part = derivation.bridge(
 generator_part = derivation.bridge("... and the generator its own part of it", -fake, generator_loss, scores_fake=[fake])
 
 
-@derivation.algorithm(
+derivation.algorithm(
     "WGAN: two critic steps for one of the generator, with weight clipping",
     do("repeat:"),
     do("twice (five times in the source): take data and samples, with critic values $r$ and $\\phi$", by=duality, indent=1),
     do("step the critic's weights $w$ down the gradient of the mean of $\\phi - r$", critic_loss, by=critic_part, indent=2),
     do("clip every weight to the interval from $-1$ to 1 (0.01 in the source, where the step is RMSProp's)", indent=2),
     do("take samples; step the generator down the gradient of the mean of $-\\phi$", generator_loss, by=generator_part, indent=1),
-)
-def two_rounds():
-    place, weight, size = jnp.ones(1), jnp.zeros(()), 0.5
-    for first, second, moved_to in (("-0.5", "-1", "0.5"), ("-1", "-1", "0")):
-        start = r"\text{data at 0, a sample at 1, } f(x) = w x, \text{ steps of } \tfrac12: \quad " if first != "-1" else ""
-        for number, stated in enumerate((first, second)):
-            down = jax.grad(lambda w, place=place: critic_loss(w * jnp.zeros(1), w * place)[0])(weight)
-            weight = jnp.clip(weight - size * down, -1, 1)
-            yield ("" if number else start) + r"w", weight, stated
-        place = place - size * jax.grad(lambda at, w=weight: generator_loss(w * at)[0])(place)
-        yield r"\theta", place, moved_to
+)(two_rounds)
 
 
 derivation.say(
@@ -415,27 +421,22 @@ derivation.bridge(
 )
 
 
-def _value_of(critic, p=P, q=Q):
-    return dual_objective(jnp.log(jnp.array([p])), jnp.log(jnp.array([q])), jnp.array([critic]))[0]
-
-
-@derivation.example(
+derivation.figure(
+    "Training with the best opponent at every step. Left: samples (blue), data (red) and the best critic, which rises towards "
+    "the data with slope 1 however far they are. Right: the distance that is left. With the critic it falls by the same amount "
+    "in every step, and near the data the steps are too long; with the best discriminator and the game's own loss, samples that "
+    "start at the same place hardly move. The critic's value is this distance: its curve shows the progress of training.",
+    panels=2,
+    frames=[f"step {moment}" for moment in MOMENTS],
+)(up_the_slope)
+derivation.example(
     prose(
         "The points $0$, $1$ and $3$ on a line, with {p} and {q}. Only the last point receives: a quarter from 0, over a "
         "distance of 3, and a quarter from 1, over 2. The critic $(3, 2, 0)$ is the distance to that point.",
         p=means("p", Tuple(*map(Rational, P))),
         q=means("q", Tuple(*map(Rational, Q))),
     )
-)
-def three_points():
-    yield r"\tfrac14 \cdot 3 + \tfrac14 \cdot 2", 0.25 * METRIC[0][2] + 0.25 * METRIC[1][2], "1.25"
-    yield r"\sum_i (p_i - q_i) f_i", _value_of((3.0, 2.0, 0.0)), "1.25"
-    yield r"\max |f_i - f_j|/c_{i,j}", lipschitz_constant(jnp.array([3.0, 2.0, 0.0]), jnp.array(METRIC, dtype=float)), "1"
-    yield r"\text{a critic with too small a slope, } f/2", _value_of((1.5, 1.0, 0.0)), "0.625"
-    yield (r"\text{a critic that rises from 0 to 1, } f = (\tfrac43, 2, 0)", _value_of((4 / 3, 2.0, 0.0)), "0.833")
-    pair = (jnp.log(jnp.array([one])) for one in (P, Q))
-    yield r"\mathrm{JSD} = \tfrac14 \log 2", jensen_shannon_divergence(*pair), "0.1733"
-    yield r"f^c \text{ of } f = (0, 2, 0)", c_transform(jnp.array([0.0, 2.0, 0.0]), jnp.array(METRIC, dtype=float)), "-1, -2, 0"
+)(three_points)
 
 
 @derivation.figure(
