@@ -1,5 +1,6 @@
 """Fields of the lecture on continuous flows, its example, the first steps of its algorithm and its figure."""
 
+import functools
 import math
 
 import jax.numpy as jnp
@@ -24,21 +25,45 @@ def bent(x, time):
     return jnp.stack([second - first + time * jnp.tanh(2 * second), -jnp.sin(first) - second / 2], axis=1)
 
 
-def cells(*panels):
-    """Draws cells of noise on their way, shaded by the density that the code computes."""
+def parting(x, time):
+    """Pushed away from the line x = 0 and back from far away, and bent: the divergence changes its sign."""
+    first, second = x[:, 0], x[:, 1]
+    return jnp.stack([2.5 * jnp.tanh(2 * first) - 1.5 * first, -0.6 * second + time * jnp.sin(2 * first)], axis=1)
+
+
+MOMENTS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+MARKED = ((8, 8), (11, 8), (4, 9))  # the nodes of which the log-density is shown
+
+
+@functools.cache
+def carried():
+    """Nodes of a grid of noise at all moments, [moments, 17, 17, 2], and the log-densities that the code computes there."""
     axis = np.linspace(-2.4, 2.4, 17)
     places = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1)
     x, probes = jnp.asarray(places.reshape(-1, 2)), axis_probes(places.reshape(-1, 2))
-    log_p = standard_normal_log_prob(x)
-    for axes, now in zip(panels, (0.0, 0.5, 1.0), strict=True):
-        if now:
-            x, delta = integrate(x, probes, np.linspace(now - 0.5, now, 4), bent)
-            log_p = log_p + delta
-        grid, shade = np.asarray(x).reshape(*places.shape), np.exp(np.asarray(log_p)).reshape(places.shape[:2])
-        axes.pcolormesh(*grid.transpose(2, 0, 1), shade, cmap="Blues", shading="gouraud", vmin=0, vmax=0.5)
-        for lines in (grid[::2], grid.swapaxes(0, 1)[::2]):
-            axes.plot(*lines.transpose(2, 1, 0), color="gray", linewidth=0.4)
-        axes.set(title=f"$t = {now:g}$", xlabel="$x$", ylabel="$y$", aspect="equal", xlim=(-3, 3), ylim=(-2.6, 2.6))
+    nodes, log_ps = [x], [standard_normal_log_prob(x)]
+    for before, now in zip(MOMENTS, MOMENTS[1:], strict=False):
+        x, delta = integrate(x, probes, np.linspace(before, now, 3), parting)
+        nodes.append(x)
+        log_ps.append(log_ps[-1] + delta)
+    return np.stack(nodes).reshape(-1, *places.shape), np.stack(log_ps).reshape(-1, 17, 17)
+
+
+def cells(plane, along, moment):
+    """Draws cells of noise at a moment, shaded by their density, and the log-densities of three of their nodes so far."""
+    nodes, log_ps = carried()
+    grid = nodes[moment]
+    plane.pcolormesh(
+        *grid.transpose(2, 0, 1), np.exp(log_ps[moment]), cmap="Blues", shading="gouraud", vmin=0, vmax=0.5, rasterized=True
+    )
+    for lines in (grid[::2], grid.swapaxes(0, 1)[::2]):
+        plane.plot(*lines.transpose(2, 1, 0), color="gray", linewidth=0.4)
+    for (i, j), color, marker in zip(MARKED, ("C0", "C3", "gray"), "osD", strict=True):
+        plane.plot(*grid[i, j], marker, color=color, markersize=5)
+        along.axhline(log_ps[0, i, j], color=color, linewidth=0.7, linestyle=":")
+        along.plot(MOMENTS[: moment + 1], log_ps[: moment + 1, i, j], marker + "-", color=color, markersize=5)
+    plane.set(xlabel="$x$", ylabel="$y$", aspect="equal", xlim=(-3, 3), ylim=(-2.6, 2.6))
+    along.set(xlim=(-0.05, 1.05), ylim=(-5.2, 0), xlabel="$t$", ylabel=r"$\log p_t$")
 
 
 def growing_and_shearing():

@@ -21,7 +21,7 @@ from theory_jax.derivation.parts import do
 from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.flows.change_of_variables import log_abs_det_jacobian
 from theory_jax.flows.continuous_flow import augmented_velocity, integrate, kinetic_energy, log_prob
-from theory_jax.lectures.flows._continuous_flow import axis_probes, bent, cells, growing_and_shearing, two_steps_back
+from theory_jax.lectures.flows._continuous_flow import MOMENTS, axis_probes, bent, cells, growing_and_shearing, two_steps_back
 from theory_jax.lectures.lemmas.jensen import jensen
 
 derivation = Derivation(
@@ -414,8 +414,9 @@ derivation.example(
 
 
 derivation.figure(
-    r"Cells of normal noise at the times 0, $\frac12$ and 1 under a bent field, shaded by $p_t$. The shade of a cell is "
-    "computed from the divergence alone. Where a cell has shrunk, it is darker in proportion: each keeps its share of the "
-    "points.",
-    panels=3,
+    "Left: cells of normal noise under a field that parts and bends them, shaded by $p_t$. Right: the log-density at the three "
+    "marked points on their way; dotted, at the start. No determinant is computed: the divergence of the field alone changes the "
+    "shade. Where a cell shrinks, it darkens in proportion, where it grows, it fades: each keeps its share of the points.",
+    panels=2,
+    frames=[f"$t = {moment:g}$" for moment in MOMENTS],
 )(cells)
