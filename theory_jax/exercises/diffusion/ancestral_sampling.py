@@ -41,7 +41,7 @@ def spread_data():
     "variance one quarter?",
     r"The true one, $\beta_2 V_1 / V_2$, which is 0.2312. It is between 0.1420 and 0.36.",
     level="medium",
-    hint=r"Which value of $\sigma_t^2$ makes the second term of the golden line zero?",
+    hint=r"Which value of $\sigma_t^2$ makes the second term of the last line of the result zero?",
 )
 def the_right_variance():
     yield 0.36 * noised_variance(0.25, 0.81) / noised_variance(0.25, 0.5184), "0.2312"
@@ -71,7 +71,7 @@ def the_threshold_moves_correct_entries():
     r"$\beta_t$ for the step of $-\log a$ the sum is the integral of $-(1 - \tau^2)\, c / V^2$ over all levels $a$, and that "
     r"of $c / V^2$ is 1. With 4000 steps, a temperature of $\frac12$ and $c$ of $\frac14$ the recursion gives 0.06.",
     level="hard",
-    hint=r"Put $\tau^2 \beta_t$ into the golden line and keep the first power of $\beta_t$; the sum over steps is an integral.",
+    hint=r"Put $\tau^2 \beta_t$ into the result and keep the first power of $\beta_t$; the sum over steps is an integral.",
 )
 def a_low_temperature():
     level, spread = Symbol("a", positive=True), Symbol("c", positive=True)

@@ -53,8 +53,8 @@ def means_of_samples():
 @derivation.exercise(
     r"In the block of the second exercise the small image was measured as 0.3 in place of 0. What does the projection onto it "
     "do to the squared error, and from which error of the measurement on does it harm?",
-    r"It raises the error by 0.20: 0.36 is paid in place of 0.16. It harms from an error of 0.2 on, that of the "
-    "network's own mean.",
+    r"It raises the error by 0.20: 0.36 is paid in place of 0.16. At an error of 0.2, that of the "
+    "network's own mean, the change is 0; from there on it harms.",
     level="medium",
     hint="The block pays four times the squared error of its mean, before and after.",
 )
@@ -68,7 +68,7 @@ def a_wrong_small_image():
     yield raised(0.3), "0.20"
     yield raised(0.3) - raised(0.0), "0.36"
     yield -raised(0.0), "0.16"
-    yield abs(round(float(raised(0.2)), 9)) + 0.2, "0.2"
+    yield round(float(raised(0.2)), 9), "0"
 
 
 @derivation.exercise(

@@ -40,7 +40,7 @@ def order_does_not_enter():
         product=holds(times(Rational(4, 7), plus(1, -Rational(3, 7))), "=", Rational(16, 49)),
     ),
     level="medium",
-    hint="The second theorem gives the slope; insert the weights of the example.",
+    hint="The slope of the answer in a score is on the page; insert the weights of the example.",
 )
 def slope_of_the_answer():
     step = 1e-6
