@@ -1,10 +1,12 @@
 """Exercises of the lecture: The adversarial game: what a perfect discriminator measures, and what it tells the generator."""
 
+import math
+
 import jax.numpy as jnp
 import numpy as np
 from sympy import Rational, Symbol, log
 
-from theory_jax.adversarial.gan import discriminator_loss, jensen_shannon_divergence
+from theory_jax.adversarial.gan import discriminator_loss, jensen_shannon_divergence, non_saturating_generator_loss
 from theory_jax.lectures.adversarial.gan import derivation
 
 
@@ -51,6 +53,25 @@ def collapsed():
 
 
 @derivation.exercise(
+    "You watch a training run. The discriminator's mean loss is 1.386 and the generator's, non-saturating, is 0.693. What has "
+    "happened? Later the first is 0.4. What does this say about the divergence of data and samples?",
+    r"The losses 1.386 and 0.693 are $\log 4$ and $\log 2$, of a discriminator that answers $\frac12$ everywhere: the samples "
+    "are as good as the data, or this discriminator has learned nothing. Minus its loss is at most the best value, which is "
+    "twice the divergence less log 4, so a loss $L$ is evidence of a divergence of at least half of log 4 less $L$: 0.4931 for "
+    "0.4, where the largest is 0.6931. A high loss proves nothing; a low one, on examples that the discriminator was not "
+    "trained on, proves that samples and data differ.",
+    level="medium",
+    hint="Every discriminator earns at most what the best one earns.",
+)
+def losses_of_a_run():
+    guess = jnp.zeros(1)
+    yield discriminator_loss(guess, guess), "1.386"
+    yield non_saturating_generator_loss(guess), "0.693"
+    yield (math.log(4) - 0.4) / 2, "0.4931"
+    yield math.log(2), "0.6931"
+
+
+@derivation.exercise(
     "By mistake the fakes' term of the discriminator's loss is counted twice. What is its best output where data and samples are "
     "equally frequent, and does the generator's solution move?",
     "The best output is p/(p + 2q), 1/3 there. The solution stays: at q = p the output is the same at every point, so no "
@@ -84,3 +105,20 @@ def near_the_solution():
     for loss, fourth in ((twice, "7/6"), (reverse - twice, "1/6")):
         yield loss.diff(delta, 2).subs(delta, 0) / 2, Rational(1)
         yield loss.diff(delta, 4).subs(delta, 0) / 24, fourth
+
+
+@derivation.exercise(
+    "The data are $N$ pictures, and the discriminator may be any function. Which generator has the smallest value at the best "
+    r"discriminator? A generator draws evenly from $2N$ pictures, the $N$ among them. How large is its divergence, and how large "
+    "for $1000 N$ pictures? Why do real discriminators not punish this?",
+    "The one that copies the $N$ pictures, each equally often: the theorem's $p$ is then the sample, and every new picture is a "
+    "fake that the best discriminator knows by heart. Twice as many pictures have the divergence 0.2158, 1000 times as many "
+    r"0.6892, nearly $\log 2$. A real network is smooth and is stopped early: it cannot tell new pictures from the old ones, "
+    "and that is what lets a generator draw new ones.",
+    level="hard",
+    hint="What is the best discriminator at a picture that is not in the data?",
+)
+def pictures_known_by_heart():
+    for times, printed in ((2, "0.2158"), (1000, "0.6892")):
+        data = jnp.log(jnp.array([[1.0] + [0.0] * (times - 1)]))
+        yield jensen_shannon_divergence(data, jnp.full((1, times), -math.log(times))), printed

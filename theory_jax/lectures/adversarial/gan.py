@@ -5,9 +5,7 @@ The lecture on the functions of theory_jax/adversarial/gan.py.
 
 import math
 
-import jax
 import jax.numpy as jnp
-import numpy as np
 from sympy import Rational, Subs, exp, log, oo
 
 from theory_jax.adversarial.gan import (
@@ -19,12 +17,12 @@ from theory_jax.adversarial.gan import (
     optimal_discriminator_logit,
 )
 from theory_jax.derivation.chains import at_least, at_most, equals
-from theory_jax.derivation.draws import disjoint_distributions
 from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Limit, Slope, Total, plus, times
-from theory_jax.derivation.parts import value
+from theory_jax.derivation.parts import do, value
 from theory_jax.derivation.prose import holds, prose, where
+from theory_jax.lectures.adversarial._game import answers_in_turn, certainty, one_point_and_two_losses, two_rounds
 from theory_jax.lectures.adversarial._saturation import MOMENTS, chase_by_both_losses
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.score import score
@@ -35,7 +33,7 @@ derivation = Derivation(
     title="The adversarial game: what a perfect discriminator measures, and what it tells the generator",
     lectures=(6,),
     sources=(
-        "Goodfellow et al. 2014, Generative Adversarial Nets, eq. 1, propositions 1 and 2, theorem 1",
+        "Goodfellow et al. 2014, Generative Adversarial Nets, eq. 1, propositions 1 and 2, theorem 1, algorithm 1",
         "Arjovsky & Bottou 2017, Towards Principled Methods for Training Generative Adversarial Networks",
         "Salimans et al. 2016, Improved Techniques for Training GANs, section 3.4",
     ),
@@ -44,6 +42,8 @@ derivation = Derivation(
     "generator to fool it. What does a perfect classifier measure, what does its answer tell the generator, and what can go "
     "wrong?",
     setting=(
+        "The generator is a network that turns random numbers $z$ into a sample $G(z)$. Only the distribution of its samples "
+        "matters here.",
         r"The data are distributed as $p$, the generator's samples as $q$, both on finitely many points and positive; at the "
         r"boundary the sums run over points with $p_k + q_k > 0$, and a term with weight 0 is 0.",
         r"The discriminator gives every point a probability $d_k$ of being data; the network's output is its logit $\ell_k$, "
@@ -89,6 +89,13 @@ derivation.answer = prose(
     twice=2 * jsd,
     reverse=plus(Divergence(q, p), -2 * jsd),
 )
+derivation.say(
+    prose(
+        "Watch one point. If half of all examples are data, the share of data among the examples at this point is {share}. The "
+        "discriminator sees the point and nothing else: it does best to answer with this share.",
+        share=p / (p + q),
+    )
+)
 missed = Expectation(p, tangent.at(d / best)), Expectation(q, tangent.at(fake / best_fake))
 missing = tuple(-part for part in missed)
 derivation.chain(
@@ -117,6 +124,13 @@ derivation.chain(
         "So the logit of the best discriminator is {logit}: a perfect classifier knows the density ratio.",
         logit=holds(log(best / best_fake), "=", plus(log(p), -log(q)), named=True),
     ),
+)
+derivation.say(
+    prose(
+        "How well can it do? Where even the best discriminator can only guess, its value is {guess}. What it earns above this "
+        "comes from points at which samples and data differ in frequency: it measures how far the samples are from the data.",
+        guess=holds(best_value, "=", -log(4), when={q: p}, named=True, wrong={"log 2 once": -log(2)}),
+    )
 )
 central = derivation.chain(
     "The value at the best discriminator is a divergence",
@@ -252,7 +266,9 @@ for _words, _expression, _code in (
     ("The code computes the loss of the game", -log(1 + exp(l)), minimax_generator_loss),
     ("... the non-saturating loss", log(1 + exp(-l)), non_saturating_generator_loss),
 ):
-    derivation.bridge(_words, _expression, _code, logits_fake=[l], wrong={"the sign of the logit": _expression.subs(l, -l)})
+    generator_part = derivation.bridge(
+        _words, _expression, _code, logits_fake=[l], wrong={"the sign of the logit": _expression.subs(l, -l)}
+    )
     derivation.bridge("... and its slope, differentiated", _expression.diff(l), _code, logits_fake=[l], slope="logits_fake")
 
 new = derivation.law(r"\bar q", k, "another distribution of samples")
@@ -294,12 +310,8 @@ derivation.say(
     role="remark",
 )
 def disjoint_supports_give_no_gradient():
-    log_p, log_q = disjoint_distributions()
-    logits = jax.vmap(optimal_discriminator_logit)(log_p, log_q)
-    at_fakes = jnp.where(log_q > -jnp.inf, jax.nn.sigmoid(logits), 0.0).sum(axis=1)
-    found = jnp.concatenate([jensen_shannon_divergence(log_p, log_q), at_fakes])
     wanted = jnp.repeat(jnp.array([math.log(2), 0.0]), 3)
-    return Sides(left=found, right=wanted, wrong={"half": wanted / 2})
+    return Sides(left=certainty(), right=wanted, wrong={"half": wanted / 2})
 
 
 convincing = derivation.assume(
@@ -330,14 +342,8 @@ derivation.chain(
     role="remark",
 )
 def best_answers_cycle():
-    log_p, samples, seen = jnp.log(jnp.array([0.5, 0.5])), jnp.array([1.0, 0.0]), []
-    for _ in range(3):
-        logits = optimal_discriminator_logit(log_p, jnp.log(samples))
-        seen.append(jax.nn.sigmoid(logits))
-        losses = non_saturating_generator_loss(jnp.minimum(logits, 50.0))
-        samples = jnp.where(jnp.arange(2) == jnp.argmin(losses), 1.0, 0.0)
     first = jnp.array([1 / 3, 1.0])
-    return Sides(left=jnp.stack(seen), right=jnp.stack([first, first[::-1], first]), wrong={"at rest": jnp.stack([first] * 3)})
+    return Sides(left=answers_in_turn(), right=jnp.stack([first, first[::-1], first]), wrong={"at rest": jnp.stack([first] * 3)})
 
 
 a = derivation.number("a", "the label of the data, 1 or a little less", "real_target", between=(0, 1))
@@ -374,7 +380,7 @@ derivation.chain(
 real = derivation.number("r", "the logit of a real sample", "logits_real")
 nine = Rational(9, 10)
 loss = nine * log(1 + exp(-real)) + (1 - nine) * log(1 + exp(real)) + log(1 + exp(l))
-derivation.bridge(
+discriminator_part = derivation.bridge(
     "The code computes the discriminator's loss, here for the label 0.9",
     loss,
     discriminator_loss,
@@ -387,6 +393,24 @@ derivation.bridge(
     },
 )
 
+derivation.algorithm(
+    "Training a GAN: a step of the discriminator, then one of the generator",
+    do("repeat: take a data point, and $z$ for a sample $G(z)$; let $r$ and $l$ be the discriminator's logits of both"),
+    do(
+        r"step the discriminator down the gradient of $-a \log \sigma(r) - (1 - a) \log \sigma(-r) - \log \sigma(-l)$, with $G$ "
+        "fixed ($a$ is 1 without smoothing)",
+        discriminator_loss,
+        by=discriminator_part,
+        indent=1,
+    ),
+    do("take new $z$, and the logit $l$ of $G(z)$ by the discriminator after its step", indent=1),
+    do(
+        r"step the generator down the gradient of $-\log \sigma(l)$, through $G$, with the discriminator fixed",
+        non_saturating_generator_loss,
+        by=generator_part,
+        indent=1,
+    ),
+)(two_rounds)
 _given = {p: (0.75, 0.25), q: (0.25, 0.75)}
 
 
@@ -418,21 +442,9 @@ derivation.figure(
 )(chase_by_both_losses)
 
 
-@derivation.figure(
+derivation.figure(
     r"Left: the value of one point with $p = 0.75$ and $q = 0.25$, as a function of the discriminator's output; its maximum "
     r"is at $p/(p + q)$. Right: the two generator losses against the logit of a fake. Where the discriminator is sure of it, "
     r"on the left, the game's own loss is flat.",
     panels=2,
-)
-def one_point_and_two_losses(left, right):
-    outputs = np.linspace(0.02, 0.98, 97)
-    left.plot(outputs, 0.75 * np.log(outputs) + 0.25 * np.log(1 - outputs))
-    highest = float(jax.nn.sigmoid(optimal_discriminator_logit(jnp.log(jnp.array([0.75])), jnp.log(jnp.array([0.25]))))[0])
-    left.axvline(highest, linestyle="--", color="gray", label="$p/(p + q)$")
-    left.set(xlabel="$d$", ylabel="$p \\log d + q \\log(1 - d)$")
-    left.legend()
-    logits = np.linspace(-6, 6, 121)
-    right.plot(logits, minimax_generator_loss(jnp.asarray(logits)), label="minimax")
-    right.plot(logits, non_saturating_generator_loss(jnp.asarray(logits)), label="non-saturating")
-    right.set(xlabel="logit of a fake", ylabel="loss")
-    right.legend()
+)(one_point_and_two_losses)
