@@ -1,10 +1,17 @@
 """Two states, where action 0 stays and action 1 moves, and two actions of one decision: values, and figures."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from theory_jax.reinforcement.policy_gradient import bandit_gradient_samples, optimal_constant_baseline, policy_gradient
+from theory_jax.reinforcement.policy_gradient import (
+    bandit_gradient_samples,
+    optimal_constant_baseline,
+    policy_gradient,
+    policy_objective,
+)
 
 PROCESS = (  # the run begins in state 0; the transitions; staying in state 1 pays 1
     jnp.array([1.0, 0.0]),
@@ -41,18 +48,58 @@ def spread(rewards, probabilities, baselines):
     return np.einsum("a,cab->c", probabilities, (terms - mean[:, None]) ** 2)
 
 
-def draw_returns(left):
-    """Lines of equal return over all policies, and the gradient: how far each probability moves if the logits follow it."""
+MOMENTS = (0, 5, 15, 60, 95, 120)
+STARTS = ((0.04, 0.04), (0.04, 0.6), (0.3, 0.1), (0.5, 0.5), (0.9, 0.1))  # probabilities to move in 0 and to stay in 1
+
+
+@functools.cache
+def ascents(size=2.0):
+    """Both probabilities [steps, 5, 2] and the return [steps, 5] as the logits follow the gradient, from each of the starts."""
+    move, stay = np.transpose(STARTS)
+    start = jnp.log(np.array([[1 - move, move], [stay, 1 - stay]]).transpose(2, 0, 1))
+
+    def advance(logits, _):
+        policy = jax.nn.softmax(logits)
+        returns = jax.vmap(lambda one: policy_objective(*PROCESS, one, discount=0.5))(logits)
+        slopes = jax.vmap(lambda one: policy_gradient(*PROCESS, one, discount=0.5))(logits)
+        return logits + size * slopes, (jnp.stack([policy[:, 0, 1], policy[:, 1, 0]], axis=1), returns)
+
+    return tuple(map(np.asarray, jax.lax.scan(advance, start, length=MOMENTS[-1] + 1)[1]))
+
+
+def climb(plane, by_steps, moment):
+    """Draws the five policies and their returns up to a step; the first start in red."""
+    draw_contours(plane)
+    now = MOMENTS[moment]
+    shown = np.unique(np.append(np.arange(0, now, 1 + now // 40), now))
+    probabilities, returns = ascents()
+    for n in reversed(range(len(STARTS))):
+        color = "C0" if n else "C3"
+        plane.plot(*probabilities[shown, n].T, color=color, linewidth=1)
+        plane.plot(*probabilities[now, n], "o", color=color, markersize=5)
+        by_steps.plot(shown, returns[shown, n], color=color, linewidth=1)
+        by_steps.plot(now, returns[now, n], "o", color=color, markersize=5)
+    plane.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
+    by_steps.set(xlim=(-4, 124), ylim=(-0.03, 1.03), xlabel="steps", ylabel="return")
+
+
+def draw_contours(plane):
+    """Lines of equal return over all policies."""
     move, stay = np.meshgrid(*[np.linspace(0, 1, 21)] * 2)
     heights = move * stay / (1 - (stay - move) / 2)  # V_0, as defined above
-    left.contour(move, stay, heights, levels=9, colors="gray", linewidths=0.8)
+    plane.contour(move, stay, heights, levels=9, colors="gray", linewidths=0.8)
+    plane.set(xlabel="probability of moving in state 0", ylabel="probability of staying in state 1")
+
+
+def draw_returns(left):
+    """Lines of equal return over all policies, and the gradient: how far each probability moves if the logits follow it."""
+    draw_contours(left)
     move, stay = np.meshgrid(*[np.linspace(0.14, 0.86, 4)] * 2)
     policies = np.log([[1 - move, move], [stay, 1 - stay]]).reshape(2, 2, -1)
     uphill = [policy_gradient(*PROCESS, policy, discount=0.5) for policy in np.moveaxis(policies, -1, 0)]
     uphill = np.reshape(uphill, (4, 4, 2, 2))
     # dp = p (1 - p) (difference of the two logits' changes), which is twice the change of one
     left.quiver(move, stay, 2 * move * (1 - move) * uphill[..., 0, 1], 2 * stay * (1 - stay) * uphill[..., 1, 0])
-    left.set(xlabel="probability of moving in state 0", ylabel="probability of staying in state 1")
 
 
 def draw_variances(right):

@@ -15,7 +15,7 @@ from theory_jax.derivation.notation import Entropy, Expectation, Slope, Total, p
 from theory_jax.derivation.parts import do
 from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.lectures.lemmas.score import score as score_has_mean_zero
-from theory_jax.lectures.reinforcement._stay_or_move import PROCESS, draw_returns, draw_variances, shares, values
+from theory_jax.lectures.reinforcement._stay_or_move import MOMENTS, PROCESS, climb, draw_returns, draw_variances, shares, values
 from theory_jax.reinforcement.policy_gradient import (
     bandit_gradient_samples,
     optimal_constant_baseline,
@@ -398,6 +398,15 @@ def stay_or_move():
     yield r"\text{the gradient in state 0: } 2 \cdot \tfrac34 \cdot \tfrac12 \cdot (\mp \tfrac18)", found[0], "(-3/32, 3/32)"
     yield r"\text{and in state 1: } 2 \cdot \tfrac14 \cdot \tfrac12 \cdot (\pm \tfrac58)", found[1], "(5/32, -5/32)"
     yield r"\text{the entropy of the policy in a state}", policy_entropy(even)[0], "0.6931"
+
+
+derivation.figure(
+    "Five policies of a process in which staying in state 1 pays (the example below), whose logits follow the gradient of the "
+    "return. Left: their two probabilities, on lines of equal return. Right: their returns. All of them climb to moving once and "
+    "then staying; the red one begins with hardly any chance of either, and there the return is nearly flat.",
+    panels=2,
+    frames=["start", *(f"step {moment}" for moment in MOMENTS[1:])],
+)(climb)
 
 
 @derivation.figure(
