@@ -1,11 +1,15 @@
 """Machines that are small enough to enumerate, and the distributions of their chains."""
 
+import math
+
 import jax.numpy as jnp
 import numpy as np
 
 from theory_jax.energy._machine import states
-from theory_jax.energy.contrastive_divergence import gibbs_matrix, sufficient_statistics
+from theory_jax.energy.contrastive_divergence import chain, gibbs_matrix, gradient, sufficient_statistics
 from theory_jax.energy.restricted_boltzmann_machine import log_likelihood
+
+_R = (np.full((2, 1), math.log(2.0)), np.zeros(2), np.zeros(1))  # two visible units, one hidden, both weights log 2
 
 
 def enumerated(weight, visible_bias, hidden_bias):
@@ -56,3 +60,33 @@ def draw_by_steps(errors, distances, data):
     errors.set(xlabel="steps, $k$", ylabel="$(g - g_k) / g$ of the hidden bias", ylim=(1e-6, 2))
     errors.legend()
     distances.set(xlabel="steps, $k$", ylabel=r"$\mathrm{KL}(d_k \| p)$, nats", ylim=(1e-8, 5))
+
+
+STEPS = (0, 1, 2, 5, 10, 40)
+
+
+def approach(small, large, moment):
+    """Draws how many of four visible units are on after some steps from data with all of them on, for weights 2 and 4."""
+    on, steps = np.asarray(states(4)).sum(axis=1).astype(int), STEPS[moment]
+    for panel, w in ((small, 2.0), (large, 4.0)):
+        law, matrix, hidden = map(np.asarray, enumerated(np.full((4, 1), w), np.full(4, -w / 2), np.array([-2 * w])))
+        data = (on == 4).astype(float)
+        after = laws(data, matrix, steps)[-1]
+        seen = (data - after) @ hidden[:, 0] / ((data - law) @ hidden[:, 0])
+        panel.vlines(range(5), 0, np.bincount(on, law), color="gray", alpha=0.4, linewidth=20)
+        panel.vlines(range(5), 0, np.bincount(on, after), color="C0", linewidth=9)
+        title = f"$w = {w:g}$, $g_k / g = {seen:.2f}$"
+        panel.set(xlim=(-0.6, 4.6), ylim=(0, 1.05), xlabel="visible units that are on", ylabel="probability", title=title)
+
+
+def updates():
+    """Two updates of a machine of two visible units and a hidden one, from the data 11."""
+    machine, datum, rate = _R, np.ones((1, 2)), 0.5
+    uniforms = ((0.3, (0.5, 0.9)), (0.6, (0.8, 0.2)))
+    printed = (("(1, 0)", "(0.7598, 1.0931, 0.5, 0.0667)"), ("(0, 1)", "(1.1959, 1.1485, 0.5, 0.1221)"))
+    for (up_, down_), (state, parameters) in zip(uniforms, printed, strict=True):
+        end = chain(datum, np.full((1, 1, 1), up_), np.array(down_)[None, None], *machine)
+        weight, visible_bias, hidden_bias = gradient(datum, end, machine[0], machine[2])
+        machine = tuple(old + rate * new for old, new in zip(machine, (weight, visible_bias, hidden_bias), strict=True))
+        yield "v'", end[0], state
+        yield "W_1, W_2, b_2, c", jnp.array([*machine[0][:, 0], machine[1][1], machine[2][0]]), parameters

@@ -18,7 +18,16 @@ from theory_jax.derivation.parts import do
 from theory_jax.derivation.prose import holds, means, prose, where
 from theory_jax.energy._machine import states
 from theory_jax.energy.contrastive_divergence import chain, gibbs_matrix, gradient, sufficient_statistics
-from theory_jax.lectures.energy._short_chains import draw_by_steps, enumerated, errors_and_bounds, laws
+from theory_jax.lectures.energy._short_chains import (
+    _R,
+    STEPS,
+    approach,
+    draw_by_steps,
+    enumerated,
+    errors_and_bounds,
+    laws,
+    updates,
+)
 from theory_jax.lectures.lemmas.gibbs import gibbs
 
 derivation = Derivation(
@@ -331,17 +340,13 @@ def sampled_chains():
 
 derivation.symbol(r"\hat P_2", "how often two steps of the code's chain end in each state")
 
-_LOG_2 = float(np.log(2))
-_R = (np.full((2, 1), _LOG_2), np.zeros(2), np.zeros(1))  # two visible units, one hidden, both weights log 2
-_DATA = np.array([0.0, 0.0, 0.0, 1.0])  # always 11
+_DATA = np.array([0.0, 0.0, 0.0, 1.0])  # always 11, for the machine `_R`
 
 
 def _expected_update(weight, visible_bias, hidden_bias, steps=1):
     """The expected update of CD with so many steps, for the data _DATA: of W, b and c."""
     matrix = gibbs_matrix(weight, visible_bias, hidden_bias)
-    end = _DATA
-    for _ in range(steps):
-        end = end @ matrix
+    end = _DATA @ jnp.linalg.matrix_power(matrix, steps)
     parts = sufficient_statistics(_STATES, weight, hidden_bias)
     return tuple(jnp.tensordot(_DATA - end, part, 1) for part in parts)
 
@@ -393,7 +398,7 @@ fewer = derivation.chain(
 _MACHINE = {W1: log(2), W2: log(2), b1: 0, b2: 0, c: 0}
 
 
-@derivation.algorithm(
+derivation.algorithm(
     "An update of contrastive divergence, CD-k",
     do(r"take a data point $v$, and start the chain there, $v' \leftarrow v$ (PCD: where the last chain ended)"),
     do("$k$ times:"),
@@ -404,17 +409,7 @@ _MACHINE = {W1: log(2), W2: log(2), b1: 0, b2: 0, c: 0}
         gradient,
         by=fewer,
     ),
-)
-def two_updates():
-    machine, datum, rate = _R, np.ones((1, 2)), 0.5
-    uniforms = ((0.3, (0.5, 0.9)), (0.6, (0.8, 0.2)))
-    printed = (("(1, 0)", "(0.7598, 1.0931, 0.5, 0.0667)"), ("(0, 1)", "(1.1959, 1.1485, 0.5, 0.1221)"))
-    for (up_, down_), (state, parameters) in zip(uniforms, printed, strict=True):
-        end = chain(datum, np.full((1, 1, 1), up_), np.array(down_)[None, None], *machine)
-        weight, visible_bias, hidden_bias = gradient(datum, end, machine[0], machine[2])
-        machine = tuple(old + rate * new for old, new in zip(machine, (weight, visible_bias, hidden_bias), strict=True))
-        yield "v'", end[0], state
-        yield "W_1, W_2, b_2, c", jnp.array([*machine[0][:, 0], machine[1][1], machine[2][0]]), parameters
+)(updates)
 
 
 @derivation.example(
@@ -440,11 +435,16 @@ def one_step_and_two():
     yield r"1000\, \mathrm{KL}(d_k \| p),\ k = 1, 2", 1000 * np.sum(after * np.log(after / model_law), axis=1), "(1.351, 0.0032)"
 
 
-@derivation.figure(
+derivation.figure(
+    "Four visible units and one hidden one, and data in which all are on. Blue: how many are on after $k$ steps of the chain "
+    "from the data; gray: in the model. Left: with small weights the chain soon has the model's distribution. Right: with large "
+    "ones it stays on the side of the data for long. Above: the part of the gradient of the hidden bias that an update sees.",
+    panels=2,
+    frames=[f"$k = {steps}$" for steps in STEPS],
+)(approach)
+derivation.figure(
     "Left: the error of the expected update of the hidden bias, relative to the gradient, for data 11 and both weights $w$, "
     r"with biases that keep all units on half of the time; dashed: $\lambda_2^k$. Right: $\mathrm{KL}(d_k \| p)$ falls with "
     "every step, more slowly the larger the weights.",
     panels=2,
-)
-def errors_by_steps(errors, distances):
-    draw_by_steps(errors, distances, _DATA)
+)(lambda *panels: draw_by_steps(*panels, _DATA))
