@@ -58,6 +58,7 @@ GAMES = {
 }
 
 
+@functools.cache
 def path(name, learning_rate, steps):
     """(theta, omega) from (1, 0) on: [steps + 1, 2]."""
     players = [(jnp.ones(1), jnp.zeros(1))]
@@ -89,3 +90,47 @@ def draw_players(left, right):
     left.legend(fontsize="x-small", loc="upper left")
     right.axhline(1, linestyle="--", color="gray")
     right.set(xlabel="$a$", ylabel=r"$\varrho$", ylim=(0, 2))
+
+
+MOMENTS = (0, 5, 12, 25, 40, 60)
+
+
+def spirals(plane, samples, moment):
+    """Draws both players, and the samples alone, up to a step: together, and with two remedies."""
+    samples.axhline(0, color="gray", linewidth=0.7, linestyle="--")
+    for name, color in (("together", "C3"), ("damped in turn", "gray"), ("unrolled in turn, K = 5", "C0")):
+        players = path(name, 0.5, MOMENTS[-1])[: MOMENTS[moment] + 1]
+        plane.plot(*players.T, color=color, linewidth=1)
+        plane.plot(*players[-1], "o", color=color, markersize=6)
+        samples.plot(players[:, 0], color=color, linewidth=1)
+        samples.plot(MOMENTS[moment], players[-1, 0], "o", color=color, markersize=6)
+    plane.plot([0], [0], "+", color="gray", markersize=10)
+    plane.set(xlim=(-3.5, 3), ylim=(-2.6, 2.9), xlabel=r"$\theta$", ylabel=r"$\omega$")
+    samples.set(xlim=(-2, 62), ylim=(-3.5, 3), xlabel="steps", ylabel=r"$\theta$")
+
+
+def two_rounds():
+    """Two rounds of both players, unrolled by two steps of the discriminator."""
+    players, how = (jnp.ones(1), jnp.zeros(1)), {"learning_rate": 0.5}
+    start = r"(\theta, \omega) = (1, 0),\ h = \tfrac12,\ K = 2: \quad "
+    for answer, moved in (("0.4689", "0.8314, 0.25"), ("0.6", "0.6634, 0.4363")):
+        yield start + r"\omega_K", unrolled_discriminator(*players, num_steps=2, **how), answer
+        slope = unrolled_generator_gradient(*players, num_steps=2, **how)
+        players = players[0] - 0.5 * slope, simultaneous_step(*players, **how)[1]
+        yield r"\theta, \omega", jnp.concatenate(players), moved
+        start = ""
+
+
+def half():
+    """The matrices at the learning rate 1, and the factors of a step."""
+    start, how = np.array([1.0, 0.0]), {"learning_rate": 1.0}
+    twice, turns, ahead = (np.asarray(jacobian(step, **how)) for step in tuple(GAMES.values())[:3])
+    yield r"\text{together, two steps}", [*(twice @ start), *(twice @ twice @ start)], "1, 1/2, 3/4, 1"
+    yield r"\text{in turn, two steps}", [*(turns @ start), *(turns @ turns @ start)], "3/4, 1/2, 5/16, 7/8"
+    yield r"\text{looking ahead}", ahead @ start, "3/4, 1/2"
+    outward, inward = factor(simultaneous_step, **how), factor(extragradient_step, **how)
+    yield r"\varrho \text{ together, ahead}", [outward, inward], "1.1180, 0.9014"
+    slowed = jacobian(alternating_step, penalty=0.75, **how)
+    yield r"\Delta, T \text{ damped}", [np.linalg.det(slowed), np.trace(slowed)], "1/4, 1"
+    unrolled = [factor(unrolled_step, num_steps=count, **how) for count in (1, 3, 5)]
+    yield r"\varrho \text{ unrolled, } K = 1, 3, 5", unrolled, "0.7071, 0.8431, 1.6559"

@@ -23,7 +23,16 @@ from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Limit, Slope, plus, times
 from theory_jax.derivation.parts import do
 from theory_jax.derivation.prose import holds, prose, where
-from theory_jax.lectures.adversarial._players import GAMES, draw_players, factor, jacobian, unrolled_slopes, unrolled_step
+from theory_jax.lectures.adversarial._players import (
+    MOMENTS,
+    draw_players,
+    factor,
+    half,
+    spirals,
+    two_rounds,
+    unrolled_slopes,
+    unrolled_step,
+)
 from theory_jax.lectures.lemmas.moving_average import moving_average
 
 derivation = Derivation(
@@ -396,7 +405,7 @@ derivation.chain(
 )
 
 
-@derivation.algorithm(
+derivation.algorithm(
     "Unrolled GAN: a step of both players",
     do(r"$\omega_K \leftarrow K$ steps of the discriminator from $\omega$, in a copy", unrolled_discriminator, by=central),
     do(
@@ -410,40 +419,24 @@ derivation.chain(
         by=at_once,
     ),
     do(r"$\theta \leftarrow \theta'$"),
-)
-def two_rounds():
-    players, how = (jnp.ones(1), jnp.zeros(1)), {"learning_rate": 0.5}
-    start = r"(\theta, \omega) = (1, 0),\ h = \tfrac12,\ K = 2: \quad "
-    for answer, moved in (("0.4689", "0.8314, 0.25"), ("0.6", "0.6634, 0.4363")):
-        yield start + r"\omega_K", unrolled_discriminator(*players, num_steps=2, **how), answer
-        slope = unrolled_generator_gradient(*players, num_steps=2, **how)
-        players = players[0] - 0.5 * slope, simultaneous_step(*players, **how)[1]
-        yield r"\theta, \omega", jnp.concatenate(players), moved
-        start = ""
+)(two_rounds)
 
 
-@derivation.example(
+derivation.example(
     r"The matrices at the size $\frac12$, that is the learning rate 1, from $(1, 0)$. Together, in turn, and looking ahead; the "
     r"factors, with the damping $\frac34$; last, unrolled steps in turn."
-)
-def half():
-    start, how = np.array([1.0, 0.0]), {"learning_rate": 1.0}
-    twice, turns, ahead = (np.asarray(jacobian(step, **how)) for step in tuple(GAMES.values())[:3])
-    yield r"\text{together, two steps}", [*(twice @ start), *(twice @ twice @ start)], "1, 1/2, 3/4, 1"
-    yield r"\text{in turn, two steps}", [*(turns @ start), *(turns @ turns @ start)], "3/4, 1/2, 5/16, 7/8"
-    yield r"\text{looking ahead}", ahead @ start, "3/4, 1/2"
-    outward, inward = factor(simultaneous_step, **how), factor(extragradient_step, **how)
-    yield r"\varrho \text{ together, ahead}", [outward, inward], "1.1180, 0.9014"
-    slowed = jacobian(alternating_step, penalty=0.75, **how)
-    yield r"\Delta, T \text{ damped}", [np.linalg.det(slowed), np.trace(slowed)], "1/4, 1"
-    unrolled = [factor(unrolled_step, num_steps=count, **how) for count in (1, 3, 5)]
-    yield r"\varrho \text{ unrolled, } K = 1, 3, 5", unrolled, "0.7071, 0.8431, 1.6559"
+)(half)
 
 
-@derivation.figure(
+derivation.figure(
+    "The smallest game from $(1, 0)$, with the learning rate 0.5. Left: generator and discriminator; right: where the samples "
+    "are, with the data at 0 (dashed). Red: the players step together, each replies to where the other has been, and the samples "
+    "swing ever farther past the data. Gray: damped, in turn. Blue: in turn, with an unrolled generator, which looks ahead.",
+    panels=2,
+    frames=["start", *(f"step {moment}" for moment in MOMENTS[1:])],
+)(spirals)
+derivation.figure(
     "Left: 60 steps of the game from $(1, 0)$, with the learning rate 0.5. Right: the factor of a step near the equilibrium, by "
     "the matrices of this page, against the size $a$ of a step; below the dashed line it contracts.",
     panels=2,
-)
-def paths_and_factors(left, right):
-    draw_players(left, right)
+)(draw_players)
