@@ -12,7 +12,7 @@ from concurrent.futures import as_completed
 from importlib import import_module
 from pathlib import Path
 
-from book import guides, links, reading, sources
+from book import guides, links, looks, reading, sources
 from book.lectures import Failed, lemma_page, topic_page
 from shared_specs.commands.extras import MODULES, remedy
 from shared_specs.stopping import Stopped, process_count, unwinding, worker_processes
@@ -72,6 +72,7 @@ def build(topics, folder, jobs, *, reference=True):
         return ["Sphinx warns of the lines above"]
     for path in sources.linked_sources(written.values()):
         _write(folder / "html" / "source" / Path(path).with_suffix(".html"), sources.source_page(path))
+    shutil.copytree(looks.ROOT / looks.LOOKS, folder / "html" / "looks", ignore=shutil.ignore_patterns("*.json", "*.txt"))
     return list(links.broken(folder / "html"))
 
 

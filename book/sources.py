@@ -55,7 +55,12 @@ REFERENCE = (
 
 def address(here, there):
     """The relative address of a page of the book, both by their places without ending."""
-    return posixpath.relpath(f"{there}.html", posixpath.dirname(here) or ".")
+    return file_address(here, f"{there}.html")
+
+
+def file_address(here, path):
+    """The relative address of a file of the book."""
+    return posixpath.relpath(path, posixpath.dirname(here) or ".")
 
 
 def source_address(here, path, line=None):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from book import sources
+from book import looks, sources
 from book.text import code, link, raw, table
 from theory_jax.pages.page import experiments_that_import
 
@@ -28,7 +28,7 @@ def section(here, topic):
         module = import_module("practice_torch.experiments." + topic.replace("/", "."))
         parts.append(raw(Markup("<p>{} {}</p>").format(module.__doc__, sources.source_link(here, path))))
         if recipes := getattr(module, "RECIPES", None):  # without recipes it is a study, which trains nothing
-            parts.append(_recipes(topic, recipes, _explained(module), comments(ROOT / path)))
+            parts += [*_looks(here, topic, recipes), _recipes(topic, recipes, _explained(module), comments(ROOT / path))]
     if users:
         lines = Markup("").join(
             Markup("<li>{}: {}</li>\n").format(
@@ -38,6 +38,40 @@ def section(here, topic):
         )
         parts.append(raw(Markup("<p>Other experiments that call its functions:</p>\n<ul>\n{}</ul>").format(lines)))
     return "\n\n".join(parts)
+
+
+def _looks(here, topic, recipes):
+    """What the samples of recipes look like, as far as runs of them were kept."""
+    if found := looks.shown(topic, recipes):
+        figures = Markup("\n").join(_look(here, entry) for entry in found)
+        commands = Markup(", ").join(code(entry["command"]) for entry in found)
+        yield "### What it looks like"
+        yield raw(Markup('<div class="looks">\n{}\n</div>\n<p class="files">made by {}</p>').format(figures, commands))
+
+
+def _look(here, entry):
+    """A picture or a text with its caption. A grid of small images is shown with every pixel a square of its own."""
+    file = looks.ROOT / looks.LOOKS / entry["file"]
+    if file.suffix == ".txt":
+        thing = Markup("<pre>{}</pre>").format(file.read_text(encoding="utf-8").rstrip("\n"))
+    else:
+        (width, height), enlarged = entry["size"], 2 if entry["pixels"] else 1
+        thing = Markup('<img src="{}" alt="{}" width="{}" height="{}" class="{}">').format(
+            sources.file_address(here, f"looks/{entry['file']}"),
+            entry["caption"],
+            width * enlarged,
+            height * enlarged,
+            "pixels" if entry["pixels"] else "figure",
+        )
+    bound = "" if entry["target"] is None else f" (target: {_bound(entry['direction'], entry['target'])})"
+    measured = " ".join(filter(None, [entry["metric"].replace("_", " "), f"{entry['value']:.4g}", entry["unit"]]))
+    return Markup("<figure>{}<figcaption><strong>{}</strong>, {:,} steps: {}{}. {}.</figcaption></figure>").format(
+        thing, entry["recipe"], entry["steps"], measured, bound, entry["caption"].rstrip(".")
+    )
+
+
+def _bound(direction, target):
+    return f"{'at most' if direction == 'lower' else 'at least'} {target:g}"
 
 
 def _explained(module):
@@ -51,7 +85,7 @@ def _recipes(topic, recipes, explained, remarks):
     for name, recipe in recipes.items():
         metric = explained.get(recipe.metric)
         words = f"{metric.meaning} ({metric.unit})" if metric else recipe.metric.replace("_", " ")
-        bound = "" if recipe.target is None else f"{'at most' if recipe.direction == 'lower' else 'at least'} {recipe.target:g}"
+        bound = "" if recipe.target is None else _bound(recipe.direction, recipe.target)
         results = [f"{value:.4g} ({place})" for place, value in runs.get(name, ())]
         rows.append((code(name), recipe.data, f"{recipe.steps:,}", words, bound, "; ".join([*results, *remarks.get(name, ())])))
     return table(("recipe", "data", "steps", "metric", "target", "measured, and remarks"), rows, "recipes")
