@@ -22,7 +22,7 @@ from theory_jax.diffusion.ancestral_sampling import (
     respaced_alpha_bar,
 )
 from theory_jax.diffusion.reverse_process import reverse_log_variance
-from theory_jax.lectures.diffusion._sampling import draw_errors, limits_of_many_steps, weighted_errors
+from theory_jax.lectures.diffusion._sampling import TIMES, draw_errors, limits_of_many_steps, many_steps_and_few, weighted_errors
 from theory_jax.lectures.diffusion._schedules import introduce_step, schedule
 from theory_jax.lectures.diffusion.elbo import average_bound
 from theory_jax.lectures.diffusion.forward_process import marginal_law
@@ -410,6 +410,15 @@ def two_steps():
     given = {before: 0.81, alpha: 0.64, c: 0.25}
     kl = [value(tangent.at(times(beta, V_prev / V) / sigma) / 2, given | {sigma: x}) for x in (0.36, value(tilde, given))]
     yield r"\text{divergence of step 2, large and small variance}", kl, "(0.0425, 0.0703)"
+
+
+derivation.figure(
+    "2000 walks from noise to data with two humps, over the density of the forward process at the same level (gray). The "
+    "prediction is the best one, so what is wrong is the walk's. Left: 60 steps follow the density. Right: four long steps, by "
+    "Gaussians where the true step back can have two humps; samples come to lie between the humps of the data.",
+    panels=2,
+    frames=[f"$t = {time}$" for time in TIMES],
+)(many_steps_and_few)
 
 
 @derivation.figure(
