@@ -17,8 +17,9 @@ from theory_jax.derivation.notation import Expectation, Normal, Slope, Total, Va
 from theory_jax.derivation.parts import do
 from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.derivation.unspecified import function
-from theory_jax.flows.flow_matching import marginal_velocity, mixture_velocity
+from theory_jax.flows.flow_matching import mixture_velocity
 from theory_jax.flows.rectified_flow import reflow_pairs, straightness, transport_cost
+from theory_jax.lectures.flows._rectified_flow import MOMENTS, one_step_is_enough, two_rounds
 
 derivation = Derivation(
     module=__name__,
@@ -408,21 +409,15 @@ def data_of_variance_four():
     )
 
 
-@derivation.figure(
+derivation.figure(
+    "18 noises on their way to the data 1 and $-1$ (diamonds). Left: the flow lines of independent pairs (gray) bend, and "
+    "Euler's method in two steps (red) leaves them and misses the data. Right: the flow of the pairs that the first flow makes "
+    "has straight lines, and one step (blue) follows them to the end.",
+    panels=2,
+    frames=[f"$t = {moment:g}$" for moment in MOMENTS],
+)(one_step_is_enough)
+derivation.figure(
     r"Data 1 and $-1$. Left: pairs of the independent coupling, whose lines cross. Middle: flow lines of their mean velocity, "
     r"which do not cross and bend. Right: lines of the pairs that the flow makes, from the same starts.",
     panels=3,
-)
-def two_rounds(pairs, flow, again):
-    starts = np.linspace(-2, 2, 16)
-    for start, sign in zip(starts, np.tile([1.0, -1.0], 8), strict=True):
-        pairs.plot([0, 1], [start, sign], color="C0", linewidth=0.8)
-    grid, points = np.linspace(0, 0.98, 26), jnp.array([[1.0], [-1.0]])
-    lines = [jnp.asarray(starts)[:, None]]
-    for now, then in zip(grid, grid[1:], strict=False):
-        lines.append(reflow_pairs(lines[-1], jnp.array([now, then]), lambda x, time: marginal_velocity(x, points, time))[1])
-    flow.plot(grid, np.stack(lines)[..., 0], color="C0", linewidth=0.8)
-    for start, end in zip(starts, np.asarray(lines[-1])[:, 0], strict=True):
-        again.plot([0, 1], [start, end], color="C0", linewidth=0.8)
-    for axes in (pairs, flow, again):
-        axes.set(xlabel="$t$", ylabel="$x$", ylim=(-2.1, 2.1))
+)(two_rounds)
