@@ -10,6 +10,7 @@ from sympy import Integer, Rational
 from theory_jax.derivation.prose import holds, prose
 from theory_jax.flows.flow_matching import marginal_velocity, mixture_velocity
 from theory_jax.flows.ode_solvers import solve_fixed
+from theory_jax.lectures.flows._noisy_labels import PLACES, SHARES
 from theory_jax.lectures.flows.flow_matching import V, derivation, s, t
 
 
@@ -55,6 +56,27 @@ def error_and_bound():
     )
     yield end[0, 0] ** 2, "2.964"
     yield math.exp(3.5), "33.115"
+
+
+@derivation.exercise(
+    "The figure of the training: how large is the loss of a perfect model halfway, and its standard error on 128 pairs? A "
+    "second model is off by 0.2236 everywhere, so its loss is 0.05 higher. How many pairs, the same for both models, make the "
+    "difference of their losses twice its standard error?",
+    r"The loss is the floor $F$, 1.798, and its standard error 0.2843, six times the difference: two losses of single batches do "
+    r"not tell which model is better. On the same pairs the losses differ by $\delta^2 - 2 \delta e$, with the error $\delta$ of "
+    r"the model and the noise $e$ of the label, whose variance is $F$. So it takes $16 F / \delta^2$ pairs, 575.5. Models should "
+    "be compared on the same noise, data and times.",
+    level="medium",
+    hint="Subtract the two losses of one pair: most of the noise cancels.",
+)
+def which_model_is_better():
+    means = np.tanh(2 * PLACES)
+    second, fourth = (
+        SHARES @ sum((1 + sign * means) / 2 * (2 * (sign - means)) ** power for sign in (-1, 1)) for power in (2, 4)
+    )
+    yield second, "1.798"
+    yield math.sqrt((fourth - second**2) / 128), "0.2843"
+    yield 16 * second / 0.05, "575.5"
 
 
 @derivation.exercise(

@@ -19,6 +19,7 @@ from theory_jax.flows.flow_matching import (
     mixture_velocity,
 )
 from theory_jax.lectures.flows._flow_matching import MOMENTS, fan_and_floor, noise_becomes_data, two_points, two_steps_of_each
+from theory_jax.lectures.flows._noisy_labels import STEPS, labels_and_losses
 
 derivation = Derivation(
     module=__name__,
@@ -40,9 +41,9 @@ derivation = Derivation(
         "derivatives. The chains have two or three conditions.",
         r"A model $v$ of the velocity is trained on pairs: a condition is drawn from $q$, a position from $p_t(\cdot|z)$, "
         "and the time from any density that is positive on $(0, 1)$. Second moments are finite.",
-        r"The standard case: the condition is the data point $x_1$, independent of the standard normal noise $x_0$, and "
-        r"the path is the line $(1 - t) x_0 + t x_1$. The velocity of a pair is $x_1 - x_0$. Formulas are written for one "
-        r"coordinate, except where two are shown.",
+        "The standard case: the condition is the data point $x_1$, independent of the standard normal noise $x_0$, and the "
+        "path is the line $(1 - t) x_0 + t x_1$. The velocity of a pair is $x_1 - x_0$: at the position $x$ it is $(x_1 - "
+        "x)/(1 - t)$, straight to the data point. Formulas are written for one coordinate, except where two are shown.",
     ),
     limits=(
         r"The bound on the error of samples is void where the field is not Lipschitz up to time 1, as for discrete data.",
@@ -50,6 +51,14 @@ derivation = Derivation(
         "That a flow has one solution up to every time before 1, and that the continuity equation determines its densities.",
     ),
 )
+
+derivation.figure(
+    "400 standard normal noises on their way to the data 1 and $-1$ (red), moved by the mean velocity. Left: the flow lines of "
+    "24 of them. Right: where all of them are, and the density that the flow has to carry. Until the middle the density has one "
+    "peak, at 0; then the position begins to tell the data.",
+    panels=2,
+    frames=[f"$t = {moment:g}$" for moment in MOMENTS],
+)(noise_becomes_data)
 
 t = derivation.number("t", "the time, from noise to data", "time", between=(0, 1))
 z = derivation.index("z", "a condition, a data point for example", states=2)
@@ -68,8 +77,9 @@ reverse = derivation.define(
 bar_f = derivation.define(r"\bar f", Expectation(reverse, f_z), "coordinate 1 of the mean velocity given the position")
 bar_g = derivation.define(r"\bar g", Expectation(reverse, g_z), "coordinate 2 of the mean velocity given the position")
 derivation.say(
-    r"Which field carries the average of all densities? A field carries a density if no mass is lost: the continuity equation, "
-    r"$\partial_t p + \nabla \cdot (p\, u)$ is 0. Compute this for the average density and the mean velocity."
+    r"Which field carries the average of all densities? A field carries a density if no mass is lost: what a small region gains "
+    r"is what flows in less what flows out. That is the continuity equation, $\partial_t p + \nabla \cdot (p\, u)$ is 0. "
+    "Compute this for the average density and the mean velocity."
 )
 carried = derivation.chain(
     "The mean velocity given the position carries the average density",
@@ -88,8 +98,18 @@ carried = derivation.chain(
 
 derivation.say(
     "Now the training. Let $x_t$ have finitely many positions $k$; a pair draws $z$ from $q$ and $k$ given $z$, and the "
-    r"target is $u_{kz}$. The model is a function of the position $s_k$ and of a parameter $\theta$."
+    r"target is $u_{kz}$. The model is a function of the position $s_k$ and of a parameter $\theta$. Pairs that meet at a "
+    "position disagree: a target is a label with noise. No answer is right for all of them, and the mean of the labels has the "
+    "smallest mean square error. It is the mean velocity, which the flow needs."
 )
+derivation.figure(
+    "A model of the velocity halfway to the data 1 and $-1$, a weighted mean of nine numbers, trained on 128 new pairs a step. "
+    "Left: every pair lies on one of two lines, for its data point; the model settles between them, at the mean velocity. Right: "
+    "the loss on pairs stops falling at the floor, the variance of the labels, while the loss on the mean velocity, which "
+    "training does not see, falls to a hundredth of that.",
+    panels=2,
+    frames=[f"step {step}" for step in STEPS],
+)(labels_and_losses)
 k = derivation.index("k", "a position", states=2)
 place = derivation.numbers("s", k, "where it is", "x_t")
 theta = derivation.number(r"\theta", "a parameter of the model")
@@ -407,13 +427,6 @@ derivation.example(
     r"Data 1 and $-1$, equally likely, halfway, at the position $\frac12$. The data point 1 needs the noise 0, and $-1$ "
     "needs 2: the velocities 1 and $-3$."
 )(two_points)
-derivation.figure(
-    "400 standard normal noises on their way to the data 1 and $-1$ (red), moved by the mean velocity. Left: the flow lines of "
-    "24 of them. Right: where all of them are, and the density that the flow has to carry. Until the middle the density has one "
-    "peak, at 0; then the position begins to tell the data.",
-    panels=2,
-    frames=[f"$t = {moment:g}$" for moment in MOMENTS],
-)(noise_becomes_data)
 derivation.figure(
     "Left: pairs are joined by lines (gray), which cross; the flow lines of the mean velocity (colored) do not, and part "
     "between the data 1 and $-1$. Right: the floor of the loss at each time. For the two points it falls to 0 once the "
