@@ -3,11 +3,12 @@
 joint: the probabilities of the texts, one axis of size 2 for each bit. levels: from 1 down to 0.
 """
 
+import functools
 import itertools
 
 import numpy as np
 
-from theory_jax.diffusion.masked_diffusion import masked_diffusion_loss
+from theory_jax.diffusion.masked_diffusion import masked_diffusion_loss, unmask_step
 
 
 def uniform_levels(steps):
@@ -94,3 +95,39 @@ def draw_excess(excess, joint):
         excess.loglog(counts, above, "o-", label=name)
     excess.set(xlabel="steps, $T$", ylabel="excess of the bound, nats")
     excess.legend()
+
+
+LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)  # the shares of visible places in the frames
+
+
+def sticky_logits(tokens, correlation=0.9):
+    """The exact conditionals [B, L, 3] of bits that are equal to the one before them but for one time in twenty; 2: a mask."""
+    signs = np.where(tokens == 2, 0, 2 * tokens - 1)
+    told = []
+    for seen in (signs, signs[:, ::-1]):  # what the nearest visible bit on the left says, and that on the right
+        means = np.zeros(signs.shape)
+        for place in range(1, signs.shape[1]):
+            means[:, place] = correlation * np.where(seen[:, place - 1], seen[:, place - 1], means[:, place - 1])
+        told.append(means)
+    left, right = told[0], told[1][:, ::-1]
+    weights = [(1 - left) * (1 - right), (1 + left) * (1 + right), np.ones(signs.shape)]
+    return np.log(np.stack(weights, axis=2))
+
+
+@functools.cache
+def filled_in(steps):
+    """16 texts of 40 such bits, from masks alone, after every step: [steps + 1, 16, 40]."""
+    rng, levels = np.random.default_rng(1), uniform_levels(steps)[::-1]
+    tokens = [np.full((16, 40), 2)]
+    for before, after in zip(levels, levels[1:], strict=False):
+        drawn = rng.uniform(size=(16, 40)), rng.gumbel(size=(16, 40, 3)), np.full(16, after), np.full(16, before)
+        tokens.append(np.asarray(unmask_step(tokens[-1], sticky_logits(tokens[-1]), *drawn, mask_id=2)))
+    return np.stack(tokens)
+
+
+def texts_appear(many, few, moment):
+    """Draws the texts of 64 steps and of four at a level; masks are pale."""
+    for panel, steps in ((many, 64), (few, 4)):
+        tokens = filled_in(steps)[int(LEVELS[moment] * steps)]
+        panel.imshow(np.where(tokens == 2, 0, 2 * tokens - 1), cmap="RdBu", vmin=-1.4, vmax=1.4, aspect="auto")
+        panel.set(xlabel="place", ylabel="text", xticks=[], yticks=[], title=f"{steps} steps")

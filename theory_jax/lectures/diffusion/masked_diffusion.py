@@ -19,11 +19,13 @@ from theory_jax.derivation.parts import do
 from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.diffusion.masked_diffusion import mask_tokens, masked_diffusion_loss, posterior_log_probs, unmask_step
 from theory_jax.lectures.diffusion._bits_in_steps import (
+    LEVELS,
     draw_excess,
     draw_lattice,
     entropy,
     mean_bound,
     mean_total_correlation,
+    texts_appear,
     uniform_levels,
 )
 from theory_jax.lectures.diffusion._two_tokens import two_tokens
@@ -380,6 +382,15 @@ def a_text_and_two_steps():
             tokens,
             printed,
         )
+
+
+derivation.figure(
+    "16 texts of bits (red and blue) appear from masks (pale). The model is exact: a bit is equal to the one before it but for "
+    "one time in twenty. Left: in 64 steps few bits are drawn together, and the texts have long runs. Right: in four steps many "
+    "are drawn together and do not see each other: the texts are torn, although nothing in the model is wrong.",
+    panels=2,
+    frames=[rf"$\alpha = {level:g}$" for level in LEVELS],
+)(texts_appear)
 
 
 @derivation.figure(
