@@ -46,7 +46,7 @@ def _looks(here, topic, recipes):
         figures = Markup("\n").join(_look(here, entry) for entry in found)
         commands = Markup(", ").join(code(entry["command"]) for entry in found)
         yield "### What it looks like"
-        yield raw(Markup('<div class="looks">\n{}\n</div>\n<p class="files">made by {}</p>').format(figures, commands))
+        yield raw(Markup('<div class="looks">\n{}\n</div>\n<p class="files">Made by {}</p>').format(figures, commands))
 
 
 def _look(here, entry):
@@ -64,10 +64,12 @@ def _look(here, entry):
             "pixels" if entry["pixels"] else "figure",
         )
     bound = "" if entry["target"] is None else f" (target: {_bound(entry['direction'], entry['target'])})"
-    measured = " ".join(filter(None, [entry["metric"].replace("_", " "), f"{entry['value']:.4g}", entry["unit"]]))
-    return Markup("<figure>{}<figcaption><strong>{}</strong>, {:,} steps: {}{}. {}.</figcaption></figure>").format(
-        thing, entry["recipe"], entry["steps"], measured, bound, entry["caption"].rstrip(".")
+    unit = "" if entry["unit"] == entry["metric"].replace("_", " ") else f" {entry['unit']}"
+    steps = f"{entry['steps']:,} step{'s' if entry['steps'] > 1 else ''}"
+    about = Markup("<strong>{}</strong>, {}: {} {:.4g}{}{}. {}.").format(
+        entry["recipe"], steps, code(entry["metric"]), entry["value"], unit, bound, entry["caption"].rstrip(".")
     )
+    return Markup("<figure>{}<figcaption>{}</figcaption></figure>").format(thing, about)
 
 
 def _bound(direction, target):
