@@ -14,7 +14,7 @@ def draw_kept(axes):
     for d in (0.99, 0.999, 0.9999):
         r = 1 - forgotten
         axes.loglog(forgotten, (1 - d) * (1 + r * d) / ((1 + d) * (1 - r * d)), label=f"$d = {d}$")
-    axes.set(xlabel="$\\eta \\lambda = 1 - r$", ylabel="$F / P$")
+    axes.set(xlabel="share forgotten in a step, $\\eta \\lambda = 1 - r$", ylabel="variance of the average, $F / P$")
     axes.legend()
 
 

@@ -102,7 +102,9 @@ mean_gradient = derivation.chain(
 
 derivation.say(
     "No guess beats the conditional mean (Pythagoras, in the lecture on the simple loss), so at every level the loss is at "
-    r"least $\mathbb{E}[\mathrm{Var}(\epsilon|x_t)]$ for every network. How large is this floor?"
+    r"least $\mathbb{E}[\mathrm{Var}(\epsilon|x_t)]$ for every network. Why is that not zero? Given the data point, the noise "
+    "could be computed from $x_t$. The network is not given it: several data points, each with its own noise, lead to the same "
+    "$x_t$, and its best answer is the mean of these noises. How large is this floor?"
 )
 a = derivation.number(r"\bar\alpha_t", "the signal's share at one level", "alpha_bar[t]", between=(0, 1))
 c = derivation.number("c", "the variance of Gaussian data", positive=True)
@@ -398,11 +400,11 @@ def numbers_by_hand():
 
 
 @derivation.figure(
-    "Left: the share of the iterates' variance that an average keeps. It falls where the iterates forget faster than the "
-    "average, to the right of $1 - d$. Right: squared errors of the best guess for data that are $-1$ or $1$, one sample each, "
-    "on the cosine schedule, and their mean, the floor.",
+    "Left: squared errors of the best guess for data that are $-1$ or $1$, one sample each, on the cosine schedule, and their "
+    "mean, the floor: below it no training can go. Right: the share of the iterates' variance that an average with the decay "
+    "$d$ keeps. It falls where the iterates forget faster than the average, to the right of $1 - d$.",
     panels=2,
 )
-def averages_and_the_floor(left, right):
-    draw_kept(left)
-    draw_floor(right, lambda uniforms: timesteps_from_uniforms(jnp.asarray(uniforms), num_steps=100))
+def the_floor_and_averages(left, right):
+    draw_floor(left, lambda uniforms: timesteps_from_uniforms(jnp.asarray(uniforms), num_steps=100))
+    draw_kept(right)
