@@ -7,10 +7,10 @@ from practice_torch.engine.errors import RunError
 
 
 @contextlib.contextmanager
-def drawer(run, seed, cpu, say, prepare=lambda experiment: None):
+def drawer(run, seed, cpu, say, prepare=lambda experiment: None, which=None):
     """The trained model of a run, ready to sample: its weights, its device, its generator by the seed (None: the run's).
 
-    say(line): warnings. prepare(experiment) is called before its weights are loaded.
+    say(line): warnings. prepare(experiment) is called before its weights are loaded. which: see engine.storage.state.Which.
     """
     import torch
 
@@ -26,7 +26,7 @@ def drawer(run, seed, cpu, say, prepare=lambda experiment: None):
         raise RunError(f"{run.folder / 'recipe.json'} describes no data of {run.asked['topic']}: {error!r}") from error
     prepare(experiment)
     device = Processes(cpu).device
-    load_weights(run, recipe, experiment, say=say)
+    load_weights(run, recipe, experiment, say=say, which=which)
     seed = recipe.seed if seed is None else seed
     experiment.generator = torch.Generator(device).manual_seed(seed_of(seed, "sample"))
     torch.manual_seed(seed_of(seed, "sample", "torch"))

@@ -59,6 +59,10 @@ class Sample:
     """Number of samples."""
     seed: int | None = None
     """Seed of the samples, reproducible on the same kind of device; without it, the run's seed."""
+    best: bool = False
+    """Draw with the weights of the best evaluation, of a run with --keep-best (with --patience they are the default)."""
+    step: int | None = None
+    """Draw with the checkpoint of this step: the newest two are there, and those that --keep-every keeps."""
     out: str | None = None
     """Another folder to write to."""
     cpu: bool = False
@@ -69,7 +73,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Measure a trained model on its held-out data again, and write RUN/evaluation.json.
+    """Measure a trained model on its held-out data again, and write RUN/evaluation.json, which names the step of the weights.
 
     `evaluate RUN --samples 500` also judges 500 of its samples: images by Frechet and kernel distance, precision and recall, and
     two tests for copies of the training data; sounds by the Frechet audio distance; text by bits per byte, repetition, and the
@@ -86,6 +90,10 @@ class Evaluate:
     """File of the Inception network's weights, pt_inception-2015-12-05-6726825d.pth, which gives the image features of published
     numbers; without it: principal components of the training images.
     """
+    best: bool = False
+    """Measure the weights of the best evaluation, of a run with --keep-best (with --patience they are the default)."""
+    step: int | None = None
+    """Measure the checkpoint of this step: the newest two are there, and those that --keep-every keeps."""
     study: bool = False
     """Also run the model's study, if it has one: measurements that take longer than an evaluation, written into RUN/study."""
     cpu: bool = False

@@ -22,6 +22,7 @@ def sample(command, words):
         raise UsageError(f"count is {command.count}; it must be at least 1, and less than 2^63")
     if command.seed is not None and not 0 <= command.seed < 2**63:
         raise UsageError(f"seed is {command.seed}; it must be between 0 and 2^63 - 1")
+    which = _which(command)
     from practice_torch.engine.storage.run import Run, save_artifacts
 
     run = Run.open(command.run)
@@ -30,7 +31,7 @@ def sample(command, words):
         _set_sampling(experiment, command, words, run.asked["topic"])
 
     say = lambda line: print(f"warning: {line}", file=sys.stderr)  # noqa: E731
-    with drawer(run, command.seed, command.cpu, say, prepare) as experiment:
+    with drawer(run, command.seed, command.cpu, say, prepare, which) as experiment:
         artifacts = experiment.sample(command.count)
     seed = run.asked["fields"]["seed"] if command.seed is None else command.seed
     folder = Path(command.out) if command.out else run.folder / "samples"
@@ -42,6 +43,15 @@ def sample(command, words):
     except OSError as error:
         raise RunError(f"cannot write into {folder}: {error.strerror}") from None
     return 0
+
+
+def _which(command):
+    """The weights that a command asks for, as load_weights takes them."""
+    if command.best and command.step is not None:
+        raise UsageError("--best and --step name two checkpoints: leave one of them out")
+    if command.step is not None and not 0 <= command.step < 2**63:
+        raise UsageError(f"step is {command.step}; it must be between 0 and 2^63 - 1")
+    return "best" if command.best else command.step
 
 
 def for_terminal(path):
@@ -77,6 +87,7 @@ def evaluate(command, judge):
         raise UsageError(f"samples is {command.samples}; it must be at least {FEWEST_SAMPLES}")
     if command.inception and command.samples is None:
         raise UsageError("--inception is for judging samples: also give --samples")
+    which = _which(command)
     run, processes = Run.open(command.run), Processes(command.cpu)
     module, recipe = restored(run)
     data = processes.rank_zero_first(lambda: same_data(run, recipe))
@@ -84,9 +95,10 @@ def evaluate(command, judge):
     if command.study and not isinstance(experiment, HasStudy):
         raise UsageError(f"{run.asked['topic']} has no study: leave --study out")
     first = processes.first  # only rank 0 prints and writes
-    step = load_weights(run, recipe, experiment, say=lambda line: first and print(f"warning: {line}", file=sys.stderr))
+    say = lambda line: first and print(f"warning: {line}", file=sys.stderr)  # noqa: E731
+    step = load_weights(run, recipe, experiment, say, which)
     stopped_early = recipe.patience and (run.folder / "environment.json").is_file()  # written at the end
-    if command.samples and step < recipe.steps and not stopped_early:
+    if command.samples and which is None and step < recipe.steps and not stopped_early:
         mend = f"finish it with `train --resume {quote(str(run.folder))}`, or leave --samples out"
         raise RunError(f"{run.folder} is unfinished, at step {step} of {recipe.steps}: {mend}")
     training = Training(run, recipe, experiment, *data, cpu=command.cpu)

@@ -29,6 +29,7 @@ def train(command, words, fields):
 
     from practice_torch.engine.batches.datasets import load_data
     from practice_torch.engine.beginning import begin, remove_unless_begun
+    from practice_torch.engine.costs.disk import disk_plan
     from practice_torch.engine.distributed.processes import Processes
 
     processes = Processes(command.cpu)
@@ -42,6 +43,8 @@ def train(command, words, fields):
             print(f"note: {remark}", file=sys.stderr)
     training = begin(command.run, path, name, module, recipe, data, command.cpu, _warning(processes))
     try:
+        if processes.first and (recipe.keep_every or recipe.keeps_best()):
+            print(disk_plan(training), file=sys.stderr)
         return _to_the_end(training)
     except BaseException:
         remove_unless_begun(training.run, processes)

@@ -37,7 +37,7 @@ from practice_torch.engine.patience import Patience
 from practice_torch.engine.progress import Bar
 from practice_torch.engine.recipe import Recipe
 from practice_torch.engine.recomputation import recompute_blocks
-from practice_torch.engine.stages import enter, stages_of
+from practice_torch.engine.stages import enter, place_at, stages_of
 from practice_torch.engine.step import autocast, take_step, take_turn
 from practice_torch.engine.storage import background_writes, checkpoint, snapshot
 from practice_torch.engine.storage.run import Records, Run, difference
@@ -110,8 +110,8 @@ class Training:
         self.saver = background_writes.Saver(self.processes, cpu)
         self.step, self.seconds, self.pending, self.stop, self.lengths = 0, 0.0, {}, None, None
         self.stage, self.playing = "", self.players  # of the step that is taken
-        self.patience = Patience(recipe) if recipe.patience else None
-        if self.patience and self.stages:
+        self.patience = Patience(recipe) if recipe.keeps_best() else None
+        if recipe.patience and self.stages:
             raise RunError(f"{run.asked['topic']} trains in stages, of which patience would leave some out: set --patience 0")
         # On a CPU the loss can be checked in every step at no cost; on an accelerator that would stop the queue, and the check
         # waits until the losses are fetched anyway.
@@ -309,7 +309,7 @@ class Training:
         evaluation.preview(self, bar.say)
         self.processes.wait()  # here, and not in the first collective of the next step, which has a shorter time limit
         bar.say(f"step {self.step}: " + "  ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
-        if self.patience:
+        if self.patience and self._is_complete():
             verdict(self.recipe, metrics, self.step, {})  # an experiment without the metric is refused
             if self.patience.see(self.step, metrics):
                 self._save_best()
@@ -317,11 +317,15 @@ class Training:
                 bar.say(f"stopped: no better {self.recipe.metric} since step {self.patience.step}, whose weights are kept")
         return metrics
 
+    def _is_complete(self):
+        """Whether all of the model is in training, or trained: in the last of its stages. Before, a metric says less."""
+        return not self.stages or place_at(self.stages, self.step - 1).stage == self.stages[-1].name
+
     def _finish(self, metrics):
         self.saver.finish()
         self.records.sync()
         step = self.step
-        if self.patience and self.patience.metrics:
+        if self.recipe.patience and self.patience.metrics:
             metrics, step = self.patience.metrics, self.patience.step
         if self.processes.first:
             self.run.write_json("evaluation.json", verdict(self.recipe, metrics, step, self.experiment.explains))
@@ -344,7 +348,7 @@ class Training:
         facts |= {"arithmetic": arithmetic(self.device)}
         facts |= {"patience": self.patience.facts()} if self.patience else {}
         tensors, offsets = snapshot.collect(self)
-        self.saver.begin(self.run.checkpoints, self.step, tensors, facts, offsets)
+        self.saver.begin(self.run.checkpoints, self.step, tensors, facts, offsets, self.recipe.keep_every)
 
     def _save_best(self):
         """The weights alone, for evaluations and samples."""

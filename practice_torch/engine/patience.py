@@ -1,4 +1,4 @@
-"""Early stopping: the best evaluation of a training, and how many have passed since."""
+"""The best evaluation of a training, whose weights are kept, and early stopping: how many evaluations have passed since."""
 
 import math
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from practice_torch.engine.recipe import Recipe
 
 
 class Patience:
-    """Sees every evaluation. `over`: the recipe's number of evaluations in a row was no better than the best.
+    """Sees every evaluation. `over`: the recipe's number of evaluations in a row was no better than the best; never, if it is 0.
 
     A metric that is not finite is no better than any other.
     """

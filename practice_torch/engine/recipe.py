@@ -102,10 +102,18 @@ class Recipe(Bounded):
     """Steps between evaluations on the held-out data and previews."""
     patience: Annotated[int, AtLeast(0)] = 0
     """Evaluations in a row without a better metric after which the training stops; evaluations and samples then use the weights
-    of the best one. 0: train to the last step, and use the last weights.
+    of the best one, which are kept as with --keep-best. 0: train to the last step, and use the last weights.
     """
     checkpoint_every: Annotated[int, AtLeast(1)] = 1000
-    """Maximum number of steps between checkpoints; one is also written before every evaluation."""
+    """Maximum number of steps between checkpoints; one is also written before every evaluation, and the newest two are kept."""
+    keep_best: bool = False
+    """Also keep the weights of the evaluation with the best metric, and of the best one before it, for `sample RUN --best` and
+    `evaluate RUN --best`: twice the weights on disk. Of a training in stages, evaluations within the last stage count.
+    """
+    keep_every: Annotated[int, AtLeast(0)] = 0
+    """Also keep the checkpoint of every so many steps, a multiple of checkpoint_every, for `sample RUN --step N` and
+    `evaluate RUN --step N`: for each about three times the weights on disk, with averages four times. 0: none.
+    """
     precision: Literal["float32", "bfloat16"] = "float32"
     """Arithmetic of the network; bfloat16 keeps float32 weights."""
     recompute_blocks: bool = False
@@ -157,6 +165,8 @@ class Recipe(Bounded):
             self._require(name, all(abs(size) < 2**63 for size in sizes), "less than 2^63, as every size of a tensor")
         super().__post_init__()
         self._require("warmup_steps", self.warmup_steps < self.steps, f"less than steps ({self.steps})")
+        fits = self.keep_every % self.checkpoint_every == 0
+        self._require("keep_every", fits, f"a multiple of checkpoint_every ({self.checkpoint_every}), or 0 to keep none")
         recordable = self.compile and self.accumulate == 1 and not self.shard
         self._require("cuda_graphs", recordable or not self.cuda_graphs, "False without compile, with accumulate or with shard")
         for name in ("image_size", "only_class", "examples_per_class"):
@@ -169,6 +179,10 @@ class Recipe(Bounded):
         """Arguments of the loader next to data, held_out and seed: the fields that have the names of its options."""
         options = options_of(self.modality)
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name in options}
+
+    def keeps_best(self) -> bool:
+        """Whether the weights of the best evaluation are kept: patience ends in them."""
+        return self.keep_best or self.patience > 0
 
     def augments(self) -> bool:
         """Whether training examples are augmented."""

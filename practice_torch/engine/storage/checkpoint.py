@@ -27,7 +27,7 @@ from torch import Tensor
 from practice_torch.engine.errors import RunError
 
 FORMAT, VERSION = "diptych checkpoint", 1
-KEEP = 2  # the newest, and one before it, should the newest turn out damaged
+KEEP = 2  # the newest, and one before it, should the newest turn out damaged; next to those that are kept for good
 STATE, MANIFEST = "state.safetensors", "manifest.json"
 PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")  # torch.save's archive, and bare pickles
 
@@ -53,9 +53,10 @@ def save(
     tensors: Mapping[str, Tensor],
     facts: Mapping[str, Any],
     offsets: Mapping[str, Sequence[int]] | None = None,
+    keep_every: int = 0,
     team: Team = ALONE,
 ) -> Path:
-    """Write one checkpoint atomically, and delete all but the newest two. Returns its path.
+    """Write one checkpoint atomically, and delete all but the newest two and those of every keep_every-th step. Returns its path.
 
     Several processes call this together. Without offsets rank 0 writes its tensors. With offsets (name -> where in the whole
     tensor this process's part begins) every process writes those that it has. A failure of one is a RunError in all.
@@ -97,7 +98,7 @@ def save(
             final.rename(old)
         aside.rename(final)
         _sync(folder)
-        _drop_all_but(folder, final)
+        _drop_all_but(folder, final, keep_every)
 
     first = team.rank == 0
     together(begin, first)
@@ -139,6 +140,28 @@ def _sharding(offsets):
     if offsets is None:
         return None
     return {"DCP_SHARDING_INFO": json.dumps({name: {"saved_offsets": list(offset)} for name, offset in offsets.items()})}
+
+
+def steps_of(folder: str | Path) -> list[int]:
+    """The steps whose checkpoints are in a folder, in order."""
+    names = (path.name for path in Path(folder).glob("step-*"))
+    return sorted(int(name.removeprefix("step-")) for name in names if re.fullmatch(r"step-\d{8,}", name))
+
+
+def of_step(
+    folder: str | Path, step: int, require_sound: Callable[[dict, dict], None] = lambda tensors, facts: None
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """(tensors, facts) of the checkpoint of this step. RunError if there is none, it is damaged, or not sound: see `newest`."""
+    if step not in (steps := steps_of(folder)):
+        there = f"it has those of steps {', '.join(map(str, steps))}" if steps else "it has none yet"
+        raise RunError(f"{folder} has no checkpoint of step {step}: {there}")
+    path = Path(folder) / f"step-{step:08d}"
+    tensors, facts = load(path)
+    try:
+        require_sound(tensors, facts)
+    except RunError as error:
+        raise RunError(f"{path} {error}") from None
+    return tensors, facts
 
 
 def newest(
@@ -245,10 +268,13 @@ def _sync(folder):
         os.close(descriptor)
 
 
-def _drop_all_but(folder, newest):
+def _drop_all_but(folder, newest, keep_every):
     """Checkpoints with a higher step than the newest are the damaged ones it was made to replace."""
     with contextlib.suppress(OSError):
         kept = sorted(path for path in folder.glob("step-*") if path.name <= newest.name)[-KEEP:]
+        if keep_every:
+            steps = (step for step in steps_of(folder) if step % keep_every == 0)
+            kept += [path for step in steps if step and (path := folder / f"step-{step:08d}").name <= newest.name]
         for path in [*folder.glob("step-*"), *folder.glob(".writing-*"), *folder.glob(".replaced-*")]:
             if path not in kept:
                 shutil.rmtree(path)

@@ -6,8 +6,8 @@ metrics.csv        step, phase, name, value: the same bytes whether or not the r
 times.csv          step, seconds spent training, tokens (images, ...) per second, share of the GPU's peak if it is known
                    (these do differ from run to run)
 tensorboard/       the same metrics for TensorBoard, if the recipe asks for them
-checkpoints/       see checkpoint.py
-best/              the weights of the best evaluation, of a run with patience, as a checkpoint
+checkpoints/       the newest two, and those that --keep-every keeps for good: see checkpoint.py
+best/              with --keep-best or --patience: the weights of the best evaluation, and of the best before it, as checkpoints
 previews/          <step>-<name>.png, .txt or .wav (with its picture as .png), captions.json
 evaluation.json    the metrics on held-out data, next to the target
 sample_metrics.json  metrics of samples with intervals, by `evaluate --samples`

@@ -1,7 +1,7 @@
 """The meaning of a checkpoint's tensors: weights and torch's generators; and the evaluation of a trained model."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -33,9 +33,15 @@ def not_finite(tensors: Mapping[str, torch.Tensor]) -> str | None:
 WEIGHTS = ("experiment/", "average/")  # groups of a checkpoint's tensors
 
 
-def weights_of(run: Run, experiment: nn.Module, say: Callable[[str], None]) -> tuple[dict[str, torch.Tensor], int]:
-    """(weights, step) of the newest valid checkpoint of this experiment, for evaluation: parameters (averaged, if there is an
-    average) and buffers. Of a run with patience, those of its best evaluation.
+# Of which checkpoint the weights are: of this step, of the best evaluation, or None: the newest, of a run with patience the best.
+Which = int | Literal["best"] | None
+
+
+def weights_of(
+    run: Run, experiment: nn.Module, say: Callable[[str], None], which: Which = None
+) -> tuple[dict[str, torch.Tensor], int]:
+    """(weights, step) of a checkpoint of this experiment, for evaluation: parameters (averaged, if there is an average) and
+    buffers. RunError if there is none. Of the newest and the best, a damaged one is skipped, which is reported to `say`.
     """
 
     def weights(tensors):
@@ -45,14 +51,27 @@ def weights_of(run: Run, experiment: nn.Module, say: Callable[[str], None]) -> t
         return found
 
     wanted = experiment.state_dict()
-    folder = run.best if any(run.best.glob("step-*")) else run.checkpoints
-    tensors, facts = checkpoint.newest(folder, say, lambda tensors, _: require_weights(wanted, weights(tensors)))
+    sound = lambda tensors, _: require_weights(wanted, weights(tensors))  # noqa: E731
+    has_best = any(run.best.glob("step-*"))
+    if which == "best" and not has_best:
+        raise RunError(f"{run.folder} has no best weights: {_why_no_best(run.asked['fields'])}")
+    if isinstance(which, int):
+        tensors, facts = checkpoint.of_step(run.checkpoints, which, sound)
+    else:
+        best = which == "best" or has_best and run.asked["fields"].get("patience")
+        tensors, facts = checkpoint.newest(run.best if best else run.checkpoints, say, sound)
     return weights(tensors), facts["step"]
 
 
-def load_weights(run: Run, recipe: Recipe, experiment: Experiment, say: Callable[[str], None]) -> int:
-    """Load the newest valid checkpoint's weights into the experiment, and set its place; returns the step."""
-    weights, step = weights_of(run, experiment, say)
+def _why_no_best(fields):
+    if fields.get("keep_best") or fields.get("patience"):
+        return "there has been no evaluation yet with a finite metric"
+    return "it was trained without --keep-best; leave --best out for the newest"
+
+
+def load_weights(run: Run, recipe: Recipe, experiment: Experiment, say: Callable[[str], None], which: Which = None) -> int:
+    """Load a checkpoint's weights into the experiment, as weights_of finds them, and set its place; returns the step."""
+    weights, step = weights_of(run, experiment, say, which)
     experiment.load_state_dict(weights)
     enter(experiment, stages_of(recipe), step)
     return step

@@ -39,7 +39,8 @@ from tests.support.engine.toys import RECIPE, Noisy, Players, begin, remains, re
 
 CALLS = ((os, "fsync"), (os, "rename"), (os, "replace"), (os, "mkdir"), (shutil, "rmtree"), (fcntl, "flock"))
 CALLS += ((builtins, "open"), (io, "open"))  # the second is pathlib's
-SHORT = replace(RECIPE, steps=10)  # saves of every kind: the first, with nothing to remove, with an evaluation, plain, the last
+# Saves of every kind: the first, with nothing to remove, kept for good, with an evaluation and its best weights, plain, the last.
+SHORT = replace(RECIPE, steps=10, keep_every=4, keep_best=True)
 TOYS = {"noisy": {"make": Noisy, "recipe": SHORT}, "players": {"make": Players, "recipe": SHORT}}  # for begin and resume
 STRIDES = {"players": 6}  # of the calls before which a kill comes: its saves are those of the other toy
 COMMAND = ("foundations/maximum_likelihood", "pixels")  # a step is all of its training

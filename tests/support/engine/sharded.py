@@ -97,7 +97,7 @@ class Scaled(Noisy):
         self.network.scale = nn.Parameter(torch.ones(()))
 
 
-FIELDS = {"clip_norm": 0.5, "average_decay": 0.9, "learning_rate": 0.01}
+FIELDS = {"clip_norm": 0.5, "average_decay": 0.9, "learning_rate": 0.01, "keep_best": True, "keep_every": 4}
 TOYS = {
     "speaker": (Speaker, {"accumulate": 2}),
     "remembering": (Remembering, {}),

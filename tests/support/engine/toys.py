@@ -214,9 +214,13 @@ def resume(folder, at=None, *, make=Noisy, recipe=RECIPE, say=print, data=None):
 
 
 def remains(folder):
-    """The bytes that an interruption must not change: the last state, and the metrics."""
-    last = max((folder / "checkpoints").glob("step-*"))
-    return last.name, [file.read_bytes() for file in sorted(last.glob("state*"))], (folder / "metrics.csv").read_bytes()
+    """The bytes that an interruption must not change: the last state, the metrics, and the states that are kept for good."""
+    every = Run.open(folder).asked["fields"]["keep_every"]
+    *_, last = checkpoints = sorted((folder / "checkpoints").glob("step-*"))
+    kept = [path for path in checkpoints if every and path != last and int(path.name[5:]) % every == 0]
+    kept += sorted((folder / "best").glob("step-*"))
+    states = {path.name: [file.read_bytes() for file in sorted(path.glob("state*"))] for path in kept}
+    return last.name, [file.read_bytes() for file in sorted(last.glob("state*"))], (folder / "metrics.csv").read_bytes(), states
 
 
 @dataclass(frozen=True)
