@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from shared_specs.palette import BLUE, VERMILION
 from theory_jax.adversarial.unrolled_gan import (
     alternating_step,
     dirac_gan_value,
@@ -98,7 +99,7 @@ MOMENTS = (0, 5, 12, 25, 40, 60)
 def spirals(plane, samples, moment):
     """Draws both players, and the samples alone, up to a step: together, and with two remedies."""
     samples.axhline(0, color="gray", linewidth=0.7, linestyle="--")
-    for name, color in (("together", "C3"), ("damped in turn", "gray"), ("unrolled in turn, K = 5", "C0")):
+    for name, color in (("together", VERMILION), ("damped in turn", "gray"), ("unrolled in turn, K = 5", BLUE)):
         players = path(name, 0.5, MOMENTS[-1])[: MOMENTS[moment] + 1]
         plane.plot(*players.T, color=color, linewidth=1)
         plane.plot(*players[-1], "o", color=color, markersize=6)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.stats import norm
 
+from shared_specs.palette import BLUE, VERMILION
 from theory_jax.adversarial.gan import minimax_generator_loss, non_saturating_generator_loss, optimal_discriminator_logit
 
 MOMENTS = (0, 2, 5, 10, 25, 80)
@@ -42,7 +43,7 @@ def chase_by_both_losses(minimax, non_saturating, moment):
     ):
         mean, log_deviation = chase(loss)[MOMENTS[moment]]
         deviation = np.exp(log_deviation)
-        panel.fill_between(x, norm.pdf(x, *DATA), color="C3", alpha=0.3)
-        panel.plot(x, norm.pdf(x, mean, deviation), color="C0")
+        panel.fill_between(x, norm.pdf(x, *DATA), color=VERMILION, alpha=0.3)
+        panel.plot(x, norm.pdf(x, mean, deviation), color=BLUE)
         panel.plot(x, jax.nn.sigmoid(best_logit(jnp.asarray(x), mean, deviation)), "--", color="gray")
         panel.set(xlim=(-6, 6), ylim=(0, 1.05), xlabel="$x$", ylabel="$p, \\ q, \\ d$", title=title)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from shared_specs.palette import BLUE, VERMILION
 from theory_jax.diffusion.ddim import ddim_step
 
 
@@ -57,9 +58,9 @@ def from_noise_to_ring(ancestral, implicit, moment):
     for panel, eta, title in ((ancestral, 1.0, r"$\eta = 1$, ancestral"), (implicit, 0.0, r"$\eta = 0$, no new noise")):
         path = runs(eta)[: 3 * moment + 1]
         panel.plot(*RING.T, "D", color="gray", markersize=6, markerfacecolor="none")
-        panel.plot(*path[:, :12].transpose(2, 0, 1), color="C3", linewidth=0.7, alpha=0.6)
-        panel.plot(*path[-1, 12:].T, "o", color="C0", markersize=3, alpha=0.6)
-        panel.plot(*path[-1, :12].T, "o", color="C3", markersize=3.5)
+        panel.plot(*path[:, :12].transpose(2, 0, 1), color=VERMILION, linewidth=0.7, alpha=0.6)
+        panel.plot(*path[-1, 12:].T, "o", color=BLUE, markersize=3, alpha=0.6)
+        panel.plot(*path[-1, :12].T, "o", color=VERMILION, markersize=3.5)
         panel.set(xlim=(-3.4, 3.4), ylim=(-2.8, 2.8), xlabel="$x_1$", ylabel="$x_2$", title=title)
 
 

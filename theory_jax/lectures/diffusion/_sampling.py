@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from shared_specs.palette import BLUE, VERMILION
 from theory_jax.diffusion._gaussian_data import noised_variance
 from theory_jax.diffusion.ancestral_sampling import ddpm_step, respaced_alpha_bar
 from theory_jax.diffusion.noise_schedules import linear_alpha_bar
@@ -83,6 +84,6 @@ def many_steps_and_few(many, few, moment):
         levels, values = walks(every)
         a = levels[TIMES[moment]]
         density = np.exp(log_joint(jnp.asarray(line), a)).mean(axis=1) / math.sqrt(2 * math.pi * noised_variance(SPREAD, a))
-        panel.hist(values[moment], bins=line[::2], density=True, color="C0" if every == 1 else "C3", alpha=0.4)
+        panel.hist(values[moment], bins=line[::2], density=True, color=BLUE if every == 1 else VERMILION, alpha=0.4)
         panel.plot(line, density, color="gray")
         panel.set(xlim=(-3.2, 3.2), ylim=(0, 0.9), xlabel="$x_t$", ylabel="density", title=f"{60 // every} steps")

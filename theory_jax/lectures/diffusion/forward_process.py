@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from sympy import Rational, exp, log, sqrt
 
+from shared_specs.palette import BLUE
 from theory_jax.derivation.chains import at_least, at_most, equals
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Normal, Slope, Total, Variance, plus, times
@@ -370,7 +371,7 @@ def image_becomes_noise(image, histogram, moment):
             jnp.exp(forward_log_prob(jnp.asarray(line), jnp.full(71, point), np.zeros(71, int), np.full(71, now), alpha_bar))
             for point in (1.0, -1.0)
         ]
-        histogram.plot(line, bright * reached[0] + (1 - bright) * reached[1], color="C0")
+        histogram.plot(line, bright * reached[0] + (1 - bright) * reached[1], color=BLUE)
     histogram.set(xlim=(-3.5, 3.5), ylim=(0, 1.2), xlabel="$x_t$", ylabel="density")
 
 

@@ -6,6 +6,7 @@ import math
 import jax.numpy as jnp
 import numpy as np
 
+from shared_specs.palette import BLUE, VERMILION
 from theory_jax.energy.energy_models import gaussian_mixture_energy
 from theory_jax.energy.langevin import gaussian_stationary_variance, langevin_sample, langevin_step
 
@@ -45,7 +46,7 @@ def particles_find_the_density(descent, langevin, moment):
     density = np.exp(-gaussian_mixture_energy(jnp.asarray(grid.reshape(-1, 2)), *THREE)).reshape(25, 25)
     for panel, temperature, title in ((descent, 0.0, "gradient descent"), (langevin, 1.0, "Langevin")):
         panel.contour(across, up, density, levels=density.max() * 0.5 ** np.arange(5, 0, -1), colors="gray", linewidths=0.7)
-        panel.plot(*particles(temperature)[moment].T, "o", color="C3" if panel is descent else "C0", markersize=3, alpha=0.6)
+        panel.plot(*particles(temperature)[moment].T, "o", color=VERMILION if panel is descent else BLUE, markersize=3, alpha=0.6)
         panel.set(xlim=(-2.6, 2.8), ylim=(-2.4, 2.9), xlabel="$x_1$", ylabel="$x_2$", title=title)
 
 

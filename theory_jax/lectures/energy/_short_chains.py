@@ -5,6 +5,7 @@ import math
 import jax.numpy as jnp
 import numpy as np
 
+from shared_specs.palette import BLUE
 from theory_jax.energy._machine import states
 from theory_jax.energy.contrastive_divergence import chain, gibbs_matrix, gradient, sufficient_statistics
 from theory_jax.energy.restricted_boltzmann_machine import log_likelihood
@@ -74,7 +75,7 @@ def approach(small, large, moment):
         after = laws(data, matrix, steps)[-1]
         seen = (data - after) @ hidden[:, 0] / ((data - law) @ hidden[:, 0])
         panel.vlines(range(5), 0, np.bincount(on, law), color="gray", alpha=0.4, linewidth=20)
-        panel.vlines(range(5), 0, np.bincount(on, after), color="C0", linewidth=9)
+        panel.vlines(range(5), 0, np.bincount(on, after), color=BLUE, linewidth=9)
         title = f"$w = {w:g}$, $g_k / g = {seen:.2f}$"
         panel.set(xlim=(-0.6, 4.6), ylim=(0, 1.05), xlabel="visible units that are on", ylabel="probability", title=title)
 

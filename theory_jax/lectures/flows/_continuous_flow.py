@@ -6,6 +6,7 @@ import math
 import jax.numpy as jnp
 import numpy as np
 
+from shared_specs.palette import BLUE, VERMILION
 from theory_jax.flows.change_of_variables import standard_normal_log_prob
 from theory_jax.flows.continuous_flow import augmented_velocity, integrate, kinetic_energy, log_prob
 
@@ -58,7 +59,7 @@ def cells(plane, along, moment):
     )
     for lines in (grid[::2], grid.swapaxes(0, 1)[::2]):
         plane.plot(*lines.transpose(2, 1, 0), color="gray", linewidth=0.4)
-    for (i, j), color, marker in zip(MARKED, ("C0", "C3", "gray"), "osD", strict=True):
+    for (i, j), color, marker in zip(MARKED, (BLUE, VERMILION, "gray"), "osD", strict=True):
         plane.plot(*grid[i, j], marker, color=color, markersize=5)
         along.axhline(log_ps[0, i, j], color=color, linewidth=0.7, linestyle=":")
         along.plot(MOMENTS[: moment + 1], log_ps[: moment + 1, i, j], marker + "-", color=color, markersize=5)

@@ -5,6 +5,7 @@ import functools
 import jax.numpy as jnp
 import numpy as np
 
+from shared_specs.palette import BLUE, VERMILION
 from theory_jax.flows.flow_matching import marginal_velocity
 from theory_jax.flows.rectified_flow import reflow_pairs
 
@@ -34,7 +35,7 @@ def walk(field, count, end=1.0):
 def one_step_is_enough(first, second, moment):
     """Draws both flows, and a sampler of the first with two steps and of the second with one, up to a moment."""
     now = MOMENTS[moment]
-    for panel, field, count, color in ((first, first_field, 2, "C3"), (second, second_field, 1, "C0")):
+    for panel, field, count, color in ((first, first_field, 2, VERMILION), (second, second_field, 1, BLUE)):
         panel.plot(*walk(field, 30 if count == 2 else 2, 0.98), color="gray", linewidth=0.6, alpha=0.7)
         times, nodes = walk(field, count)
         seen = np.append(times[times < now], now)
@@ -50,13 +51,13 @@ def two_rounds(pairs, flow, again):
     """Draws pairs, the flow of their mean velocity, and the pairs that it makes."""
     starts = np.linspace(-2, 2, 16)
     for start, sign in zip(starts, np.tile([1.0, -1.0], 8), strict=True):
-        pairs.plot([0, 1], [start, sign], color="C0", linewidth=0.8)
+        pairs.plot([0, 1], [start, sign], color=BLUE, linewidth=0.8)
     grid, points = np.linspace(0, 0.98, 26), jnp.array([[1.0], [-1.0]])
     lines = [jnp.asarray(starts)[:, None]]
     for now, then in zip(grid, grid[1:], strict=False):
         lines.append(reflow_pairs(lines[-1], jnp.array([now, then]), lambda x, time: marginal_velocity(x, points, time))[1])
-    flow.plot(grid, np.stack(lines)[..., 0], color="C0", linewidth=0.8)
+    flow.plot(grid, np.stack(lines)[..., 0], color=BLUE, linewidth=0.8)
     for start, end in zip(starts, np.asarray(lines[-1])[:, 0], strict=True):
-        again.plot([0, 1], [start, end], color="C0", linewidth=0.8)
+        again.plot([0, 1], [start, end], color=BLUE, linewidth=0.8)
     for axes in (pairs, flow, again):
         axes.set(xlabel="$t$", ylabel="$x$", ylim=(-2.1, 2.1))

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from shared_specs.palette import BLUE, VERMILION
 from theory_jax.latent.gaussian_mixture import expected_complete_log_likelihood, log_responsibilities, m_step, mixture_log_density
 
 APART = math.log(3) / 2
@@ -80,10 +81,10 @@ def climb_to_two_clusters(clusters, likelihood, moment):
     points, steps, alone = climb()
     (_, means, factors), shares, _ = steps[MOMENTS[moment]]
     angle = np.linspace(0, 2 * np.pi, 41)
-    for k, color in enumerate(("C0", "C3")):
+    for k, color in enumerate((BLUE, VERMILION)):
         clusters.scatter(*points.T, s=14, color=color, alpha=shares[:, k], linewidths=0)
         clusters.plot(*(means[k][:, None] + 2 * factors[k] @ np.stack([np.cos(angle), np.sin(angle)])), color=color)
     clusters.set(xlim=(-4.6, 4.6), ylim=(-3.7, 3.7), xlabel="$x_1$", ylabel="$x_2$")
     likelihood.axhline(alone, color="gray", linestyle="--", linewidth=1)
-    likelihood.plot([level for _, _, level in steps[: MOMENTS[moment] + 1]], "o-", color="C0", markersize=3)
+    likelihood.plot([level for _, _, level in steps[: MOMENTS[moment] + 1]], "o-", color=BLUE, markersize=3)
     likelihood.set(xlim=(-1, 26), ylim=(-340, -205), xlabel="steps", ylabel=r"$\ell$, nats")

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from shared_specs.palette import BLUE, VERMILION
 from theory_jax.reinforcement.policy_gradient import (
     bandit_gradient_samples,
     optimal_constant_baseline,
@@ -74,7 +75,7 @@ def climb(plane, by_steps, moment):
     shown = np.unique(np.append(np.arange(0, now, 1 + now // 40), now))
     probabilities, returns = ascents()
     for n in reversed(range(len(STARTS))):
-        color = "C0" if n else "C3"
+        color = BLUE if n else VERMILION
         plane.plot(*probabilities[shown, n].T, color=color, linewidth=1)
         plane.plot(*probabilities[now, n], "o", color=color, markersize=5)
         by_steps.plot(shown, returns[shown, n], color=color, linewidth=1)
