@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOOKS = "docs/looks"
 MOST_BYTES = 25_000  # of a picture
 MOST_CHARACTERS = 400  # of a text
+MOST_WIDTH = 960  # pixels of a figure
 COLORS = (64, 32, 16)  # in turn, until the picture is small enough
 GAP, LINE = 2, 96  # width and gray of the lines between the images of a grid, as engine/artifacts.py draws them
 
@@ -158,11 +159,15 @@ def _picture(path):
     with Image.open(path) as image:
         pixels = np.asarray(image.convert("RGB"))
     own = _of_own_size(pixels)
-    small = _without_margins(pixels) if own is None else own
-    facts = {"size": [small.shape[1], small.shape[0]], "pixels": own is not None}
+    small = Image.fromarray(_without_margins(pixels) if own is None else own)
+    if small.width > MOST_WIDTH:
+        small = small.resize((MOST_WIDTH, round(small.height * MOST_WIDTH / small.width)), Image.Resampling.LANCZOS)
+    # an octree keeps colors that few pixels have, and the median cut keeps those of a grid of gray images unchanged
+    method = Image.Quantize.FASTOCTREE if own is None else Image.Quantize.MEDIANCUT
+    facts = {"size": list(small.size), "pixels": own is not None}
     for colors in COLORS:
         file = io.BytesIO()
-        Image.fromarray(small).quantize(colors, dither=Image.Dither.NONE).save(file, format="PNG", optimize=True)
+        small.quantize(colors, method, dither=Image.Dither.NONE).save(file, format="PNG", optimize=True)
         if file.tell() <= MOST_BYTES:
             return file.getvalue(), facts
     size = f"{file.tell():,} bytes in {colors} colors"

@@ -55,12 +55,13 @@ def _look(here, entry):
     if file.suffix == ".txt":
         thing = Markup("<pre>{}</pre>").format(file.read_text(encoding="utf-8").rstrip("\n"))
     else:
-        (width, height), enlarged = entry["size"], 2 if entry["pixels"] else 1
+        width, height = entry["size"]
+        wide = 2 * width if entry["pixels"] else min(width, 480) if width < 1.4 * height else width
         thing = Markup('<img src="{}" alt="{}" width="{}" height="{}" class="{}">').format(
             sources.file_address(here, f"looks/{entry['file']}"),
             entry["caption"],
-            width * enlarged,
-            height * enlarged,
+            wide,
+            round(height * wide / width),
             "pixels" if entry["pixels"] else "figure",
         )
     bound = "" if entry["target"] is None else f" (target: {_bound(entry['direction'], entry['target'])})"
