@@ -17,8 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOOKS = "docs/looks"
 MOST_BYTES = 25_000  # of a picture
 MOST_CHARACTERS = 400  # of a text
-MOST_WIDTH = 960  # pixels of a figure
-COLORS = (64, 32, 16)  # in turn, until the picture is small enough
+WIDTHS, COLORS = (960, 720, 560), (64, 32)  # of a figure at most, in turn, until it is small enough
 GAP, LINE = 2, 96  # width and gray of the lines between the images of a grid, as engine/artifacts.py draws them
 
 
@@ -159,18 +158,18 @@ def _picture(path):
     with Image.open(path) as image:
         pixels = np.asarray(image.convert("RGB"))
     own = _of_own_size(pixels)
-    small = Image.fromarray(_without_margins(pixels) if own is None else own)
-    if small.width > MOST_WIDTH:
-        small = small.resize((MOST_WIDTH, round(small.height * MOST_WIDTH / small.width)), Image.Resampling.LANCZOS)
+    whole = Image.fromarray(_without_margins(pixels) if own is None else own)
     # an octree keeps colors that few pixels have, and the median cut keeps those of a grid of gray images unchanged
     method = Image.Quantize.FASTOCTREE if own is None else Image.Quantize.MEDIANCUT
-    facts = {"size": list(small.size), "pixels": own is not None}
-    for colors in COLORS:
+    for width, colors in product(WIDTHS if own is None else (whole.width,), COLORS):
+        small = whole
+        if width < whole.width:
+            small = whole.resize((width, round(whole.height * width / whole.width)), Image.Resampling.LANCZOS)
         file = io.BytesIO()
         small.quantize(colors, method, dither=Image.Dither.NONE).save(file, format="PNG", optimize=True)
         if file.tell() <= MOST_BYTES:
-            return file.getvalue(), facts
-    size = f"{file.tell():,} bytes in {colors} colors"
+            return file.getvalue(), {"size": list(small.size), "pixels": own is not None}
+    size = f"{file.tell():,} bytes at {small.width} x {small.height} in {colors} colors"
     raise RunError(f"{path} is too large: {size}, and {MOST_BYTES:,} are the most; --picture takes another")
 
 

@@ -107,8 +107,8 @@ def test_a_picture_takes_the_place_of_a_text(run_of, root):
         ({"judged": JUDGED | {"step": 1400}}, "is unfinished: evaluated at step 1400 of 5600"),
         ({"artifacts": {"weights": Text("")}, "judged": JUDGED | {"step": 5601}}, "has no picture and no text of step 5601"),
         (
-            {"artifacts": {"noise": Figure(lambda axes: axes.imshow(np.random.default_rng(0).random((400, 400))))}},
-            "bytes in 16 colors, and 25,000 are the most; --picture takes another",
+            {"artifacts": {"noise": Figure(lambda axes: axes.imshow(np.random.default_rng(0).random((900, 900)), cmap="turbo"))}},
+            "in 32 colors, and 25,000 are the most; --picture takes another",
         ),
     ],
 )
