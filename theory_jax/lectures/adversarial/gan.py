@@ -433,7 +433,7 @@ def two_points():
 
 
 derivation.figure(
-    "A normal generator (blue) chases normal data (red), by gradient steps on each of its losses; the discriminator is the "
+    "A normal generator (blue) chases normal data (orange), by gradient steps on each of its losses; the discriminator is the "
     "optimal one at every step (dashed, its probability of data). At the start it tells samples from data with near certainty. "
     "Left: the game's own loss is flat there, and the generator hardly moves. Right: the non-saturating loss takes it to the "
     "data, until the discriminator can only guess.",

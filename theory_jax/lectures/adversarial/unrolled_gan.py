@@ -430,8 +430,9 @@ derivation.example(
 
 derivation.figure(
     "The smallest game from $(1, 0)$, with the learning rate 0.5. Left: generator and discriminator; right: where the samples "
-    "are, with the data at 0 (dashed). Red: the players step together, each replies to where the other has been, and the samples "
-    "swing ever farther past the data. Gray: damped, in turn. Blue: in turn, with an unrolled generator, which looks ahead.",
+    "are, with the data at 0 (dashed). Orange: the players step together, each replies to where the other has been, and the "
+    "samples swing ever farther past the data. Gray: damped, in turn. Blue: in turn, with an unrolled generator, which looks "
+    "ahead.",
     panels=2,
     frames=["start", *(f"step {moment}" for moment in MOMENTS[1:])],
 )(spirals)

@@ -394,8 +394,8 @@ def a_step_down():
 
 derivation.figure(
     "Samples on the way from noise to data that are six points (gray), in 15 steps with the best prediction. Twelve of them "
-    "(red, with their paths) have the same start. Left: with the noise of an ancestral step they end at different data. Right: "
-    "without new noise they are one path, so the start determines the sample; the others (blue) still reach all data.",
+    "(orange, with their paths) have the same start. Left: with the noise of an ancestral step they end at different data. "
+    "Right: without new noise they are one path, so the start determines the sample; the others (blue) still reach all data.",
     panels=2,
     frames=[f"level {level}" for level in range(TOP, -1, -3)],
 )(from_noise_to_ring)

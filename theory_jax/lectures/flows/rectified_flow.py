@@ -411,8 +411,8 @@ def data_of_variance_four():
 
 derivation.figure(
     "18 noises on their way to the data 1 and $-1$ (diamonds). Left: the flow lines of independent pairs (gray) bend, and "
-    "Euler's method in two steps (red) leaves them and misses the data. Right: the flow of the pairs that the first flow makes "
-    "has straight lines, and one step (blue) follows them to the end.",
+    "Euler's method in two steps (orange) leaves them and misses the data. Right: the flow of the pairs that the first flow "
+    "makes has straight lines, and one step (blue) follows them to the end.",
     panels=2,
     frames=[f"$t = {moment:g}$" for moment in MOMENTS],
 )(one_step_is_enough)

@@ -69,7 +69,7 @@ def ascents(size=2.0):
 
 
 def climb(plane, by_steps, moment):
-    """Draws the five policies and their returns up to a step; the first start in red."""
+    """Draws the five policies and their returns up to a step; the first start in orange."""
     draw_contours(plane)
     now = MOMENTS[moment]
     shown = np.unique(np.append(np.arange(0, now, 1 + now // 40), now))

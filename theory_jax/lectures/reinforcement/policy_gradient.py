@@ -403,7 +403,7 @@ def stay_or_move():
 derivation.figure(
     "Five policies of a process in which staying in state 1 pays (the example below), whose logits follow the gradient of the "
     "return. Left: their two probabilities, on lines of equal return. Right: their returns. All of them climb to moving once and "
-    "then staying; the red one begins with hardly any chance of either, and there the return is nearly flat.",
+    "then staying; the orange one begins with hardly any chance of either, and there the return is nearly flat.",
     panels=2,
     frames=["start", *(f"step {moment}" for moment in MOMENTS[1:])],
 )(climb)
