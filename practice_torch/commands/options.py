@@ -33,7 +33,8 @@ class Train:
     """Train a recipe of a topic: train TOPIC RECIPE [--field value ...], or continue a stopped run: train --resume RUN.
 
     TOPIC is family/topic, a unique part of it, or a lecture number; `list` shows the topics that train, and their recipes.
-    `train TOPIC RECIPE --help` lists the recipe's fields; --data, --steps, --seed and --checkpoint-every are among them.
+    `train TOPIC RECIPE --help` lists the recipe's fields; --data, --steps, --seed, --checkpoint-every, --keep-best and
+    --keep-every are among them.
     """
 
     run: str | None = None

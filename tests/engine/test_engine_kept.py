@@ -78,7 +78,7 @@ def test_patience_keeps_the_same_best_and_ends_in_it(tmp_path, straight):
         run = begin(tmp_path / name, make=Scripted, recipe=patient)
         run.train()
         assert run.step == 20 and json.loads((tmp_path / name / "evaluation.json").read_text())["step"] == 12
-        assert remains(tmp_path / name)[3]["step-00000012"] == remains(straight.run.folder)[3]["step-00000012"]
+        assert remains(tmp_path / name)[3]["best/step-00000012"] == remains(straight.run.folder)[3]["best/step-00000012"]
         assert [load_weights(run.run, patient, Scripted(), pytest.fail, which) for which in (None, "best", 18)] == [12, 12, 18]
 
 
@@ -88,7 +88,8 @@ def test_an_interrupted_run_keeps_the_same_bytes(tmp_path, straight, step):
         begin(tmp_path / "run", stop_at(step), make=Scripted, recipe=recipe()).train()
     resume(tmp_path / "run", make=Scripted, recipe=recipe()).train()
     assert remains(tmp_path / "run") == remains(straight.run.folder)
-    assert set(remains(tmp_path / "run")[3]) == {f"step-{kept:08d}" for kept in (6, 8, 12, 18)}
+    kept = {"checkpoints": (6, 12, 18), "best": (8, 12)}
+    assert set(remains(tmp_path / "run")[3]) == {f"{folder}/step-{step:08d}" for folder in kept for step in kept[folder]}
 
 
 def test_a_damaged_milestone_that_is_the_newest_is_made_again(tmp_path, straight):
@@ -183,50 +184,49 @@ def test_the_plan_says_what_is_kept_and_warns_of_a_small_disk(tmp_path, monkeypa
 
 # ---------------------------------------------------------------------------------------------------- the commands
 
-TINY = ["flows/masked_autoregressive", "two_moons", "--points", "64", "--layers", "1", "--hidden-dims", "4", "--batch-size", "16"]
+TINY = ["latent/vae", "digits", "--samples", "2", "--batch-size", "16"]
 KEPT = ["--steps", "8", "--evaluate-every", "4", "--checkpoint-every", "2", "--keep-every", "2", "--keep-best"]
 
 
 @pytest.fixture(scope="module")
-def moons(tmp_path_factory):
-    """A short run on points, and what its command printed."""
-    folder = tmp_path_factory.mktemp("moons") / "run"
-    code, _, said = call("train", *TINY, *KEPT, "--learning-rate", "0.1", "--run", folder, "--cpu")
+def digits(tmp_path_factory):
+    """A short run on digits, and what its command printed."""
+    folder = tmp_path_factory.mktemp("digits") / "run"
+    code, _, said = call("train", *TINY, *KEPT, "--run", folder, "--cpu")
     assert code == 0, said
     return folder, said
 
 
-def test_train_begins_with_the_plan_of_the_disk(moons):
-    notes = [line for line in moons[1].splitlines() if line.startswith("note: checkpoints take at most")]
+def test_train_begins_with_the_plan_of_the_disk(digits):
+    notes = [line for line in digits[1].splitlines() if line.startswith("note: checkpoints take at most")]
     assert len(notes) == 1 and "the newest two and 4 of every 2 steps" in notes[0]
-    assert moons[1].index(notes[0]) < moons[1].index("step 4: ")
+    assert digits[1].index(notes[0]) < digits[1].index("step 4: ")
 
 
-def test_commands_take_the_weights_of_a_step_and_the_best(moons, tmp_path):
+def test_commands_take_the_weights_of_a_step_and_the_best(digits, tmp_path):
     """Each evaluation gives what the training wrote at that step; samples differ between steps."""
-    copy, drawn = shutil.copytree(moons[0], tmp_path / "run"), set()
+    copy, drawn = shutil.copytree(digits[0], tmp_path / "run"), set()
     rows = (line.split(",") for line in (copy / "metrics.csv").read_text().splitlines())
-    written = {
-        int(step): float(value) for step, phase, name, value in rows if (phase, name) == ("evaluate", "negative_log_likelihood")
-    }
-    best = min(written, key=written.get)
-    for step, words in ((4, ["--step", "4"]), (8, ["--step", "8"]), (best, ["--best"]), (8, [])):
+    written = {int(step): float(value) for step, phase, name, value in rows if (phase, name) == ("evaluate", "negative_elbo")}
+    assert written[8] < written[4]
+    shutil.rmtree(copy / "best" / "step-00000008")  # the best, and the newest: without it --best differs from the default
+    for step, words in ((4, ["--step", "4"]), (8, ["--step", "8"]), (4, ["--best"]), (8, [])):
         code, out, _ = call("evaluate", copy, *words, "--cpu")
         found = json.loads((copy / "evaluation.json").read_text())
         assert code == 1 and f"step {step}" in out  # the target of the recipe is missed
         assert (found["step"], found["value"]) == (step, written[step])
     for step in (2, 8):
         assert call("sample", copy, "--step", step, "--count", 8, "--out", tmp_path / str(step), "--cpu")[0] == 0
-        drawn.add((tmp_path / str(step) / "seed0-points.png").read_bytes())
+        drawn.add(b"".join(path.read_bytes() for path in sorted((tmp_path / str(step)).glob("*.png"))))
     assert len(drawn) == 2
 
 
 @pytest.mark.parametrize("command", ["sample", "evaluate"])
-def test_commands_refuse_what_is_not_there(moons, command):
-    line = refused(3, command, moons[0], "--step", "3", "--cpu")
+def test_commands_refuse_what_is_not_there(digits, command):
+    line = refused(3, command, digits[0], "--step", "3", "--cpu")
     assert line.endswith("no checkpoint of step 3: it has those of steps 2, 4, 6, 8")
-    assert "--best and --step name two checkpoints" in refused(2, command, moons[0], "--best", "--step", "4")
-    assert "step is -1; it must be between 0 and" in refused(2, command, moons[0], "--step", "-1")
+    assert "--best and --step name two checkpoints" in refused(2, command, digits[0], "--best", "--step", "4")
+    assert "step is -1; it must be between 0 and" in refused(2, command, digits[0], "--step", "-1")
 
 
 def test_help_says_what_is_kept_and_what_it_takes():

@@ -219,7 +219,7 @@ def remains(folder):
     *_, last = checkpoints = sorted((folder / "checkpoints").glob("step-*"))
     kept = [path for path in checkpoints if every and path != last and int(path.name[5:]) % every == 0]
     kept += sorted((folder / "best").glob("step-*"))
-    states = {path.name: [file.read_bytes() for file in sorted(path.glob("state*"))] for path in kept}
+    states = {f"{path.parent.name}/{path.name}": [file.read_bytes() for file in sorted(path.glob("state*"))] for path in kept}
     return last.name, [file.read_bytes() for file in sorted(last.glob("state*"))], (folder / "metrics.csv").read_bytes(), states
 
 
