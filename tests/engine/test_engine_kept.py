@@ -175,7 +175,8 @@ def test_the_plan_says_what_is_kept_and_warns_of_a_small_disk(tmp_path, monkeypa
     training = begin(tmp_path / "run", recipe=recipe())
     whole, weights = disk.checkpoint_bytes(training)
     total = 5 * whole + 2 * weights  # 6, 12, 18 and the newest two
-    words = f"checkpoints take at most {total / 1000:.3g} kB of disk: the newest two and 3 of every 6 steps, {whole} bytes each; "
+    words = f"checkpoints take at most {total / 1000:.3g} kB of disk: the newest two and 3 more, one every 6 steps, "
+    words += f"{whole} bytes each; "
     words += f"the weights of the best two evaluations, {weights} bytes each"
     assert disk.disk_plan(training) == f"note: {words}"
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(0, 0, total - 1))
@@ -199,7 +200,7 @@ def digits(tmp_path_factory):
 
 def test_train_begins_with_the_plan_of_the_disk(digits):
     notes = [line for line in digits[1].splitlines() if line.startswith("note: checkpoints take at most")]
-    assert len(notes) == 1 and "the newest two and 4 of every 2 steps" in notes[0]
+    assert len(notes) == 1 and "the newest two and 4 more, one every 2 steps, " in notes[0]
     assert digits[1].index(notes[0]) < digits[1].index("step 4: ")
 
 

@@ -5,7 +5,8 @@ import pytest
 import scipy.stats
 import torch
 
-from practice_torch.experiments.flows.masked_autoregressive import RECIPES
+from practice_torch.data.images import KNOWN
+from practice_torch.experiments.flows.masked_autoregressive import PUBLISHED, RECIPES
 from practice_torch.flows import masked_autoregressive as practice
 from practice_torch.flows.change_of_variables import standard_normal_log_prob
 from tests.support import tiny
@@ -92,3 +93,13 @@ def test_bits_and_nats_of_the_flow_at_the_identity_are_those_of_scipys_normal():
         bits.append((nats[-1] / 64 - np.log((1 - alpha) / (p * (1 - p))).mean() + np.log(17)) / np.log(2))
     assert found["negative_log_likelihood"] == pytest.approx(np.mean(nats), rel=1e-6)
     assert found["bits_per_dimension"] == pytest.approx(np.mean(bits), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", sorted(PUBLISHED))
+def test_recipes_of_published_size_stop_after_30_epochs_without_a_better_evaluation(name):
+    """As the authors' trainer: patience 30, one evaluation an epoch; images that are mirrored count twice (cifar10)."""
+    recipe = RECIPES[name]
+    epoch = KNOWN[recipe.data][2] * (2 if recipe.augment_flip else 1) / recipe.batch_size
+    assert recipe.patience * recipe.evaluate_every == 30 * epoch
+    assert recipe.steps == 100 * epoch and recipe.keeps_best()
+    assert recipe.metric == "negative_log_likelihood" and recipe.direction == "lower"

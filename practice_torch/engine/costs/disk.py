@@ -25,7 +25,7 @@ def disk_plan(training: TrainingState) -> str:
     total = (2 + for_good) * whole + 2 * weights * recipe.keeps_best()
     parts = ["the newest two"]
     if for_good:
-        parts.append(f"{for_good} of every {recipe.keep_every} steps")
+        parts.append(f"{for_good} more, one every {recipe.keep_every} steps")
     words = f"checkpoints take at most {amount(total)} of disk: {' and '.join(parts)}, {amount(whole)} each"
     if recipe.keeps_best():
         words += f"; the weights of the best two evaluations, {amount(weights)} each"
