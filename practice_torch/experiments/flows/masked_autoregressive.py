@@ -69,18 +69,18 @@ RECIPES = {
         data="digits", target=2.2, layers=5, hidden_dims=(512,), steps=400, batch_size=128, learning_rate=4e-3, schedule="cosine",
         held_out=0.2, weight_decay=3.0, evaluate_every=200, checkpoint_every=200,
     ),
-    # Networks, batches, learning rate and alpha as published, MAF (5); there the flow has batch normalization between its layers
-    # and an L2 penalty of 1e-6. It stops when 30 epochs bring nothing, as published, or after 100 epochs. Two things differ: there
-    # are 6 evaluations in 30 epochs, because each writes a checkpoint, and not 30; and they are made on the test images, where the
-    # authors set 10,000 training images apart, so that their test images chose nothing. Not run here.
+    # Networks, batches, learning rate and alpha as published, MAF (5); there the flow has batch normalization between its
+    # layers and an L2 penalty of 1e-6. It stops when 30 epochs bring nothing, as published, or after 100 epochs. Two things
+    # differ: there are 6 evaluations in 30 epochs, because each writes a checkpoint, and not 30; and they are made on the test
+    # images, where the authors set 10,000 training images apart, so that their test images chose nothing. Not run here.
     "mnist": PixelMafRecipe(
         data="mnist", layers=5, hidden_dims=(1024, 1024), num_levels=256, alpha=2e-6, steps=60_000, batch_size=100,
         learning_rate=1e-4, metric="negative_log_likelihood", evaluate_every=3000, checkpoint_every=3000, patience=6,
         keep_best=True,
     ),
-    # The same for MAF (10), with mirrored images: as published, an epoch has every image twice, in 1000 steps. There the degrees of
-    # the hidden units are drawn, and sizes chosen on the 5000 images that stop it. A sample needs 3072 passes through each of the
-    # ten layers. Not run here.
+    # The same for MAF (10), with mirrored images: as published, an epoch has every image twice, in 1000 steps. There the
+    # degrees of the hidden units are drawn, and sizes chosen on the 5000 images that stop it. A sample needs 3072 passes
+    # through each of the ten layers. Not run here.
     "cifar10": PixelMafRecipe(
         data="cifar10", layers=10, hidden_dims=(2048, 2048), num_levels=256, alpha=0.05, steps=100_000, batch_size=100,
         learning_rate=1e-4, augment_flip=True, metric="negative_log_likelihood", noises=1, evaluate_every=5000,
