@@ -269,6 +269,13 @@ def test_figures_take_the_colors_of_the_page(text):
     assert "<text" in drawing and 'id="axes_1"' not in drawing
 
 
+def test_colors_by_number_are_those_of_the_page_in_lines_and_areas():
+    toy = whole()
+    toy.parts[:] = [part for part in toy.parts if not hasattr(part, "caption")]
+    toy.figure("Bars.")(lambda axes: (parabola(axes), axes.plot([0, 1], "C1"), axes.bar([0], [1], color="C1")))
+    assert len(re.findall(r"(?:stroke|fill): var\(--vermilion\)", html(page_of(toy)))) == 2
+
+
 def test_a_reader_chooses_a_frame_of_a_figure():
     """One is chosen at first, and its label comes before its drawing; the groups of two figures do not meet."""
     toy = whole()

@@ -249,6 +249,14 @@ def test_frames_that_do_not_show_a_movement_are_refused(draw, frames, words):
     assert not result.passed and words in result.error
 
 
+def test_frames_of_bars_differ_by_their_heights():
+    toy = Toy()
+    heights = lambda axes, frame: (axes.bar([0, 1], [1 + frame, 2]), axes.set(xlabel="x", ylabel="y", ylim=(0, 3)))  # noqa: E731
+    toy.figure("Bars.", frames=["$t = 0$", "$t = 1$"])(heights)
+    (result,) = toy.run()
+    assert result.passed, result.error
+
+
 def test_frames_are_drawn_one_by_one_and_on_paper_side_by_side():
     toy = Toy()
     toy.figure("A line.", frames=["$t = 0$", "$t = 1$"])(moving(0, 1))

@@ -74,7 +74,7 @@ def _shown(canvas):
     found = []
     for panel in canvas.axes:
         found += [line.get_xydata() for line in panel.lines]
-        found += [patch.get_path().vertices for patch in panel.patches]
+        found += [patch.get_transform().transform_path(patch.get_path()).vertices for patch in panel.patches]
         found += [path.vertices for collection in panel.collections for path in collection.get_paths()]
         found += [collection.get_offsets() for collection in panel.collections]
         found += [drawn.get_array() for drawn in (*panel.images, *panel.collections) if drawn.get_array() is not None]

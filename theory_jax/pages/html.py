@@ -95,14 +95,20 @@ def _script(found):
 def drawings(figure, numbers):
     """A name on the page, and (label, SVG) of every frame of a figure; the label of a single drawing is empty."""
     import matplotlib
-    from cycler import cycler
 
-    with matplotlib.rc_context(DRAWN_WITH | {"axes.prop_cycle": cycler(color=IN_TURN)}):
+    with matplotlib.rc_context(_rules()):
         canvases = figure.execute()
     labels = figure.frames or ("",)
     captions = [f"{plain(figure.caption)} {plain(label)}".strip() for label in labels]
     frames = [(label, svg(*drawn, next(numbers))) for label, *drawn in zip(labels, canvases, captions, strict=True)]
     return f"figure-{next(numbers)}", frames
+
+
+def _rules():
+    """matplotlib's settings for a figure of a page."""
+    from cycler import cycler
+
+    return DRAWN_WITH | {"axes.prop_cycle": cycler(color=IN_TURN)}
 
 
 def svg(canvas, caption, number):
@@ -111,7 +117,7 @@ def svg(canvas, caption, number):
 
     colors = {light.lower(): f"var(--{name})" for name, light, _ in FIGURES} | {BLACK: "currentColor"}
     text = io.StringIO()
-    with matplotlib.rc_context(DRAWN_WITH | {"svg.hashsalt": str(number)}):
+    with matplotlib.rc_context(_rules() | {"svg.hashsalt": str(number)}):  # a color "C0" is looked up when it is written
         canvas.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
     drawing = re.sub(r"<metadata>.*?</metadata>", "", text.getvalue()[text.getvalue().index("<svg") :], flags=re.S)
     drawing = re.sub(r"<!--.*?-->", "", drawing, flags=re.S).replace("font-family: 'DejaVu Sans'", "font-family: sans-serif")

@@ -7,7 +7,7 @@ from sympy import Integer, Pow, Rational, exp
 from theory_jax.derivation.notation import Total
 from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.lectures.energy._short_chains import enumerated, second_eigenvalue
-from theory_jax.lectures.energy.contrastive_divergence import _R, W1, W2, _expected_update, b1, b2, c, derivation, fall, h, w1, w2
+from theory_jax.lectures.energy.contrastive_divergence import MACHINE, W1, W2, _expected_update, b1, b2, c, derivation, fall, h, w1, w2
 
 
 @derivation.exercise(
@@ -17,7 +17,7 @@ from theory_jax.lectures.energy.contrastive_divergence import _R, W1, W2, _expec
     hint="Where is the chain when both means are taken?",
 )
 def no_step():
-    yield jnp.abs(_expected_update(*_R, steps=0)[0]).sum(), "0"
+    yield jnp.abs(_expected_update(*MACHINE, steps=0)[0]).sum(), "0"
 
 
 @derivation.exercise(
@@ -31,7 +31,7 @@ def no_step():
     hint="The relative error is a power of the second eigenvalue; take its logarithm.",
 )
 def steps_for_six_digits():
-    _, steps, _ = enumerated(*_R)
+    _, steps, _ = enumerated(*MACHINE)
     yield np.log(1e-6) / np.log(second_eigenvalue(steps)), "4.58"
 
 
@@ -82,7 +82,7 @@ def chains_that_persist():
     hint="Let the data agree with the model in the mean of $v_1$ alone, and compare how often $h$ is on after the step up.",
 )
 def a_gradient_of_zero():
-    model, matrix, on = map(np.asarray, enumerated(*_R))
+    model, matrix, on = map(np.asarray, enumerated(*MACHINE))
     first = np.array([0.0, 0.0, 1.0, 1.0])  # v_1 of the states 00, 01, 10, 11
     data = np.array([5 / 13, 0.0, 8 / 13, 0.0])
     yield model @ first, "8/13"

@@ -10,7 +10,7 @@ from theory_jax.energy._machine import states
 from theory_jax.energy.contrastive_divergence import chain, gibbs_matrix, gradient, sufficient_statistics
 from theory_jax.energy.restricted_boltzmann_machine import log_likelihood
 
-_R = (np.full((2, 1), math.log(2.0)), np.zeros(2), np.zeros(1))  # two visible units, one hidden, both weights log 2
+MACHINE = (np.full((2, 1), math.log(2.0)), np.zeros(2), np.zeros(1))  # two visible units, one hidden, both weights log 2
 
 
 def enumerated(weight, visible_bias, hidden_bias):
@@ -82,7 +82,7 @@ def approach(small, large, moment):
 
 def updates():
     """Two updates of a machine of two visible units and a hidden one, from the data 11."""
-    machine, datum, rate = _R, np.ones((1, 2)), 0.5
+    machine, datum, rate = MACHINE, np.ones((1, 2)), 0.5
     uniforms = ((0.3, (0.5, 0.9)), (0.6, (0.8, 0.2)))
     printed = (("(1, 0)", "(0.7598, 1.0931, 0.5, 0.0667)"), ("(0, 1)", "(1.1959, 1.1485, 0.5, 0.1221)"))
     for (up_, down_), (state, parameters) in zip(uniforms, printed, strict=True):

@@ -19,7 +19,7 @@ from theory_jax.derivation.prose import holds, means, prose, where
 from theory_jax.energy._machine import states
 from theory_jax.energy.contrastive_divergence import chain, gibbs_matrix, gradient, sufficient_statistics
 from theory_jax.lectures.energy._short_chains import (
-    _R,
+    MACHINE,
     STEPS,
     approach,
     draw_by_steps,
@@ -340,7 +340,7 @@ def sampled_chains():
 
 derivation.symbol(r"\hat P_2", "how often two steps of the code's chain end in each state")
 
-_DATA = np.array([0.0, 0.0, 0.0, 1.0])  # always 11, for the machine `_R`
+_DATA = np.array([0.0, 0.0, 0.0, 1.0])  # always 11, for the machine `MACHINE`
 
 
 def _expected_update(weight, visible_bias, hidden_bias, steps=1):
@@ -362,8 +362,8 @@ derivation.symbol("J", "the Jacobian of the expected update of CD-1, by rows of 
     role="remark",
 )
 def no_objective():
-    of_weight = jax.jacobian(_expected_update, argnums=0)(*_R)
-    of_bias = jax.jacobian(_expected_update, argnums=1)(*_R)
+    of_weight = jax.jacobian(_expected_update, argnums=0)(*MACHINE)
+    of_bias = jax.jacobian(_expected_update, argnums=1)(*MACHINE)
     found = jnp.stack([of_weight[1][0, 0, 0], of_bias[0][0, 0, 0]])
     return Sides(
         left=found, right=np.array([-46 / 225, -277 / 1620]), wrong={"symmetric": np.full(2, -46 / 225), "the sign": -found}
@@ -424,13 +424,13 @@ derivation.algorithm(
     )
 )
 def one_step_and_two():
-    model_law, matrix, _ = enumerated(*_R)
+    model_law, matrix, _ = enumerated(*MACHINE)
     yield "180\\, d_1", 180 * (_DATA @ matrix), "(25, 41, 41, 73)"
     for steps, said in ((60, "(0.3385, 0.3846, 0.1077)"), (1, "(0.3237, 0.3667, 0.1024)"), (2, "(0.3377, 0.3837, 0.1074)")):
-        of_weight, of_bias, of_hidden = _expected_update(*_R, steps=steps)
+        of_weight, of_bias, of_hidden = _expected_update(*MACHINE, steps=steps)
         name = "g" if steps == 60 else f"g_{steps}"
         yield name + r"\text{ of } W_1, b_1, c", jnp.stack([of_weight[0, 0], of_bias[0], of_hidden[0]]), said
-    yield r"g_1 / g\text{ of } c", _expected_update(*_R)[2][0] / (7 / 65), "0.9509"
+    yield r"g_1 / g\text{ of } c", _expected_update(*MACHINE)[2][0] / (7 / 65), "0.9509"
     after = laws(_DATA, matrix, 2)[1:]
     yield r"1000\, \mathrm{KL}(d_k \| p),\ k = 1, 2", 1000 * np.sum(after * np.log(after / model_law), axis=1), "(1.351, 0.0032)"
 
