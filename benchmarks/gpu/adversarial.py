@@ -75,7 +75,7 @@ def measure(card, steps):
 
     def build():
         experiment = dcgan.build(recipe, data)
-        experiment.phases = experiment.phases[:2]
+        experiment.phases, experiment.eager = experiment.phases[:2], {"classifier": "its phase does not play"}
         return experiment
 
     return compare(

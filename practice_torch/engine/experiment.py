@@ -113,6 +113,20 @@ class HasStart(Protocol):
 
 
 @runtime_checkable
+class HasEager(Protocol):
+    """An experiment with networks that torch.compile cannot take, or that no training step calls."""
+
+    eager: Mapping[str, str]  # dotted name of a network -> why it is not compiled
+
+
+@runtime_checkable
+class HasCalls(Protocol):
+    """An experiment whose steps call a method of a network that is not its `__call__`, which alone is compiled otherwise."""
+
+    calls: Mapping[str, str]  # dotted name of a network -> the method that is compiled, too
+
+
+@runtime_checkable
 class HasStudy(Protocol):
     """An experiment of which more can be measured than an evaluation has time for."""
 

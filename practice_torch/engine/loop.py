@@ -96,8 +96,7 @@ class Training:
             self.model = DistributedDataParallel(experiment, device_ids=devices, find_unused_parameters=unused)
         self.compiled = recipe.compile and self.device.type == "cuda"
         self.graphs = self.compiled and recipe.cuda_graphs
-        if self.compiled:
-            gpu.compile_networks(experiment, graphs=self.graphs)
+        self.compilation = gpu.compile_networks(experiment, graphs=self.graphs, whole=not self.sharded) if self.compiled else None
         self.train_data, self.held_out_data = train_data, held_out_data.to(self.device)
         self.generator = experiment.generator = torch.Generator(self.device)
         self.seed_generators(*((self.processes.rank,) if self.processes.rank else ()))  # every process draws its own noise
@@ -214,7 +213,7 @@ class Training:
         try:
             self.processes.broadcast(self.run.lock.take)
             bar = bar or Bar(self.run.folder.name, self.recipe.steps, self.step, quiet=not self.processes.first)
-            with contextlib.closing(self.batches), bar, gpu.settings(self.device):
+            with contextlib.closing(self.batches), bar, gpu.settings(self.device), gpu.refusals(self.compiled):
                 return self._train(bar)
         except OSError as error:
             raise RunError(f"cannot write into {self.run.folder}: {error.strerror}; earlier checkpoints are untouched") from error
@@ -242,6 +241,8 @@ class Training:
         if self.step == 0:
             self._save()  # something to go back to if the first steps go wrong
             self.saver.finish()  # a full disk shows now, not in an hour
+        if self.device.type == "cuda":
+            bar.say(self.compilation.words() if self.compilation else "no network is compiled: the recipe has compile False")
         self.experiment.train()
         begun = time.perf_counter() - self.seconds
         self.throughput.begin()
@@ -330,7 +331,7 @@ class Training:
         if self.processes.first:
             self.run.write_json("evaluation.json", verdict(self.recipe, metrics, step, self.experiment.explains))
             known = environment(self.device, self.seconds, self.processes.count) | self.throughput.facts()
-            self.run.write_json("environment.json", known | gpu.facts(self.device, self.compiled, self.graphs))
+            self.run.write_json("environment.json", known | gpu.facts(self.device, self.compilation, self.graphs))
         self.records.close()
         self.processes.wait()
         return metrics

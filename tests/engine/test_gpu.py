@@ -7,6 +7,7 @@ import torch
 from torch._dynamo.testing import CompileCounter
 
 from practice_torch.engine import evaluation, gpu
+from tests.support.engine.compiled import limits_restored
 from tests.support.engine.toys import RECIPE, Players, begin
 
 
@@ -16,7 +17,8 @@ def test_compiled_players_learn_the_same_and_are_evaluated_as_they_are(tmp_path)
     runs = [begin(tmp_path / name, make=Players, recipe=recipe) for name in ("plain", "compiled")]
     counter, compiled = CompileCounter(), runs[1]
     torch._dynamo.reset()
-    gpu.compile_networks(compiled.experiment, backend=counter)
+    with limits_restored():
+        gpu.compile_networks(compiled.experiment, backend=counter)
     compiled.compiled = True
     for run in runs:
         run._advance()

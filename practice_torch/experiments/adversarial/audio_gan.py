@@ -100,10 +100,10 @@ class WaveGan(Wgan):
     def _inside(self, batch):
         return batch["audio"]
 
-    def _scores(self, x):
+    def _scores(self, x, critic=None):
         most, shape = self.recipe.shuffle, (len(x), self.critic.shuffles)
         shifts = torch.randint(-most, most + 1, shape, generator=self.generator, device=self.somewhere.device)
-        return self.critic(x, shifts).float()
+        return (critic or self.critic)(x, shifts).float()
 
     def _played(self, x, caption):
         return Audio(x[:, 0].float().cpu(), self.recipe.sample_rate, caption)

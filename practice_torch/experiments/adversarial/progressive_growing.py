@@ -62,6 +62,7 @@ class GrowingGan(Wgan):
     """Both players at the size of the present step. Real images are halved to this size, and faded in as fakes are."""
 
     explains = {"frechet_distance": JUDGED["frechet_distance"]}
+    eager = dict.fromkeys(("generator_network", "critic"), "a number that it is called with differs in every step of its growth")
 
     def __init__(self, recipe, description):
         sizes = dict(
@@ -108,8 +109,8 @@ class GrowingGan(Wgan):
         images = avg_pool2d(images, 2 ** (self.recipe.doublings - level))
         return fade_in(avg_pool2d(images, 2), images, alpha=alpha) if level else images
 
-    def _scores(self, x):
-        return self.critic(x, *self._growth()).float()
+    def _scores(self, x, critic=None):
+        return (critic or self.critic)(x, *self._growth()).float()
 
     def _fakes(self, count):
         noise = torch.randn((count, self.recipe.latent), generator=self.generator, device=self.somewhere.device)

@@ -135,14 +135,19 @@ class StyleGan(nn.Module):
 
     def _slope_penalty(self, real):
         gamma = self.recipe.gamma
-        return zero_centered_gradient_penalty(real.flatten(1), lambda rows: self._scores(rows.view_as(real)), gamma=gamma).mean()
+
+        def score(rows):
+            return self.critic.forward(rows.view_as(real)).float()  # torch.func cannot differentiate a compiled call
+
+        return zero_centered_gradient_penalty(real.flatten(1), score, gamma=gamma).mean()
 
     def _path_penalty(self, codes, noise):
         """On half of the batch: the mean square of a code's parts for the layers counts as that of one code."""
         half = (len(codes) + 1) // 2
         codes, noise = codes[:half], noise[:half]
         directions = self._normal(half, *self.shape) / math.prod(self.shape[1:]) ** 0.5
-        slopes = torch.func.grad(lambda rows: (self.synthesis(rows.view_as(codes), noise).float() * directions).sum())
+        draw = self.synthesis.forward  # torch.func cannot differentiate a compiled call
+        slopes = torch.func.grad(lambda rows: (draw(rows.view_as(codes), noise).float() * directions).sum())
         pulled = slopes(codes.flatten(1)) / codes.shape[1] ** 0.5
         length = torch.linalg.vector_norm(pulled.detach(), dim=1).mean()
         self.path_length.lerp_(length.to(self.path_length.dtype), _FOLLOWS)

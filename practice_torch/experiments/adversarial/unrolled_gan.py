@@ -50,6 +50,11 @@ class UnrolledGan(Wgan):
 
     explains = MODES
 
+    @property
+    def eager(self):
+        """The network that is not compiled."""
+        return {"critic": "torch.func differentiates it in its weights"} if self.recipe.unrolled_steps else {}
+
     def forward(self, batch, phase):
         """The mean loss of one player over a batch of real points and as many fakes."""
         real = self._inside(batch)

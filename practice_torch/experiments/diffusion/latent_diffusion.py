@@ -120,6 +120,7 @@ class LatentDiffusionExperiment(nn.Module):
         "rate": Metric("nats per image", "divergence of the latents' law from N(0, I); 0 for codes"),
         "scale": Metric("factor", "of the latents: one over their deviation"),
     }
+    eager = {"frozen.decoder": "it draws samples alone"}
     phases = (Phase("first_stage", moves=("first_stage",)), Phase("diffusion", moves=("network",)))
 
     def __init__(self, recipe, description):

@@ -60,6 +60,7 @@ class ScoreMatchingExperiment(nn.Module):
     def __init__(self, recipe, mixture):
         super().__init__()
         self.recipe, self.generator = recipe, None
+        self.eager = {} if recipe.loss == "denoising" else {"network": "torch.func differentiates it in the points"}
         size, width = len(mixture["means"][0]), recipe.hidden
         self.network = perceptron(size, width, width, width, size, activation=nn.SiLU)
         stds = torch.tensor(mixture["stds"], dtype=torch.float64)

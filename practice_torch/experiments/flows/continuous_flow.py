@@ -57,6 +57,8 @@ class ContinuousPointFlow(PointFlow):
         "kinetic_energy": Metric("squared units", "mean integral of the squared speed along the paths of held-out points")
     }
 
+    calls = {"network": "with_energy"}
+
     def __init__(self, recipe, description):
         size = description["shape"][0]
         super().__init__(ContinuousFlow(dim=size, hidden=recipe.hidden_dims, num_steps=recipe.judged_steps), description)

@@ -56,6 +56,7 @@ class AutoencoderExperiment(nn.Module):
         "squared_error": Metric("squared error", "of held-out images from their codes, summed over the pixels"),
         "principal_error": Metric("squared error", "the least of a linear autoencoder: by the images' own principal components"),
     }
+    eager = dict.fromkeys(("linear.0", "linear.1"), "its weight is multiplied with the other's: two products are all there is")
     phases = (Phase("deep", moves=("encoder", "decoder")), Phase("linear", moves=("linear",), learning_rate=1e-2))
 
     def __init__(self, recipe, shape):

@@ -186,6 +186,8 @@ class SparseStates(_Sparse):
         "means": Metric("bits per byte", "the same with their mean in their place"),
     }
 
+    eager = {"frozen": "its blocks are called one by one"}
+
     def __init__(self, recipe):
         super().__init__(recipe, recipe.width)
         self.network, self.frozen = self._transformer(), self._transformer().requires_grad_(False)

@@ -118,6 +118,8 @@ class Pipeline(nn.Module):
         )
     }
 
+    calls = {"tuned": "hidden", "reference": "hidden"}
+
     def __init__(self, recipe):
         super().__init__()
         self.recipe, self.generator = recipe, None

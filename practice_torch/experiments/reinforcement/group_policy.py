@@ -96,6 +96,8 @@ class TunedBytes(nn.Module):
         "reference_distinct": Metric("share", "the same of the reference"),
     }
 
+    calls = {"policy": "hidden", "reference": "hidden"}
+
     def __init__(self, recipe):
         super().__init__()
         self.recipe, self.generator = recipe, None

@@ -84,6 +84,8 @@ class FewTexts(nn.Module):
         "best_nats": Metric("nats", "KL(best policy || reference)"),
     }
 
+    calls = {"policy": "hidden", "reference": "hidden"}
+
     def __init__(self, recipe):
         super().__init__()
         self.recipe, self.generator = recipe, None

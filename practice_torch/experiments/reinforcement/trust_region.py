@@ -67,6 +67,8 @@ class TrustRegionRecipe(Recipe):
 class TrustRegionExperiment(ControlEvaluation, nn.Module):
     """An actor that no optimizer moves, a critic, and the copies of the task on which they are tried."""
 
+    eager = {"actor": "second derivatives are taken of it, which compiled networks do not have"}
+
     def __init__(self, recipe):
         super().__init__()
         self.recipe, self.generator, self.task = recipe, None, task_of(recipe.task)

@@ -324,6 +324,11 @@ def _attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False
     return torch.nn.functional.dropout(scores.softmax(-1), dropout_p) @ value
 
 
+def _compiled_method(method, **options):
+    COMPILED.append((f"{type(method.__self__).__name__}.{method.__name__}", options))
+    return method
+
+
 def _pinned(tensor, device=None):
     copy = tensor.clone()
     copy.pinned = True
@@ -354,5 +359,6 @@ def install():
     # inference tensors cannot be wrapped: inference_mode only stops gradients
     torch.inference_mode.__enter__, torch.inference_mode.__exit__ = torch.no_grad.__enter__, torch.no_grad.__exit__
     torch.nn.Module.compile = lambda module, **options: COMPILED.append((type(module).__name__, options))
+    torch.compile = _compiled_method
     warnings.filterwarnings("ignore", message=".*CUDA.*")
     _Creations().__enter__()
