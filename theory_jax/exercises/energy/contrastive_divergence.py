@@ -7,7 +7,20 @@ from sympy import Integer, Pow, Rational, exp
 from theory_jax.derivation.notation import Total
 from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.lectures.energy._short_chains import enumerated, second_eigenvalue
-from theory_jax.lectures.energy.contrastive_divergence import MACHINE, W1, W2, _expected_update, b1, b2, c, derivation, fall, h, w1, w2
+from theory_jax.lectures.energy.contrastive_divergence import (
+    MACHINE,
+    W1,
+    W2,
+    _expected_update,
+    b1,
+    b2,
+    c,
+    derivation,
+    fall,
+    h,
+    w1,
+    w2,
+)
 
 
 @derivation.exercise(

@@ -59,7 +59,7 @@ def up_the_slope(densities, curve, moment):
     """Left: data, samples and critic at a step. Right: the distance that is left, for both judgements."""
     step = MOMENTS[moment]
     mean, log_deviation = approach(scores)[step]
-    densities.fill_between(GRID, norm.pdf(GRID, *DATA), color="C3", alpha=0.3, label="data")
+    densities.fill_between(GRID, norm.pdf(GRID, *DATA), color="C1", alpha=0.3, label="data")
     densities.plot(GRID, norm.pdf(GRID, mean, np.exp(log_deviation)), color="C0", label="samples")
     densities.plot(GRID, best_critic(mean, np.exp(log_deviation)) / 10, "--", color="gray", label="critic, divided by 10")
     densities.set(xlim=(-6, 6), ylim=(-0.6, 1.3), xlabel="$x$", ylabel="density")

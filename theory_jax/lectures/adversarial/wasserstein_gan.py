@@ -422,7 +422,7 @@ derivation.bridge(
 
 
 derivation.figure(
-    "Training with the best opponent at every step. Left: samples (blue), data (red) and the best critic, which rises towards "
+    "Training with the best opponent at every step. Left: samples (blue), data (orange) and the best critic, which rises towards "
     "the data with slope 1 however far they are. Right: the distance that is left. With the critic it falls by the same amount "
     "in every step, and near the data the steps are too long; with the best discriminator and the game's own loss, samples that "
     "start at the same place hardly move. The critic's value is this distance: its curve shows the progress of training.",

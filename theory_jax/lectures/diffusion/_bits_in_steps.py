@@ -130,4 +130,4 @@ def texts_appear(many, few, moment):
     for panel, steps in ((many, 64), (few, 4)):
         tokens = filled_in(steps)[int(LEVELS[moment] * steps)]
         panel.imshow(np.where(tokens == 2, 0, 2 * tokens - 1), cmap="RdBu", vmin=-1.4, vmax=1.4, aspect="auto")
-        panel.set(xlabel="place", ylabel="text", xticks=[], yticks=[], title=f"{steps} steps")
+        panel.set(xlabel="position", ylabel="text", xticks=[], yticks=[], title=f"{steps} steps")

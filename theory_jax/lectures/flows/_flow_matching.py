@@ -52,7 +52,7 @@ def noise_becomes_data(path, histogram, moment):
         lines.append(lines[-1] + (then - now) * sign_field(lines[-1], now))
     path.plot(times, np.stack(lines)[:, :24], color="C0", linewidth=0.8)
     path.plot(np.full(24, end), lines[-1][:24], "o", color="C0", markersize=3.5)
-    path.plot([1, 1], [-1, 1], "D", color="C3", markersize=5)
+    path.plot([1, 1], [-1, 1], "D", color="C1", markersize=5)
     path.set(xlim=(-0.03, 1.05), ylim=(-3, 3), xlabel="$t$", ylabel="$x$")
     grid = np.linspace(-3, 3, 301)
     peaks = [np.exp(-0.5 * ((grid - sign * end) / (1 - end)) ** 2) for sign in (-1, 1)]

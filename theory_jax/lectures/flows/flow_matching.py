@@ -53,9 +53,9 @@ derivation = Derivation(
 )
 
 derivation.figure(
-    "400 standard normal noises on their way to the data 1 and $-1$ (red), moved by the mean velocity. Left: the flow lines of "
-    "24 of them. Right: where all of them are, and the density that the flow has to carry. Until the middle the density has one "
-    "peak, at 0; then the position begins to tell the data.",
+    "400 standard normal noises on their way to the data 1 and $-1$ (orange), moved by the mean velocity. Left: the flow lines "
+    "of 24 of them. Right: where all of them are, and the density that the flow has to carry. Until the middle the density has "
+    "one peak, at 0; then the position begins to tell the data.",
     panels=2,
     frames=[f"$t = {moment:g}$" for moment in MOMENTS],
 )(noise_becomes_data)
