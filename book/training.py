@@ -90,7 +90,9 @@ def _recipes(topic, recipes, explained, remarks):
         words = f"{metric.meaning} ({metric.unit})" if metric else recipe.metric.replace("_", " ")
         bound = "" if recipe.target is None else _bound(recipe.direction, recipe.target)
         results = [f"{value:.4g} ({place})" for place, value in runs.get(name, ())]
-        rows.append((code(name), recipe.data or "", f"{recipe.steps:,}", words, bound, "; ".join([*results, *remarks.get(name, ())])))
+        rows.append(
+            (code(name), recipe.data or "", f"{recipe.steps:,}", words, bound, "; ".join([*results, *remarks.get(name, ())]))
+        )
     return table(("recipe", "data", "steps", "metric", "target", "measured, and remarks"), rows, "recipes")
 
 
