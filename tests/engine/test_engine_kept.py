@@ -7,6 +7,7 @@ import shutil
 import signal
 
 import pytest
+import torch
 
 from practice_torch.engine.costs import disk
 from practice_torch.engine.errors import RunError
@@ -100,6 +101,13 @@ def test_a_damaged_milestone_that_is_the_newest_is_made_again(tmp_path, straight
     resume(tmp_path / "run", make=Scripted, recipe=recipe(), say=said.append).train()
     assert "going back to step-00000009" in said[0]
     assert remains(tmp_path / "run") == remains(straight.run.folder)
+
+
+def test_damaged_milestones_ahead_of_a_run_that_went_back_are_removed(tmp_path):
+    """They would be the newest; the run has not come to them again."""
+    for step in (3, 6, 9, 12, 9):
+        checkpoint.save(tmp_path, step, {"experiment/weight": torch.ones(3)}, {}, None, 6)
+    assert checkpoint.steps_of(tmp_path) == [6, 9]
 
 
 def test_of_a_training_in_stages_the_last_stage_counts(tmp_path):
