@@ -10,8 +10,9 @@ from practice_torch.adversarial import gradient_penalty as practice
 from practice_torch.data import points
 from practice_torch.data.errors import DataError
 from practice_torch.engine.optimizers import freeze_others, make_player
-from practice_torch.experiments.adversarial.gradient_penalty import RECIPES, ImagesRecipe, PointsRecipe, build, transport
+from practice_torch.experiments.adversarial.gradient_penalty import RECIPES, ImagesRecipe, PointsRecipe, Wgan, build, transport
 from practice_torch.networks.dcgan import Critic
+from tests.support.engine.compiled import steps_compiled
 
 GENERATOR = torch.Generator().manual_seed(9)
 PENALTIES = {
@@ -138,3 +139,14 @@ def test_modes_are_counted_only_where_they_are_known():
     _, moons = points.load("two_moons", count=20)
     with pytest.raises(DataError, match="two_moons is not a mixture"):
         build(RECIPES["eight_gaussians"], moons)
+
+
+def test_the_critic_is_compiled_next_to_its_penalty(monkeypatch):
+    """torch.func cannot differentiate a compiled call. A GPU would refuse the penalty of `critic(x)`."""
+    found = steps_compiled("adversarial/gradient_penalty", "eight_gaussians")
+    found.require_as_said()
+    turns = 2 * RECIPES["eight_gaussians"].critic_turns
+    assert found.executed["critic"] == 2 * turns + 2, "of real and fake examples, and of the generator's"
+    monkeypatch.setattr(Wgan, "_scores", lambda self, x, critic=None: self.critic(x).float()[:, 0])
+    with pytest.raises(torch._dynamo.exc.Unsupported, match="functorch"):
+        steps_compiled("adversarial/gradient_penalty", "eight_gaussians")

@@ -14,6 +14,7 @@ from practice_torch.adversarial import progressive_growing as practice
 from practice_torch.data.errors import DataError
 from practice_torch.engine.stages import place_at
 from practice_torch.experiments.adversarial.progressive_growing import RECIPES, GrowingGan, build
+from tests.support.engine.compiled import steps_compiled
 
 GENERATOR = torch.Generator().manual_seed(16)
 
@@ -119,3 +120,11 @@ def test_a_training_has_the_levels_of_the_schedule():
     for step in range(20):
         experiment.place = place_at(stages, step)
         assert experiment._growth() == (level[step].item(), pytest.approx(share[step].item()))
+
+
+def test_players_that_grow_would_be_compiled_in_every_step(monkeypatch):
+    """They are not compiled, and say why."""
+    assert not steps_compiled("adversarial/progressive_growing", "digits").compilation.compiled
+    monkeypatch.setattr(GrowingGan, "eager", {})
+    with pytest.raises(AssertionError, match="compiled again in a second step.*'critic'"):
+        steps_compiled("adversarial/progressive_growing", "digits").require_as_said()

@@ -9,6 +9,7 @@ from practice_torch.diffusion import latent_diffusion as practice
 from practice_torch.engine.stages import enter
 from practice_torch.experiments.diffusion.latent_diffusion import LatentDiffusionRecipe
 from tests.support import tiny
+from tests.support.engine.compiled import steps_compiled
 
 
 def drawn(*shape, seed=36):
@@ -101,3 +102,9 @@ def test_samples_are_decoded_in_the_scale_of_the_encoder(monkeypatch):
     model.generator.manual_seed(0)
     start = torch.randn(3, *model.latent, generator=model.generator)
     torch.testing.assert_close(seen[0], start / model.alpha_bar[-1].sqrt() / 0.25)
+
+
+def test_both_stages_are_compiled_and_the_frozen_encoder():
+    found = steps_compiled("diffusion/latent_diffusion", "digits")
+    found.require_as_said()
+    assert found.compilation.compiled == ("first_stage.encoder", "first_stage.decoder", "frozen.encoder", "network")

@@ -1,11 +1,14 @@
 """Score matching against torch's own Jacobian, NumPy's covariance, and the diffusion models' denoising loss and exact scores."""
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
 from practice_torch.diffusion.score_prediction import denoising_score_matching_loss, mixture_score
 from practice_torch.energy import score_matching as practice
+from practice_torch.engine import gpu
+from tests.support.engine.compiled import steps_compiled
 
 
 def test_the_explicit_loss_trains_a_network_through_its_second_derivatives():
@@ -68,3 +71,13 @@ def test_the_score_of_the_noisy_mixture_is_where_the_denoising_loss_rests():
     for direction in (torch.sin, torch.cos, lambda y: y):
         assert abs(slope(direction)) < 1e-9
         assert abs(slope(direction, precision=1.1)) > 1e-3
+
+
+def test_what_is_said_of_the_compiled_network_is_so(monkeypatch):
+    """The loss with noise alone calls it as it is; of the others it is refused, and they say that it is not compiled."""
+    steps_compiled("energy/score_matching", "eight_gaussians", loss="denoising").require_as_said()
+    found = steps_compiled("energy/score_matching", "eight_gaussians", loss="sliced")
+    assert not found.compilation.compiled and "torch.func" in found.compilation.eager["network"]
+    monkeypatch.setattr(gpu, "HasEager", type(None))
+    with pytest.raises(torch._dynamo.exc.Unsupported, match="functorch"):
+        steps_compiled("energy/score_matching", "eight_gaussians", loss="sliced")

@@ -8,8 +8,10 @@ from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 from scipy.stats import multivariate_normal
 
+from practice_torch.experiments.flows.continuous_flow import ContinuousPointFlow
 from practice_torch.flows import continuous_flow as practice
 from practice_torch.flows.change_of_variables import log_abs_det_jacobian, standard_normal_log_prob
+from tests.support.engine.compiled import steps_compiled
 from theory_jax.flows import continuous_flow as theory
 
 X = torch.randn(6, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -124,3 +126,13 @@ def test_zuko_gives_the_same_transformation():
     torch.testing.assert_close(theirs, z, rtol=1e-6, atol=1e-7)
     torch.testing.assert_close(their_log_det, log_det, rtol=1e-6, atol=1e-6)
     torch.testing.assert_close(peer.inv(z), made.inverse(z)[0], rtol=1e-6, atol=1e-7)
+
+
+def test_the_solution_of_a_training_step_is_compiled(monkeypatch):
+    """The step calls a method: without `calls`, nothing of it would be."""
+    found = steps_compiled("flows/continuous_flow", "two_moons", solver_steps=1)
+    found.require_as_said()
+    assert found.executed["network"] == 2, "one solution a step"
+    monkeypatch.setattr(ContinuousPointFlow, "calls", {})
+    with pytest.raises(AssertionError, match="network: said to be compiled, but no step calls it so"):
+        steps_compiled("flows/continuous_flow", "two_moons", solver_steps=1).require_as_said()

@@ -7,6 +7,7 @@ import torch
 
 from practice_torch.autoregressive.chain_rule import sequence_log_prob
 from practice_torch.reinforcement import language_policy as practice
+from tests.support.engine.compiled import steps_compiled
 
 BETA, V, T = 0.7, 3, 3
 TEXTS = torch.tensor(list(itertools.product(range(V), repeat=T)))  # [27, 3]
@@ -94,3 +95,10 @@ def test_padding_on_either_side_changes_nothing():
         got = practice.shaped_rewards(score, *padded, mask, kl_coefficient=BETA)
         assert torch.equal(got[mask], plain.flatten())
         assert (got[~mask] == 0).all()
+
+
+def test_hidden_states_of_a_round_are_compiled():
+    """A round and its updates call a method of both networks."""
+    found = steps_compiled("reinforcement/language_policy", "few_texts")
+    found.require_as_said()
+    assert found.compilation.compiled == ("policy", "reference")

@@ -10,83 +10,99 @@ from torch import nn
 
 from practice_torch.engine import gpu
 from practice_torch.engine.errors import RunError
-from practice_torch.experiments.adversarial.gradient_penalty import Wgan
-from practice_torch.experiments.adversarial.progressive_growing import GrowingGan
-from practice_torch.experiments.diffusion.latent_diffusion import LatentDiffusionExperiment
-from practice_torch.experiments.energy.score_matching import ScoreMatchingExperiment
-from practice_torch.experiments.flows.continuous_flow import ContinuousPointFlow
+from practice_torch.engine.experiment import Phase
 from tests.support.engine.compiled import compiled_steps, steps_compiled
 from tests.support.engine.toys import RECIPE, Noisy, Players, begin
-
-CONTINUOUS = ("flows/continuous_flow", "two_moons", {"solver_steps": 1})
-OTHERS = {  # and what of them is not compiled
-    ("foundations/f_gan", "eight_gaussians"): (),
-    ("autoregressive/transformer", "pydoc"): (),
-    ("state_space/diagonal", "digits"): (),
-    ("latent/vector_quantization", "digits"): (),
-    ("flows/affine_coupling", "two_moons"): (),
-    ("energy/regularized_training", "two_moons"): (),
-    ("energy/score_matching", "eight_gaussians"): ("network",),
-    ("adversarial/gradient_penalty", "digits"): (),
-    ("diffusion/latent_diffusion", "digits"): ("frozen.decoder",),
-    ("reinforcement/language_policy", "few_texts"): (),
-    ("preference/dpo", "pydoc"): (),
-}
+from tests.support.recipes import module_of, names
 
 
-@pytest.mark.parametrize(("topic", "name"), OTHERS)
-def test_a_recipe_of_each_family_is_compiled_as_it_says(topic, name):
-    found = steps_compiled(topic, name)
-    found.require_as_said()
-    assert tuple(found.compilation.eager) == OTHERS[topic, name]
-    assert found.compilation.compiled or found.compilation.eager
+@pytest.mark.parametrize("family", sorted({topic.split("/")[0] for topic, _ in names()}))
+def test_a_recipe_of_each_family_is_compiled_as_it_says(family):
+    """The first with networks; tests of topics have those that are special."""
+    for topic, name in names():
+        if topic.startswith(f"{family}/") and min(3, module_of(topic).RECIPES[name].steps) > 1:
+            found = steps_compiled(topic, name)
+            found.require_as_said()
+            if found.compilation.compiled:
+                return
+    raise AssertionError(f"no recipe of {family} compiles anything")
 
 
-def test_a_method_that_is_not_the_call_is_compiled():
-    topic, name, sizes = CONTINUOUS
-    found = steps_compiled(topic, name, **sizes)
-    found.require_as_said()
-    assert found.executed["network"] == 2, "one solution a step"
+@pytest.mark.parametrize("changes", [{}, {"recompute_blocks": True}])
+def test_transformers_and_blocks_that_are_recomputed_are_compiled(changes):
+    steps_compiled("autoregressive/transformer", "pydoc", **changes).require_as_said()
 
 
-def test_recomputed_blocks_are_compiled():
-    steps_compiled("autoregressive/transformer", "pydoc", recompute_blocks=True).require_as_said()
+def test_a_network_of_images_is_compiled():
+    steps_compiled("diffusion/training", "digits").require_as_said()
 
 
 # ---------------------------------------------------------------------------------------------------- mistakes are found
 
 
-def test_a_call_that_torch_func_differentiates_is_refused(monkeypatch):
-    """In the penalty: without `fullgraph`, the critic would run uncompiled from then on, and nothing would say so."""
-    monkeypatch.setattr(Wgan, "_scores", lambda self, x, critic=None: self.critic(x).float()[:, 0])
-    with pytest.raises(torch._dynamo.exc.Unsupported, match="functorch"):
-        steps_compiled("adversarial/gradient_penalty", "eight_gaussians")
-    monkeypatch.setattr(ScoreMatchingExperiment, "__setattr__", _without_eager)
-    with pytest.raises(torch._dynamo.exc.Unsupported, match="functorch"):
-        steps_compiled("energy/score_matching", "eight_gaussians")
+class Past(Noisy):
+    """Its step calls the network's method."""
+
+    def __init__(self, at=None):
+        super().__init__(at)
+        self.network.method = self.network.forward
+
+    def forward(self, batch, phase):
+        return self.network.method(batch["point"]).square().mean(), {}
 
 
-def _without_eager(self, name, value):
-    return nn.Module.__setattr__(self, name, {} if name == "eager" else value)
-
-
-def test_a_method_past_the_call_is_named(monkeypatch):
-    monkeypatch.setattr(ContinuousPointFlow, "calls", {})
-    topic, name, sizes = CONTINUOUS
+def test_a_method_past_the_call_is_named(tmp_path):
     with pytest.raises(AssertionError, match="network: said to be compiled, but no step calls it so"):
-        steps_compiled(topic, name, **sizes).require_as_said()
+        compiled_steps(begin(tmp_path / "run", make=Past, recipe=RECIPE)).require_as_said()
 
 
-def test_a_network_that_no_step_calls_is_named(monkeypatch):
-    monkeypatch.setattr(LatentDiffusionExperiment, "eager", {})
-    with pytest.raises(AssertionError, match=r"^frozen\.decoder: said to be compiled"):
-        steps_compiled("diffusion/latent_diffusion", "digits", halvings=1).require_as_said()
+class Differentiated(Noisy):
+    """Its step differentiates the call by torch.func: uncompiled from then on, were it not refused."""
+
+    def forward(self, batch, phase):
+        return torch.func.grad(lambda x: self.network(x).square().sum())(batch["point"]).square().mean(), {}
 
 
-def test_what_is_compiled_in_every_step_is_named(monkeypatch):
-    monkeypatch.setattr(GrowingGan, "eager", {})
-    with pytest.raises(AssertionError, match="compiled again in a second step.*'critic'"):
-        steps_compiled("adversarial/progressive_growing", "digits").require_as_said()
+def test_a_call_that_torch_func_differentiates_is_refused(tmp_path):
+    with pytest.raises(torch._dynamo.exc.Unsupported, match="functorch"):
+        compiled_steps(begin(tmp_path / "run", make=Differentiated, recipe=RECIPE))
+
+
+class Idle(Noisy):
+    """It has a second network, which no step calls."""
+
+    def __init__(self, at=None):
+        super().__init__(at)
+        self.idle = nn.Linear(1, 1).requires_grad_(False)
+
+
+def test_a_network_that_no_step_calls_is_named(tmp_path):
+    with pytest.raises(AssertionError, match="^idle: said to be compiled"):
+        compiled_steps(begin(tmp_path / "run", make=Idle, recipe=RECIPE)).require_as_said()
+
+
+class Numbered(nn.Linear):
+    def forward(self, x, number):
+        return super().forward(x) * number
+
+
+class Counting(Noisy):
+    """Its network is called with another number in every step."""
+
+    phases = (Phase("train", moves=("network",)),)
+
+    def __init__(self, at=None):
+        super().__init__(at)
+        self.network, self.step = Numbered(3, 3), 0.0
+
+    def forward(self, batch, phase):
+        self.step += 1.0
+        return self.network(batch["point"], self.step).square().mean(), {}
+
+
+def test_what_is_compiled_in_every_step_is_named(tmp_path):
+    with pytest.raises(AssertionError, match="compiled again in a second step, and so in every step.*network"):
+        compiled_steps(begin(tmp_path / "run", make=Counting, recipe=RECIPE)).require_as_said()
 
 
 class Breaking(Noisy):
