@@ -134,6 +134,7 @@ def test_networks_are_compiled_and_products_taken_in_tf32(ask):
     once = [["Generator", whole], ["Discriminator", whole], ["Sequential", whole]]
     assert found["compiled"] == 2 * once, "for training, and after it is resumed"
     names = ["generator_network", "discriminator", "classifier"]
+    assert found["said"] == 2 * [f"compiled at their first call: {', '.join(names)}"]
     assert found["environment"]["networks"] == {"compiled": names, "eager": {}}
     known = {name: found["environment"][name] for name in ("compiled", "cuda_graphs", "tf32", "cudnn_benchmark")}
     assert known == {"compiled": True, "cuda_graphs": False, "tf32": True, "cudnn_benchmark": True}
@@ -145,8 +146,10 @@ def test_networks_are_compiled_and_products_taken_in_tf32(ask):
 
 @pytest.mark.xdist_group("recipes, adversarial")
 def test_what_is_compiled_is_the_users_choice(ask):
-    plain = ask(topic="adversarial/dcgan", name="digits", fields={"compile": False}, whole=False)
+    plain = ask(topic="adversarial/dcgan", name="digits", fields={"compile": False}, whole=False, interrupted=False)
     assert plain["compiled"] == [] and plain["failed"] == {}
+    assert plain["said"] == ["no network is compiled: the recipe has compile False"]
+    assert plain["environment"]["compiled"] is False and "networks" not in plain["environment"]
     graphs = ask(topic="adversarial/dcgan", name="digits", fields={"cuda_graphs": True}, whole=False)
     assert all(options["mode"] == "reduce-overhead" for _, options in graphs["compiled"]) and graphs["compiled"]
     assert graphs["failed"] == graphs["waits"] == {}

@@ -49,6 +49,7 @@ from tests.support.small_recipes import few, instead_of_loading
 
 ROOT = simulated_gpu.ROOT
 RENDERED = set()  # "topic figure.png"
+SAID = []  # lines about compilation
 # what a run imports late: here once, instead of in each process
 LATE = (
     "matplotlib.backends.backend_agg",
@@ -92,7 +93,7 @@ def commands(topic, name, recipe, mistake=None, sampling=("--count", "3"), whole
                 failed[" ".join(word for word in words[:2] if word not in (topic, run))] = complaint
         if (Path(run) / "environment.json").exists():
             known = json.loads((Path(run) / "environment.json").read_text())
-    found = {"environment": known, "compiled": simulated_gpu.COMPILED, "settings": _settings()}
+    found = {"environment": known, "compiled": simulated_gpu.COMPILED, "settings": _settings(), "said": SAID}
     return found | last | {"failed": failed, "waits": waits, "steps": recipe.steps, "rendered": sorted(RENDERED)}
 
 
@@ -183,6 +184,7 @@ def _complaint(words, code):
         ours = [frame for frame in lines if not frame.filename.startswith(str(ROOT / "tests"))] or lines
         where = f"{Path(ours[-1].filename).relative_to(ROOT)}:{ours[-1].lineno}"
         return f"{type(error).__name__} at {where}: {' '.join(str(error).split())[:300]}"
+    SAID.extend(line for line in said.getvalue().splitlines() if "compiled" in line)
     missing = [line for line in said.getvalue().splitlines() if "warning: no " in line or "are not counted" in line]
     # a preview, a report or a count of operations that failed
     if missing:
