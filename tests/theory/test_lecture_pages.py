@@ -58,7 +58,7 @@ def test_parts_are_numbered_in_the_order_of_the_page(page):
     numbered = [(item.number, item.title or item.form) for item in page.items if item.number]
     expected = ["The sum", "An assumption", "A lemma", "A valley", "A long line", "step"]
     assert numbered == list(enumerate(expected, start=1))
-    assert [item.form for item in page.appendix] == ["step"] and len(page.exercises) == 3
+    assert [item.form for item in page.appendix] == ["step"] and len(page.exercises) == 5
     assert [item.rests_on for item in page.items if item.title == "A lemma"] == ["(1) and (2)"]
     assert [item.central for item in page.items].count(True) == 1
     assert page.central == r"\sum_{k} a p_{k} = a" and not page.passed
@@ -110,7 +110,7 @@ def test_an_error_is_shown_at_its_line_and_counted(page):
 
 def test_the_summary_counts_what_was_done():
     words = page_of(whole()).summary
-    assert words == "1 line derived, 1 comparison with the code, 4 numbers computed, 1 figure drawn"
+    assert words == "1 line derived, 1 comparison with the code, 6 numbers computed, 1 figure drawn"
 
 
 def test_verdicts_of_a_chain_are_printed_once_or_by_line():
@@ -166,7 +166,7 @@ def test_the_terminal_page_has_one_line_an_equation_and_fits(page, capsys):
         "✗ ",
         "false at",
         "What this does not show\n- Nothing.",
-        "1. One?\n   Answer. It is 0.5.",
+        "Hint. Halve it.",
         "✓ stated; enumerated",
     ):
         assert words in text, words
@@ -230,7 +230,7 @@ def test_the_html_page_is_accessible(text):
     assert len(identifiers) == len(set(identifiers))
     linked = {value[1:] for _, attributes in outline.tags if (value := attributes.get("href", "")).startswith("#") and value[1:]}
     assert linked and linked <= set(identifiers)
-    assert [tag for tag, _ in outline.tags].count("details") == 3 + 6 + 1 + 3  # answers, mistakes, all symbols, folded parts
+    assert [tag for tag, _ in outline.tags].count("details") == 5 + 5 + 6 + 1 + 3  # hints, answers, mistakes, all symbols, folded parts
 
 
 def test_lemmas_and_comparisons_with_the_code_are_folded_and_what_failed_is_not(text):

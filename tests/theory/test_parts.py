@@ -2,6 +2,7 @@
 
 import io
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -31,8 +32,8 @@ def whole(**changes):
     bridge(toy)
     toy.example("Two states.")(lambda: [(r"H(p)", 0.69314, "0.6931")])
     toy.figure("A parabola.")(parabola)
-    for question in ("One?", "Two?", "Three?"):
-        toy.exercise(question, "It is 0.5.")(lambda: [(0.5, "0.5")])
+    for level in ("easy", "easy", "medium", "medium", "hard"):
+        toy.exercise("How much?", "It is 0.5.", level=level, hint="Halve it.")(lambda: [(0.5, "0.5")])
     return toy
 
 
@@ -62,7 +63,7 @@ def test_missing_front_matter_is_named(name):
         ("Bridge", "no bridge or step"),
         ("Example", "0 examples"),
         ("Figure", "0 figures"),
-        ("Exercise", "2 exercises; it needs 3"),
+        ("Exercise", "its exercises are: easy 1, medium 2, hard 1; it needs five, of all levels"),
     ],
 )
 def test_missing_parts_are_named(left_out, words):
@@ -146,19 +147,26 @@ def test_an_exercise_has_a_known_level_and_a_hint(more, words):
     assert words in result.error
 
 
-def test_exercises_with_levels_are_five_of_all_levels():
+def test_exercises_are_five_of_all_levels():
     toy = whole()
     toy.parts = [part for part in toy.parts if not isinstance(part, Exercise)]
-    for level in ("easy", "easy", "medium", "medium"):
-        toy.exercise("How much?", "It is 0.5.", level=level, hint="Halve it.")(lambda: [(0.5, "0.5")])
-    assert list(toy.lacking())[-1] == "its exercises are: easy 2, medium 2; it needs five, of all levels"
+    assert list(toy.lacking()) == ["its exercises are: none; it needs five, of all levels"]
+    for level in ("easy", "easy", "medium", "medium", ""):
+        toy.exercise("How much?", "It is 0.5.", level=level, hint=level and "Halve it.")(lambda: [(0.5, "0.5")])
+    assert list(toy.lacking()) == ["its exercises are: easy 2, medium 2, without a level 1; it needs five, of all levels"]
     toy.exercise("Why?", "It is 0.5.", level="hard", hint=prose("Halve {it}.", it=toy.a))(lambda: [(0.5, "0.5")])
+    toy.parts.remove(toy.parts[-2])
     assert list(toy.lacking()) == [] and all(result.passed for result in toy.run())
-    page = lecture_page(toy, toy.run())
-    shown = html(page)
-    assert shown.count("<summary>Hint</summary>") == 5 and '<span class="chip">hard</span> Why?' in shown
-    printed = tex(page, ["parabola.pdf"])
-    assert r"\emph{(hard)} Why?" in printed and r"\emph{Hint.} Halve $a$." in printed
+
+
+def test_a_page_has_three_theorems_beside_its_result():
+    """The others are lemmas, which the page folds."""
+    toy = whole()
+    for number in range(4):
+        toy.chain(f"Theorem {number}", Total(toy.k, toy.p * toy.a), equals(toy.a, "$p$ sums to one"))
+    assert list(toy.lacking()) == ["it has 4 theorems beside the central result; at most 3, the rest are lemmas"]
+    toy.parts[-1] = replace(toy.parts[-1], role="lemma")
+    assert list(toy.lacking()) == []
 
 
 # ---------------------------------------------------------------------------------------------------- assumptions

@@ -36,6 +36,7 @@ if jax.config.jax_compilation_cache_dir is None:
 
 LOOSE = 1e-9  # a tolerance beyond this needs a reason
 Lemma = Chain | Valley | Assumption  # what an expression may refer to
+MOST_THEOREMS = 3  # beside the central result: what a student can be asked to remember of a page
 ROLES = ("definition", "lemma", "theorem", "remark", "appendix")
 
 # ---------------------------------------------------------------------------------------------------- data
@@ -247,13 +248,16 @@ class Derivation(Setting):
         kinds = Counter(type(part) for part in self.parts)
         if kinds[Bridge] + kinds[Step] == 0:  # steps do where no expression defines what the functions do
             yield "no bridge or step executes the topic's functions"
-        for kind, fewest in ((Example, 1), (Figure, 1), (Exercise, 3)):
+        for kind, fewest in ((Example, 1), (Figure, 1)):
             if kinds[kind] < fewest:
                 yield f"it has {kinds[kind]} {kind.__name__.lower()}s; it needs {fewest}"
+        theorems = [part for part in self.parts if getattr(part, "role", "") == "theorem" and part is not self.central]
+        if len(theorems) > MOST_THEOREMS:
+            yield f"it has {len(theorems)} theorems beside the central result; at most {MOST_THEOREMS}, the rest are lemmas"
         levels = Counter(part.level for part in self.parts if isinstance(part, Exercise))
-        if set(levels) != {""} and (levels.total() < 5 or set(levels) != set(LEVELS)):
+        if levels.total() < 5 or set(levels) != set(LEVELS):
             found = ", ".join(f"{level or 'without a level'} {levels[level]}" for level in (*LEVELS, "") if levels[level])
-            yield f"its exercises are: {found}; it needs five, of all levels"
+            yield f"its exercises are: {found or 'none'}; it needs five, of all levels"
 
     def _setting(self):
         """No Result, or the refusal of a symbol."""
