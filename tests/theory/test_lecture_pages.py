@@ -230,7 +230,8 @@ def test_the_html_page_is_accessible(text):
     assert len(identifiers) == len(set(identifiers))
     linked = {value[1:] for _, attributes in outline.tags if (value := attributes.get("href", "")).startswith("#") and value[1:]}
     assert linked and linked <= set(identifiers)
-    assert [tag for tag, _ in outline.tags].count("details") == 5 + 5 + 6 + 1 + 3  # hints, answers, mistakes, all symbols, folded parts
+    folded = 5 + 5 + 6 + 1 + 3  # hints, answers, mistakes, all symbols, folded parts
+    assert [tag for tag, _ in outline.tags].count("details") == folded
 
 
 def test_lemmas_and_comparisons_with_the_code_are_folded_and_what_failed_is_not(text):

@@ -1,4 +1,4 @@
-"""Exercises of the lecture: Regularized training of energy networks: a floor for the loss, and what energies are good for."""
+"""Exercises of the lecture: Regularized training of energy networks: a floor for the loss, and the bias it costs."""
 
 import jax.numpy as jnp
 import numpy as np

@@ -1,4 +1,4 @@
-"""Exercises of the lecture: The best of n by a proxy: its law, its distance, and when the true reward turns."""
+"""Exercises of the lecture: The best of n by a proxy: its distribution, its distance, and when the true reward turns."""
 
 import math
 

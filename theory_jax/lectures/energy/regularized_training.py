@@ -1,4 +1,4 @@
-"""Regularized training of energy networks: a floor for the loss, and what energies are good for.
+"""Regularized training of energy networks: a floor for the loss, and the bias it costs.
 
 The lecture on the functions of theory_jax/energy/regularized_training.py.
 """
@@ -30,7 +30,7 @@ from theory_jax.energy.regularized_training import (
 
 derivation = Derivation(
     module=__name__,
-    title="Regularized training of energy networks: a floor for the loss, and what energies are good for",
+    title="Regularized training of energy networks: a floor for the loss, and the bias it costs",
     lectures=(),
     sources=(
         "Du & Mordatch 2019, Implicit generation and modeling with energy-based models",

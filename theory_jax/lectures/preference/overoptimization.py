@@ -1,4 +1,4 @@
-"""The best of n by a proxy: its law, its distance, and when the true reward turns.
+"""The best of n by a proxy: its distribution, its distance, and when the true reward turns.
 
 The lecture on the functions of theory_jax/preference/overoptimization.py.
 """
@@ -31,7 +31,7 @@ from theory_jax.preference.overoptimization import (
 
 derivation = Derivation(
     module=__name__,
-    title="The best of n by a proxy: its law, its distance, and when the true reward turns",
+    title="The best of n by a proxy: its distribution, its distance, and when the true reward turns",
     lectures=(54,),
     sources=(
         "Gao, Schulman & Hilton 2023, Scaling laws for reward model overoptimization",
