@@ -26,10 +26,10 @@ def wasserstein(e, batch, phase):
     return e.recipe.penalty_weight * penalties.mean() - distance
 
 
-def _one_shift_for_all(self, x):
+def _one_shift_for_all(self, x, critic=None):
     most = self.recipe.shuffle
     shifts = torch.randint(-most, most + 1, (1, self.critic.shuffles), generator=self.generator)
-    return self.critic(x, shifts.expand(len(x), -1)).float()
+    return (critic or self.critic)(x, shifts.expand(len(x), -1)).float()
 
 
 OBJECTIVE = Objective(
@@ -41,7 +41,9 @@ OBJECTIVE = Objective(
         "no phase shuffle": Mistake(
             experiment.WaveGan,
             "_scores",
-            lambda self, x: self.critic(x, torch.zeros(len(x), self.critic.shuffles, dtype=torch.int64)).float(),
+            lambda self, x, critic=None: (critic or self.critic)(
+                x, torch.zeros(len(x), self.critic.shuffles, dtype=torch.int64)
+            ).float(),
         ),
     },
 )
