@@ -136,10 +136,13 @@ def _tensors(file, expected):
 
 
 def _sharding(offsets):
-    """The header's metadata by which other readers put parts together: one entry, as several would be ordered by chance."""
+    """The header's metadata by which other readers put parts together: one entry, as several would be ordered by chance.
+
+    Sorted: a resumed run has read its tensors in any order, and must write the same bytes.
+    """
     if offsets is None:
         return None
-    return {"DCP_SHARDING_INFO": json.dumps({name: {"saved_offsets": list(offset)} for name, offset in offsets.items()})}
+    return {"DCP_SHARDING_INFO": json.dumps({name: {"saved_offsets": list(offset)} for name, offset in sorted(offsets.items())})}
 
 
 def steps_of(folder: str | Path) -> list[int]:
