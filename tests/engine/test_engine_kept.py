@@ -111,7 +111,7 @@ def test_damaged_milestones_ahead_of_a_run_that_went_back_are_removed(tmp_path):
 
 
 def test_a_part_of_a_sharded_model_is_the_same_bytes_in_any_order_of_its_tensors(tmp_path):
-    """A resumed run has read what was logged in any order; before, a checkpoint that was kept could differ from a straight run's."""
+    """A resumed run has read what was logged in any order, and a checkpoint that is kept shows it."""
     files = []
     for names in ("ab", "ba"):
         tensors = {name: torch.full((3,), float(ord(name))) for name in names}
