@@ -7,10 +7,11 @@ from practice_torch.engine.errors import RunError
 
 
 @contextlib.contextmanager
-def drawer(run, seed, cpu, say, prepare=lambda experiment: None, which=None):
+def drawer(run, seed, cpu, say, prepare=lambda experiment: None, which=None, float32=False, begun=lambda step, device: None):
     """The trained model of a run, ready to sample: its weights, its device, its generator by the seed (None: the run's).
 
-    say(line): warnings. prepare(experiment) is called before its weights are loaded. which: see engine.storage.state.Which.
+    say(line): warnings. prepare(experiment) is called before its weights are loaded, begun(step, device) afterwards. which: see
+    engine.storage.state.Which. float32: without autocast.
     """
     import torch
 
@@ -26,11 +27,11 @@ def drawer(run, seed, cpu, say, prepare=lambda experiment: None, which=None):
         raise RunError(f"{run.folder / 'recipe.json'} describes no data of {run.asked['topic']}: {error!r}") from error
     prepare(experiment)
     device = Processes(cpu).device
-    load_weights(run, recipe, experiment, say=say, which=which)
+    begun(load_weights(run, recipe, experiment, say=say, which=which), device)
     seed = recipe.seed if seed is None else seed
     experiment.generator = torch.Generator(device).manual_seed(seed_of(seed, "sample"))
     torch.manual_seed(seed_of(seed, "sample", "torch"))
     experiment.to(device).eval()
-    half = recipe.precision == "bfloat16" and device.type != "cpu"  # where it is faster
+    half = recipe.precision == "bfloat16" and device.type != "cpu" and not float32  # where it is faster
     with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=half):
         yield experiment

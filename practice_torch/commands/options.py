@@ -51,7 +51,8 @@ class Train:
 class Sample:
     """Draw from a trained model, into RUN/samples; text is also printed: sample RUN [--option value ...].
 
-    `sample RUN --help` lists the options that the model itself has, such as the text to continue.
+    `sample RUN --help` lists the options that the model itself has, such as the text to continue. `sample RUN --count 50000
+    --out DIR` writes a file for each sample, as tools that judge samples read them; stopped and repeated, it goes on.
     """
 
     run: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
@@ -65,7 +66,13 @@ class Sample:
     step: int | None = None
     """Draw with the checkpoint of this step: the newest two are there, and those that --keep-every keeps."""
     out: str | None = None
-    """Another folder to write to."""
+    """A folder for one file a sample: images as png in their own pixels, sounds as wav, texts as txt. It is missing, empty, or
+    begun by this very command, which then draws what is missing.
+    """
+    batch: int = 500
+    """With --out: samples drawn at once; each batch has random numbers of its own."""
+    float32: bool = False
+    """Compute in float32 on an accelerator, even if the run was trained in bfloat16."""
     cpu: bool = False
     """Sample on the CPU even where there is an accelerator."""
     debug: bool = False

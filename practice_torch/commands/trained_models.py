@@ -22,19 +22,24 @@ def sample(command, words):
         raise UsageError(f"count is {command.count}; it must be at least 1, and less than 2^63")
     if command.seed is not None and not 0 <= command.seed < 2**63:
         raise UsageError(f"seed is {command.seed}; it must be between 0 and 2^63 - 1")
+    if not 1 <= command.batch < 2**31:
+        raise UsageError(f"batch is {command.batch}; it must be at least 1, and less than 2^31")
     which = _which(command)
     from practice_torch.engine.storage.run import Run, save_artifacts
 
-    run = Run.open(command.run)
+    run, loaded = Run.open(command.run), []
 
     def prepare(experiment):
         _set_sampling(experiment, command, words, run.asked["topic"])
 
     say = lambda line: print(f"warning: {line}", file=sys.stderr)  # noqa: E731
-    with drawer(run, command.seed, command.cpu, say, prepare, which) as experiment:
-        artifacts = experiment.sample(command.count)
+    begun = lambda *what: loaded.extend(what)  # noqa: E731
     seed = run.asked["fields"]["seed"] if command.seed is None else command.seed
-    folder = Path(command.out) if command.out else run.folder / "samples"
+    with drawer(run, command.seed, command.cpu, say, prepare, which, command.float32, begun) as experiment:
+        if command.out:
+            return _write_each(run, experiment, command, words, seed, *loaded)
+        artifacts = experiment.sample(command.count)
+    folder = run.folder / "samples"
     try:
         for path in save_artifacts(artifacts, folder, prefix=f"seed{seed}-"):
             print(path)
@@ -42,6 +47,17 @@ def sample(command, words):
                 print(for_terminal(path), end="")
     except OSError as error:
         raise RunError(f"cannot write into {folder}: {error.strerror}") from None
+    return 0
+
+
+def _write_each(run, experiment, command, words, seed, step, device):
+    """Files of --out; returns the exit code."""
+    from practice_torch.commands.sample_files import write_samples
+
+    asked = {name: run.asked[name] for name in ("topic", "recipe", "fields")} | {"step": step, "count": command.count}
+    asked |= {"batch": command.batch, "seed": seed, "options": list(words), "device": device.type, "float32": command.float32}
+    drawn = write_samples(experiment, Path(command.out), asked, device)
+    print(f"{command.out}: {command.count} samples" + ("" if drawn == command.count else f", {drawn} of them drawn now"))
     return 0
 
 

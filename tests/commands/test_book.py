@@ -91,6 +91,7 @@ def test_a_comparison_with_the_code_leads_to_what_people_get_wrong(page):
     assert all(f'id="{place}"' in table for _, place in led)
 
 
+@needs_sphinx
 def test_the_near_misses_are_next_to_the_right_answers(page):
     table = re.search(r'(?s)<table class="book near-misses">.*?</table>', page[0])[0]
     lines = [unescape(re.sub(r"<[^>]*>", "", line)) for line in table.split("</tr>")]
