@@ -3,10 +3,11 @@
 import numpy as np
 from sympy import Rational, sqrt
 
+from theory_jax.derivation.parts import value
 from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.evaluation.memorization import authenticity, data_copying_z_score, nearest_distance_ratio
 from theory_jax.lectures.evaluation._copies import score_of_copies, share_outside
-from theory_jax.lectures.evaluation.memorization import _FRESH, _LINE, P, Q, U, derivation, z
+from theory_jax.lectures.evaluation.memorization import _FRESH, _LINE, P, Q, U, derivation, lowest, z
 
 
 @derivation.exercise(
@@ -59,7 +60,7 @@ def how_many_copies():
 def a_share_of_copies():
     yield 0.1 * score_of_copies(1000, 1000), "-3.872"
     yield -5 / score_of_copies(1000, 1000), "0.1291"
-    yield -5 / score_of_copies(10_000, 10_000), "0.0408"
+    yield -5 / value(lowest, {Q: 10_000, P: 10_000}), "0.0408"
 
 
 @derivation.exercise(

@@ -74,8 +74,8 @@ def averaged_over_tokens():
         policy = jax.nn.log_softmax(logits)[None]
         return kl_regularized_objective(policy, even, REWARDS.reshape(1, 4), kl_coefficient=0.5)[0]
 
-    for _ in range(400):
-        logits = logits + 2 * jax.grad(averaged)(logits)
+    for _ in range(60):
+        logits = logits + 8 * jax.grad(averaged)(logits)
     yield jax.nn.softmax(logits)[3], "16/19"
 
 
