@@ -114,6 +114,7 @@ def _default(field):
 
 def _evaluation(run, recipe):
     """The evaluation of a finished run."""
+    from practice_torch.commands.run_folder import finished
     from practice_torch.engine.errors import RunError
 
     try:
@@ -125,8 +126,7 @@ def _evaluation(run, recipe):
         raise RunError(f"{run.folder / 'evaluation.json'} is not JSON: {error}") from None
     except (KeyError, TypeError):
         raise RunError(f"{run.folder / 'evaluation.json'} is no evaluation: it has no 'step'") from None
-    stopped_early = recipe.patience and step and (run.folder / "environment.json").is_file()
-    if step < recipe.steps and not stopped_early:
+    if not step or not finished(run, recipe, step):
         mend = "finish it with `python -m practice_torch train --resume RUN`"
         raise RunError(f"{run.folder} is unfinished: evaluated at step {step} of {recipe.steps}; {mend}")
     return judged

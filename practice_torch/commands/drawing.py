@@ -7,16 +7,15 @@ from practice_torch.engine.errors import RunError
 
 
 @contextlib.contextmanager
-def drawer(run, seed, cpu, say, prepare=lambda experiment: None, which=None, float32=False, begun=lambda step, device: None):
-    """The trained model of a run, ready to sample: its weights, its device, its generator by the seed (None: the run's).
+def drawer(run, seed, cpu, say, prepare=lambda experiment: None, which=None, float32=False):
+    """The trained model of a run, ready to sample, and the step of its weights; its generator by the seed (None: the run's).
 
-    say(line): warnings. prepare(experiment) is called before its weights are loaded, begun(step, device) afterwards. which: see
-    engine.storage.state.Which. float32: without autocast.
+    say(line): warnings. prepare(experiment) is called before its weights are loaded. which: see engine.storage.state.Which.
+    float32: without autocast.
     """
     import torch
 
     from practice_torch.engine.batches.datasets import Described
-    from practice_torch.engine.batches.order import seed_of
     from practice_torch.engine.distributed.processes import Processes
     from practice_torch.engine.storage.state import load_weights
 
@@ -27,11 +26,19 @@ def drawer(run, seed, cpu, say, prepare=lambda experiment: None, which=None, flo
         raise RunError(f"{run.folder / 'recipe.json'} describes no data of {run.asked['topic']}: {error!r}") from error
     prepare(experiment)
     device = Processes(cpu).device
-    begun(load_weights(run, recipe, experiment, say=say, which=which), device)
-    seed = recipe.seed if seed is None else seed
-    experiment.generator = torch.Generator(device).manual_seed(seed_of(seed, "sample"))
-    torch.manual_seed(seed_of(seed, "sample", "torch"))
+    step = load_weights(run, recipe, experiment, say=say, which=which)
+    seed_sampling(experiment, device, recipe.seed if seed is None else seed)
     experiment.to(device).eval()
     half = recipe.precision == "bfloat16" and device.type != "cpu" and not float32  # where it is faster
     with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=half):
-        yield experiment
+        yield experiment, step
+
+
+def seed_sampling(experiment, device, seed, *words):
+    """Give the experiment, and torch, the random numbers of samples of this seed; words: which of them."""
+    import torch
+
+    from practice_torch.engine.batches.order import seed_of
+
+    experiment.generator = torch.Generator(device).manual_seed(seed_of(seed, "sample", *words))
+    torch.manual_seed(seed_of(seed, "sample", *words, "torch"))

@@ -30,6 +30,11 @@ def same_data(run, recipe):
     return data
 
 
+def finished(run, recipe, step):
+    """Whether weights of this step are those of an ended training: of its last step, or the best of one that stopped early."""
+    return step >= recipe.steps or bool(recipe.patience and (run.folder / "environment.json").is_file())  # written at the end
+
+
 def show(run):
     """The evaluation as a table, and whether the target is met."""
     from rich.console import Console

@@ -8,35 +8,35 @@ import json
 import sys
 import time
 
+from PIL import Image
+
+from practice_torch.commands.drawing import seed_sampling
+from practice_torch.commands.judging.items import one_each, texts_of
 from practice_torch.commands.run_folder import writing
+from practice_torch.engine.artifacts import Audio, ImageGrid, Text
 from practice_torch.engine.errors import RunError
+from practice_torch.engine.storage.run import write_json
 
 MANIFEST = "samples.json"
 IN_LOG = 5.0  # seconds between two lines of progress
 
 
-def write_samples(experiment, folder, asked, device):
+def write_samples(experiment, folder, asked):
     """Draw and write what is missing of `asked` (see its keys below); returns how many samples were drawn now.
 
     RunError if the folder has other files than those of this very command, or the model draws nothing that is one file a sample.
     """
-    import torch
-
-    from practice_torch.engine.batches.order import seed_of
-    from practice_torch.engine.storage.run import write_json
-
-    count, batch, seed = asked["count"], asked["batch"], asked["seed"]
+    count, batch, device = asked["count"], asked["batch"], experiment.generator.device
     done = first = _begun(folder, asked)
     started = said = time.perf_counter()
     while done < count:
         size = min(batch, count - done)
-        experiment.generator = torch.Generator(device).manual_seed(seed_of(seed, "sample", done // batch))
-        torch.manual_seed(seed_of(seed, "sample", done // batch, "torch"))
-        artifacts = _one_each(experiment, size)
+        seed_sampling(experiment, device, asked["seed"], done // batch)
+        artifacts = _drawn(experiment, size)
         with writing(folder):
             for number, artifact in enumerate(artifacts, start=done):
                 name = f"{number:0{len(str(count - 1))}d}{artifact.suffix}"
-                artifact.save(folder / f".{name}")
+                _save(artifact, folder / f".{name}")
                 (folder / f".{name}").replace(folder / name)
             done += size
             write_json(folder / MANIFEST, asked | {"drawn": done})
@@ -68,36 +68,22 @@ def _begun(folder, asked):
     return drawn
 
 
-def _one_each(experiment, size):
+def _drawn(experiment, size):
     """One artifact for each of `size` samples: images, sounds or texts."""
-    import torch
-
-    from practice_torch.engine.artifacts import Audio, ImageGrid, Text
-
     drawn = experiment.sample(size)
-    images = [image for part in drawn.values() if isinstance(part, ImageGrid) for image in part.images]
-    if len(images) == size:
-        return [_Image(image) for image in images]
-    sounds = [part for part in drawn.values() if isinstance(part, Audio)]
-    sounds = [Audio(sound, part.sample_rate) for part in sounds for sound in torch.atleast_2d(part.samples)]
-    if len(sounds) == size:
-        return sounds
-    if all(isinstance(part, Text) for part in drawn.values()):  # several texts are one artifact
-        return [part for _ in range(size) for part in experiment.sample(1).values()]
+    for kind in (ImageGrid, Audio):
+        found = [one for part in drawn.values() if isinstance(part, kind) for one in one_each(part)]
+        if len(found) == size:
+            return found
+    if all(isinstance(part, Text) for part in drawn.values()):
+        return texts_of(experiment, size)
     kinds = ", ".join(f"{name} ({type(part).__name__})" for name, part in drawn.items())
     raise RunError(f"{size} samples are drawn as {kinds}, which is no file for each; leave --out out")
 
 
-class _Image:
-    """One image [C, H, W] in 0..1, in its own pixels: a grid would be enlarged and framed."""
-
-    suffix = ".png"
-
-    def __init__(self, image):
-        self.image = image
-
-    def save(self, path):
-        from PIL import Image
-
-        pixels = self.image.detach().float().cpu().clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).numpy()
-        Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(path, format="PNG")
+def _save(artifact, path):
+    """An image in its own pixels: its grid would be enlarged and framed."""
+    if not isinstance(artifact, ImageGrid):
+        return artifact.save(path)
+    pixels = artifact.images[0].detach().float().cpu().clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).numpy()
+    Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(path, format="PNG")

@@ -8,7 +8,7 @@ from practice_torch.commands.drawing import drawer
 from practice_torch.commands.judge import show as show_session
 from practice_torch.commands.judging.session import Session, is_session
 from practice_torch.commands.options import PROGRAM, changed
-from practice_torch.commands.run_folder import restored, same_data, show, write_page, writing
+from practice_torch.commands.run_folder import finished, restored, same_data, show, write_page, writing
 from practice_torch.engine.errors import RunError
 from shared_specs.commands.errors import UsageError
 from shared_specs.commands.parsing import flags, parsed, unknown_argument
@@ -27,17 +27,16 @@ def sample(command, words):
     which = _which(command)
     from practice_torch.engine.storage.run import Run, save_artifacts
 
-    run, loaded = Run.open(command.run), []
+    run = Run.open(command.run)
 
     def prepare(experiment):
         _set_sampling(experiment, command, words, run.asked["topic"])
 
     say = lambda line: print(f"warning: {line}", file=sys.stderr)  # noqa: E731
-    begun = lambda *what: loaded.extend(what)  # noqa: E731
     seed = run.asked["fields"]["seed"] if command.seed is None else command.seed
-    with drawer(run, command.seed, command.cpu, say, prepare, which, command.float32, begun) as experiment:
+    with drawer(run, command.seed, command.cpu, say, prepare, which, command.float32) as (experiment, step):
         if command.out:
-            return _write_each(run, experiment, command, words, seed, *loaded)
+            return _write_each(run, experiment, command, words, seed, step)
         artifacts = experiment.sample(command.count)
     folder = run.folder / "samples"
     try:
@@ -50,13 +49,14 @@ def sample(command, words):
     return 0
 
 
-def _write_each(run, experiment, command, words, seed, step, device):
+def _write_each(run, experiment, command, words, seed, step):
     """Files of --out; returns the exit code."""
     from practice_torch.commands.sample_files import write_samples
 
     asked = {name: run.asked[name] for name in ("topic", "recipe", "fields")} | {"step": step, "count": command.count}
-    asked |= {"batch": command.batch, "seed": seed, "options": list(words), "device": device.type, "float32": command.float32}
-    drawn = write_samples(experiment, Path(command.out), asked, device)
+    asked |= {"batch": command.batch, "seed": seed, "options": list(words), "float32": command.float32}
+    asked |= {"device": experiment.generator.device.type}
+    drawn = write_samples(experiment, Path(command.out), asked)
     print(f"{command.out}: {command.count} samples" + ("" if drawn == command.count else f", {drawn} of them drawn now"))
     return 0
 
@@ -113,8 +113,7 @@ def evaluate(command, judge):
     first = processes.first  # only rank 0 prints and writes
     say = lambda line: first and print(f"warning: {line}", file=sys.stderr)  # noqa: E731
     step = load_weights(run, recipe, experiment, say, which)
-    stopped_early = recipe.patience and (run.folder / "environment.json").is_file()  # written at the end
-    if command.samples and which is None and step < recipe.steps and not stopped_early:
+    if command.samples and which is None and not finished(run, recipe, step):
         mend = f"finish it with `train --resume {quote(str(run.folder))}`, or leave --samples out"
         raise RunError(f"{run.folder} is unfinished, at step {step} of {recipe.steps}: {mend}")
     training = Training(run, recipe, experiment, *data, cpu=command.cpu)

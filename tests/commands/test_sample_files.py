@@ -14,14 +14,13 @@ from practice_torch.engine.errors import RunError
 from tests.commands.test_practice_commands import QUICK, VAE, call, refused
 
 ASKED = {"count": 7, "batch": 3, "seed": 5}
-CPU = torch.device("cpu")
 
 
 class Drawing:
     """An experiment that draws the same kind of artifact, of random numbers; `stops` after so many batches."""
 
     def __init__(self, kind="images", stops=None):
-        self.kind, self.stops, self.sizes, self.generator = kind, stops, [], None
+        self.kind, self.stops, self.sizes, self.generator = kind, stops, [], torch.Generator()
 
     def sample(self, count):
         if len(self.sizes) == self.stops:
@@ -48,7 +47,7 @@ def files(folder):
 
 def test_images_are_written_one_by_one_in_their_own_pixels(tmp_path):
     experiment = Drawing()
-    assert write_samples(experiment, tmp_path / "out", ASKED, CPU) == 7 and experiment.sizes == [3, 3, 1]
+    assert write_samples(experiment, tmp_path / "out", ASKED) == 7 and experiment.sizes == [3, 3, 1]
     found = files(tmp_path / "out")
     assert list(found) == [*(f"{n}.png" for n in range(7)), MANIFEST]
     pixels = [np.asarray(Image.open(tmp_path / "out" / f"{n}.png")) for n in range(7)]
@@ -60,31 +59,31 @@ def test_images_are_written_one_by_one_in_their_own_pixels(tmp_path):
 def test_values_are_rounded_to_the_nearest_of_256(tmp_path):
     experiment = Drawing()
     experiment.sample = lambda count: {"samples": ImageGrid(torch.tensor([-0.5, 0.0, 0.501 / 255, 1.0, 1.7]).view(1, 1, 1, 5), 1)}
-    write_samples(experiment, tmp_path / "out", ASKED | {"count": 1}, CPU)
+    write_samples(experiment, tmp_path / "out", ASKED | {"count": 1})
     assert np.asarray(Image.open(tmp_path / "out" / "0.png")).tolist() == [[0, 0, 1, 255, 255]]
 
 
 def test_a_stopped_command_goes_on_and_ends_in_the_same_files(tmp_path):
-    write_samples(Drawing(), tmp_path / "whole", ASKED, CPU)
+    write_samples(Drawing(), tmp_path / "whole", ASKED)
     with pytest.raises(KeyboardInterrupt):
-        write_samples(Drawing(stops=2), tmp_path / "stopped", ASKED, CPU)
+        write_samples(Drawing(stops=2), tmp_path / "stopped", ASKED)
     assert json.loads((tmp_path / "stopped" / MANIFEST).read_text())["drawn"] == 6
     (tmp_path / "stopped" / "6.png").write_bytes(b"half")  # of a batch that was not finished
     experiment = Drawing()
-    assert write_samples(experiment, tmp_path / "stopped", ASKED, CPU) == 1 and experiment.sizes == [1]
+    assert write_samples(experiment, tmp_path / "stopped", ASKED) == 1 and experiment.sizes == [1]
     assert files(tmp_path / "stopped") == files(tmp_path / "whole")
-    assert write_samples(experiment, tmp_path / "stopped", ASKED, CPU) == 0
+    assert write_samples(experiment, tmp_path / "stopped", ASKED) == 0
 
 
 def test_another_seed_draws_others(tmp_path):
     for seed in (5, 6):
-        write_samples(Drawing(), tmp_path / str(seed), ASKED | {"seed": seed}, CPU)
+        write_samples(Drawing(), tmp_path / str(seed), ASKED | {"seed": seed})
     assert files(tmp_path / "5")["0.png"] != files(tmp_path / "6")["0.png"]
 
 
 @pytest.mark.parametrize(("kind", "suffix"), [("gray images of two classes", "png"), ("sounds", "wav"), ("texts", "txt")])
 def test_what_is_drawn_is_a_file_each(kind, suffix, tmp_path):
-    write_samples(Drawing(kind), tmp_path / "out", ASKED | {"batch": 7}, CPU)
+    write_samples(Drawing(kind), tmp_path / "out", ASKED | {"batch": 7})
     found = files(tmp_path / "out")
     assert list(found) == [*(f"{n}.{suffix}" for n in range(7)), MANIFEST] and len(set(found.values())) == 8
     if kind == "sounds":
@@ -101,19 +100,19 @@ def test_what_is_drawn_is_a_file_each(kind, suffix, tmp_path):
 )
 def test_what_is_no_file_a_sample_is_refused(kind, words, tmp_path):
     with pytest.raises(RunError, match=words):
-        write_samples(Drawing(kind), tmp_path / "out", ASKED, CPU)
+        write_samples(Drawing(kind), tmp_path / "out", ASKED)
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path):
-    write_samples(Drawing(), tmp_path / "out", ASKED, CPU)
+    write_samples(Drawing(), tmp_path / "out", ASKED)
     with pytest.raises(RunError, match="holds samples of seed 5, and this command asks for 6"):
-        write_samples(Drawing(), tmp_path / "out", ASKED | {"seed": 6}, CPU)
+        write_samples(Drawing(), tmp_path / "out", ASKED | {"seed": 6})
     with pytest.raises(RunError, match="holds samples of count 7, and this command asks for 8"):
-        write_samples(Drawing(), tmp_path / "out", ASKED | {"count": 8}, CPU)
+        write_samples(Drawing(), tmp_path / "out", ASKED | {"count": 8})
     for content in ("{", "[]", "{}"):
         (tmp_path / "out" / MANIFEST).write_text(content)
         with pytest.raises(RunError, match=r"is not empty, and samples\.json in it describes no samples"):
-            write_samples(Drawing(), tmp_path / "out", ASKED, CPU)
+            write_samples(Drawing(), tmp_path / "out", ASKED)
 
 
 def test_the_command(tmp_path):

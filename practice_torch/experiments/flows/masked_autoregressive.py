@@ -76,7 +76,6 @@ RECIPES = {
     "mnist": PixelMafRecipe(
         data="mnist", layers=5, hidden_dims=(1024, 1024), num_levels=256, alpha=2e-6, steps=60_000, batch_size=100,
         learning_rate=1e-4, metric="negative_log_likelihood", evaluate_every=3000, checkpoint_every=3000, patience=6,
-        keep_best=True,
     ),
     # The same for MAF (10), with mirrored images: as published, an epoch has every image twice, in 1000 steps. There the
     # degrees of the hidden units are drawn, and sizes chosen on the 5000 images that stop it. A sample needs 3072 passes
@@ -84,7 +83,7 @@ RECIPES = {
     "cifar10": PixelMafRecipe(
         data="cifar10", layers=10, hidden_dims=(2048, 2048), num_levels=256, alpha=0.05, steps=100_000, batch_size=100,
         learning_rate=1e-4, augment_flip=True, metric="negative_log_likelihood", noises=1, evaluate_every=5000,
-        checkpoint_every=5000, patience=6, keep_best=True,
+        checkpoint_every=5000, patience=6,
     ),
 }  # fmt: skip
 
