@@ -14,7 +14,7 @@ from theory_jax.lectures.diffusion.probability_flow import _RATE, _TWO, _normal_
 
 
 @derivation.exercise(
-    r"What is the flow of data of variance 1? What does it say of their log-density?",
+    r"What is the flow of standard normal data? What does it say of their log-density?",
     "$V = 1$ at every time, so the velocity is 0 and points stay. The last density is exactly standard normal: the log-density "
     "is exact, at $x_0 = 2$ it is $-2.9189$.",
     level="easy",

@@ -85,8 +85,8 @@ def another_unit():
     "be? When does it come near to that?",
     "The estimate from all pairs is never negative. The other one is that plus half of the two kernels of different points, "
     "minus 1. So it is above -1. It comes near if both samples are the same two points, far from each other: for 0 and 4 in "
-    "both, and the bandwidth 1, it is -0.9997. These samples could not be more alike, but the estimate says no more than that "
-    "their points are far apart: a very negative value is no sign of a very good model.",
+    "both, and the bandwidth 1, it is -0.9997. These samples could not be more alike, and the estimate says that, and that the "
+    "points within each are far apart: nothing about how well the distributions agree.",
     level="hard",
     hint="Compare the estimate with that from all pairs, which is known to be never negative.",
 )

@@ -36,9 +36,9 @@ derivation = Derivation(
         "Dumoulin et al. 2017, Adversarially Learned Inference",
         "Li et al. 2017, ALICE: Towards Understanding Adversarial Learning for Joint Distribution Matching",
     ),
-    question="A GAN's generator has no inverse: given an example, nothing says which latent would have made it, and a search for "
-    "it is slow and may fail. BiGAN trains an encoder next to the generator, with no loss that ever compares an example with its "
-    "reconstruction. Why should the encoder become the inverse, and when does it not?",
+    question="A GAN trains no inverse of its generator: given an example, nothing says which latent would have made it, and a "
+    "search for it is slow and may fail. BiGAN trains an encoder next to the generator, with no loss that ever compares an "
+    "example with its reconstruction. Why should the encoder become the inverse, and when does it not?",
     setting=(
         "Examples $x$ and latents $z$ live on finitely many points. The data are distributed as $p(x)$ and the latents as the "
         "prior. Encoder and generator are stochastic, $q(z|x)$ and $g(x|z)$; deterministic maps are the limit in which each "
@@ -52,7 +52,8 @@ derivation = Derivation(
     limits=(
         "Continuous spaces with deterministic maps: both distributions of pairs live on thin sets and have no densities there. "
         "The bound carries over, with events in place of probabilities; the best logit does not.",
-        "Training: at a distance from the optimum a small total variation is not what the losses measure.",
+        "Training: the losses measure the Jensen-Shannon divergence, and only with a discriminator near its best; the total "
+        "variation is at most the root of twice that divergence.",
     ),
 )
 
@@ -135,8 +136,9 @@ inverse = derivation.chain(
 derivation.answer = prose(
     "The pairs match if and only if the generator makes the data and the encoder is its posterior. An encoded example comes back "
     "with the probability {back}, and that is at least {itself}, the probability with which the generator repeats itself, less "
-    "the total variation of the pairs. A generator without noise always repeats itself: if the pairs match, the encoder is its "
-    "inverse. A noisy one does not, and then a match implies no reconstruction: independent pairs match, too, {match}. A "
+    "the total variation of the pairs. A generator without noise always repeats itself: if the pairs match, every example comes "
+    "back, and an encoder without noise is the inverse. A noisy generator may not repeat itself, and a match then implies no "
+    "more than its probability to do so, which can be that of a guess: independent pairs match, too, {match}. A "
     "reconstruction term bounds what is left open, $H(x|z)$.",
     back=comes_back,
     itself=repeats,

@@ -427,8 +427,8 @@ derivation.symbol(r"\sigma", "the sigmoid")
 
 @derivation.numeric(
     r"-\log \sigma(\ell) = \log\left(1 + e^{-\ell}\right) \quad\text{at}\quad \ell = -40, -400",
-    because=r"A classifier that is sure and wrong. The probability rounds to 0 and its logarithm is infinite; the loss is a "
-    r"softplus of the logit, which grows linearly.",
+    because=r"A classifier that is sure and wrong. As the logarithm of $1 - \sigma(-\ell)$ it would be infinite, since that "
+    "difference rounds to 0; the loss is a softplus of the logit, which grows linearly.",
     role="appendix",
 )
 def loss_is_a_softplus():

@@ -242,17 +242,17 @@ derivation.chain(
 derivation.answer = prose(
     "Without a price on long codes descent stops where the residual is orthogonal to every direction in which the code can "
     "move the image. If the transposed Jacobian shrinks no residual to less than {least} times its length, the squared slope "
-    "is at least {floor}, so descent stops only at a code that makes the image, and short steps make the objective of a linear "
-    "generator fall by a factor a step. An image on a curved manifold, with more pixels than coordinates, can have false "
-    "minima, even where the generator is one-to-one, and so can an objective with a price, {price} for the most likely code. "
-    "Then the start decides: from a regression, or the best of several.",
+    "is at least {floor}, so descent stops only at a code that makes the image, and short steps make the objective of such a "
+    "linear generator fall by a factor a step. An image on a curved manifold, with more pixels than coordinates, can have false "
+    "minima, even where the generator is one-to-one. The price {price} makes the minimum the most likely code, and can add false "
+    "minima, too. Then the start decides: from a regression, or the best of several.",
     least=low,
     floor=4 * low**2 * SquaredNorm(d, o),
     price=noise**2,
 )
 pitch = derivation.number(r"\varepsilon", "the pitch of a helix", positive=True)
 derivation.chain(
-    "On a helix there are false minima, although no two codes have the same image",
+    "On a helix of small pitch there are false minima, although no two codes have the same image",
     plus((1 - cos(u)) ** 2, (0 - sin(u)) ** 2, (0 - pitch * u) ** 2),
     equals(
         plus(2, -2 * cos(u), pitch**2 * u**2),

@@ -306,7 +306,7 @@ probe = derivation.define(
 )
 m = derivation.index("m", "the number of a probe", states=2)
 derivation.chain(
-    "... and as many probes as coordinates find it exactly",
+    "... and one probe of length $\\sqrt D$ along each coordinate finds it exactly, in their mean",
     Total(m, Total(k, Total(l, probe.at(m, k) * J * probe.at(m, l)))) / D,
     equals(
         Total(k, J.at(k, k)),

@@ -62,11 +62,11 @@ pairs = plus(
     Expectation(p, Expectation(p.at(y), k)), Expectation(q, Expectation(q.at(y), k)), -2 * Expectation(p, Expectation(q.at(y), k))
 )
 derivation.answer = prose(
-    r"Compare the means of features. The squared distance of the two means, $\mathrm{MMD}^2$, is {pairs}: the mean of the kernel "
-    "within the one distribution, plus that within the other, less twice that between them. It sees what the features see: the "
-    "cubic kernel three moments, a Gaussian kernel every difference. Means over pairs of different points estimate it without "
-    "bias, and may be negative; if points are also paired with themselves, the estimate is never negative, and too large in "
-    "expectation wherever the features vary.",
+    r"Compare the means of features. The squared distance of the two means, $\mathrm{MMD}^2$, is {pairs}: the mean of the "
+    "kernel within the one distribution, plus that within the other, less twice that between them. It sees what the features "
+    "see: in one dimension the cubic kernel three moments, a Gaussian kernel every difference. Means over pairs of different "
+    "points estimate it without bias, and may be negative; if points are also paired with themselves, the estimate is never "
+    "negative, and too large in expectation wherever the features vary.",
     pairs=holds(
         distance,
         "=",
@@ -115,7 +115,7 @@ v = derivation.numbers("v", d, "a direction among the features")
 Delta = derivation.define(r"\Delta", Expectation(p, phi) - Expectation(q, phi), "the difference of the means", over=d)
 witness = Total(d, times(v, phi))
 derivation.chain(
-    "The distance is the largest difference of means of a function of length 1",
+    "The distance is the largest squared difference of means of a function of length 1",
     Total(d, v * Delta) ** 2,
     equals(
         plus(times(SquaredNorm(d, v), SquaredNorm(d, Delta)), -Total(d, Total(e, (v * Delta.at(e) - v.at(e) * Delta) ** 2)) / 2),

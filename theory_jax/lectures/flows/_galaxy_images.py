@@ -85,7 +85,7 @@ def one_galaxy():
     radius = elliptical_radius(columns, rows, 0 * one, 0 * one, one / 2, 0 * one)
     yield r"q = \tfrac12, \ \phi = 0: \quad \rho \text{ at } (0, 0), (4, 0)", radius[0, 30, jnp.array([30, 34])], "(0, 2.8284)"
     image = sersic_profile(radius, 100 * one, 4 * one, one / 2)
-    yield r"F = 100: \quad \text{light}", image[0, 30, jnp.array([30, 34])], "(1.3795, 0.9753)"
+    yield r"F = 100, \ b \text{ by the series } \beta: \quad \text{light}", image[0, 30, jnp.array([30, 34])], "(1.3795, 0.9753)"
     moments = image_moments(jnp.concatenate([image, gaussian_point_spread(image, sigma=1.0)]), columns, rows)
     yield r"\text{read off: } q", shape_from_moments(moments)[0, 1], "0.5000"
     yield r"\text{blurred by } \varsigma = 1: \quad q", shape_from_moments(moments)[1, 1], "0.5302"

@@ -108,8 +108,8 @@ reading = derivation.chain(
     central=True,
     uses=(over_an_ellipse,),
     so="The profile enters by $m$ alone, which cancels. The angle enters doubled: half a turn brings a galaxy onto itself. So "
-    r"the condition, too, should be given by the doubled angle, as $q \cos 2\phi$ and $q \sin 2\phi$, which are the same for "
-    r"$\phi$ and $\phi + \pi$; $\phi$ itself jumps where the galaxy does not.",
+    r"the condition, too, should double it: $q \cos 2\phi$ and $q \sin 2\phi$ are the same for $\phi$ and $\phi + \pi$, where "
+    r"$\phi$ jumps and the galaxy does not. (With $\varepsilon$ in the place of $q$ they do not jump at a round galaxy either.)",
 )
 from_ellipticity = derivation.chain(
     "The axis ratio follows from the ellipticity",
@@ -209,7 +209,7 @@ derivation.answer = prose(
     r"By second moments: without knowing the profile they give the ellipticity $\varepsilon$ and twice the angle, {first} and "
     "{second}; the axis ratio is {ratio}. A blur adds its variance to the moments of both coordinates, so subtract it first. "
     "Give the shape to the flow with the angle doubled, too. A perfect flow without its condition draws from all galaxies: "
-    "what is read off its images misses the order by twice the variance of the shapes, on average.",
+    "what is read off its images misses the order by twice the variance of the shapes, as a mean square.",
     first=holds((xx - yy) / (xx + yy), "=", ellipticity * cos(2 * phi)),
     second=holds(2 * xy / (xx + yy), "=", ellipticity * sin(2 * phi)),
     ratio=holds(q, "=", sqrt((1 - ellipticity) / (1 + ellipticity)), named=True),
@@ -342,7 +342,7 @@ _series = 2 * n + sum(
     Rational(*fraction) / n**k
     for k, fraction in enumerate(((-1, 3), (4, 405), (46, 25515), (131, 1148175), (-2194697, 30690717750)))
 )
-beta = derivation.define(r"\beta", _series, "five terms for the median", "sersic_constant_approximation")
+beta = derivation.define(r"\beta", _series, "six terms for the median", "sersic_constant_approximation")
 derivation.bridge(
     "The code's series",
     beta,
@@ -402,9 +402,10 @@ def the_root_is_the_median():
 derivation.numeric(
     r"Q_{xx} \mapsto Q_{xx} + \varsigma^2",
     because=r"One lit pixel of 25, blurred by the code: its second moments are those of the kernel, $\varsigma^2$ to $10^{-6}$ "
-    r"at the widths 1 and $1.2$. A sampled Gaussian is narrower than it says below $0.7$: its variance is 0.008 at $0.3$.",
+    "at the widths 1 and $1.2$. A sampled Gaussian is noticeably narrower than it says below $0.7$: its variance is 0.008 at "
+    "$0.3$.",
     tolerance=1e-6,
-    since=r"a Gaussian that is sampled at whole pixels has another variance by $4 \pi^2 \varsigma^4 e^{-2 \pi^2 \varsigma^2}$",
+    since=r"a Gaussian that is sampled at whole pixels has another variance by $8 \pi^2 \varsigma^4 e^{-2 \pi^2 \varsigma^2}$",
     role="appendix",
 )(blur_adds_its_variance)
 

@@ -32,7 +32,7 @@ derivation = Derivation(
     ),
     question="A continuous flow is a velocity at every position and time. Data give only where noise should end, neither the "
     "path nor the velocity, so there is nothing to fit a network to. Which velocity moves a cloud of standard normal noise "
-    "onto one point of the data? Many do: in what do the usual ones differ?",
+    "onto one point of the data? There are many paths: in what do the usual ones differ?",
     setting=(
         r"Noise $x_0 \sim \mathcal{N}(0, I)$ is independent of the data point $x_1$. Time runs from 0, the noise, to 1, the "
         r"data: opposite to the time of diffusion, $\tau = 1 - t$.",
@@ -109,8 +109,8 @@ derivation.chain(
             )
         },
     ),
-    so=r"That is the continuity equation. So points that start as noise and follow $u$ have the density $\mathcal{N}(\alpha d, "
-    r"\sigma^2 I)$ at every time, whatever $\alpha$ and $\sigma$ are.",
+    so=r"That is the continuity equation. So points that have the density $\mathcal{N}(\alpha d, \sigma^2 I)$ at the start, "
+    r"which is noise if $\alpha$ begins at 0 and $\sigma$ at 1, and follow $u$ have it at every time.",
 )
 derivation.chain(
     "Another field carries it as well",
@@ -271,11 +271,11 @@ derivation.chain(
 )
 
 derivation.answer = prose(
-    "Write the path as data and noise with coefficients, differentiate it, and express the noise by the position: {slope}. Where "
-    "the noise's coefficient is positive, this is a velocity at every position and time. It carries the density of a path to one "
-    "data point exactly, and is not the only field that does. The usual paths differ in their speeds: of all that run from noise "
-    "to data the linear one, straight at the constant speed {linear}, has the least work; the variance-preserving path does not "
-    "start from pure noise, and ends with infinite speed.",
+    "Write the path as data and noise with coefficients, differentiate it, and express the noise by the position: {slope}. "
+    "Where the noise's coefficient is positive, this is a velocity at every position and time. It carries the density of a "
+    "path to one data point exactly, in two or more dimensions not as the only field. The usual paths differ in their speeds: "
+    "of all such coefficients that run from noise to independent data the linear ones, straight at the constant speed "
+    "{linear}, have the least work; the variance-preserving path does not start from pure noise, and ends with infinite speed.",
     slope=holds(Slope(place, t), "=", plus(ds / s * (place - a * data), da * data)),
     linear=holds(Slope((1 - t) * noise + t * data, t), "=", data - noise, named=True),
 )

@@ -143,8 +143,8 @@ derivation.chain(
         r"the chain rule; the first factor is the slope of the conjugate, the ratio $w$ that the critic claims",
         wrong={"squared": times(c1(g(v)) ** 2, Slope(-g(v), v))},
     ),
-    so="The game's own loss weighs each fake by how likely the critic finds it to be data. The alternative loss weighs all "
-    "alike. They agree where the claimed ratio is 1, that is at the solution.",
+    so="As functions of $T$ the game's own loss weighs each fake by the ratio $w$ that the critic claims, and the alternative "
+    "loss weighs all alike. They agree where that ratio is 1, as it is at the solution.",
 )
 
 derivation.say(

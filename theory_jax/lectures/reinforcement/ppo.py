@@ -112,15 +112,15 @@ near = derivation.define(
 )
 ell = derivation.define(r"\ell({})", -Min(rho * A, near * A), "the clipped loss of an action", "clipped_policy_loss", over=a)
 derivation.answer = prose(
-    "Weighted by the ratio of the probabilities, new to old, the old policy's actions give the new policy's advantage: "
-    "{surrogate}. The clipped objective never promises more than that, for any action: {bound}. It takes the gradient from an "
-    r"action whose ratio has moved by more than $\epsilon$ in the direction of its advantage, and from no other, so that what "
-    "has gone wrong can still be repaired. It does not bound the ratios: the other actions can go on moving them.",
+    "Weighted by the ratio of the probabilities, new to old, the old policy's actions give the new policy's mean advantage "
+    "over it: {surrogate}. The clipped objective never promises more than that, for any action: {bound}. It takes the gradient "
+    r"from an action whose ratio has moved by more than $\epsilon$ in the direction of its advantage, and from no other, so "
+    "that what has gone wrong can still be repaired. It does not bound the ratios: the other actions can go on moving them.",
     surrogate=holds(Expectation(o, times(rho, A)), "=", Expectation(pi, A), wrong={"no ratio": Expectation(o, A)}),
     bound=holds(-ell, "<=", rho * A, wrong={"the clipped ratio's": near * A / 2}),
 )
 pessimistic = derivation.chain(
-    "The clipped objective is a pessimistic bound on the new policy's advantage",
+    "The clipped objective is a pessimistic bound on the new policy's advantage over the old one",
     Expectation(o, -ell),
     equals(
         Expectation(o, plus(rho * A, -Max(rho * A - near * A, 0))),

@@ -260,7 +260,7 @@ def transform_of_matrices():
 
 @derivation.symbolic(
     r"\frac{\partial J}{\partial K_l} = \sum_{t \ge l} \frac{\partial J}{\partial y_t}\, u_{t-l}",
-    because=r"$K_l$ enters $y_t$ as $K_l u_{t-l}$; likewise $\partial J/\partial u_j = \sum_{t \ge j} K_{t-j}\, "
+    because=r"$K_l$ enters $y_t$ as $K_l u_{t-l}$; likewise, for $D$ of 0, $\partial J/\partial u_j = \sum_{t \ge j} K_{t-j}\, "
     r"\partial J/\partial y_t$: the transposed Toeplitz matrix, a correlation. All slopes of the loss, inputs and "
     r"kernels, $T = L = 3$.",
     role="remark",
