@@ -29,6 +29,7 @@ def section(here, topic):
         parts.append(raw(Markup("<p>{} {}</p>").format(module.__doc__, sources.source_link(here, path))))
         if recipes := getattr(module, "RECIPES", None):  # without recipes it is a study, which trains nothing
             parts += [*_looks(here, topic, recipes), _recipes(topic, recipes, _explained(module), comments(ROOT / path))]
+            parts += _published(getattr(module, "PUBLISHED", {}))
     if users:
         lines = Markup("").join(
             Markup("<li>{}: {}</li>\n").format(
@@ -94,6 +95,18 @@ def _recipes(topic, recipes, explained, remarks):
             (code(name), recipe.data or "", f"{recipe.steps:,}", words, bound, "; ".join([*results, *remarks.get(name, ())]))
         )
     return table(("recipe", "data", "steps", "metric", "target", "measured, and remarks"), rows, "recipes")
+
+
+def _published(results):
+    """The published results that recipes reproduce, and how each recipe differs from what reached it."""
+    if results:
+        yield "### Published results"
+        rows = [(code(name), of.metric, of.there, of.source, of.here) for name, of in results.items()]
+        yield table(("recipe", "metric", "published", "source", "ours"), rows, "published")
+    for name, of in results.items():
+        if of.differences:
+            yield f"What differs between the recipe `{name}` and the published training:"
+            yield table(("", "published", "here", "known cost"), of.differences, "differences")
 
 
 def comments(path):

@@ -52,6 +52,6 @@ def _list_sizes(recipes, as_json):
     for path, name in recipes:
         print(line(f"{path} {name}", module_of(path).RECIPES[name], sizes(module_of(path), name)), flush=True)
         if published := published_of(path, name):
-            print(f"    {published.line()}")
+            print(*(f"    {line}" for line in published.lines()), sep="\n")
     print(f"\n{ASSUMPTION}")
     return 0

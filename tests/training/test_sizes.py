@@ -154,6 +154,14 @@ def test_published_results_belong_to_recipes_and_name_their_source():
                 assert published.value is None or math.isfinite(published.value), (topic, name)
 
 
+def test_recipes_that_are_the_published_model_have_its_parameters():
+    for topic in TOPICS:
+        for name, published in getattr(module_of(topic), "PUBLISHED", {}).items():
+            if published.parameters is not None:
+                with on_fake_tensors(module_of(topic), name) as (_, experiment, _data):
+                    assert sum(part.numel() for part in experiment.parameters()) == published.parameters, (topic, name)
+
+
 def test_the_command_lists_sizes_of_a_topic_and_marks_hours_as_an_estimate():
     code, out, err = call("list", "--sizes", "latent/vae")
     lines = out.splitlines()

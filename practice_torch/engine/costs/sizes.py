@@ -114,6 +114,8 @@ def _costs(found, steps):
 def facts_of(recipe: Recipe, found: Sizes, published: Published | None) -> dict[str, Any]:
     """The same as JSON."""
     compared = published and {name: value for name, value in published._asdict().items() if name != "facts"}
+    if compared:
+        compared["differences"] = [difference._asdict() for difference in published.differences]
     stages = {"stages": [stage._asdict() for stage in found.stages]}
     return {"steps": recipe.steps, "batch_size": recipe.batch_size} | found._asdict() | stages | {"published": compared}
 
