@@ -1,7 +1,7 @@
 """The published result that a recipe is written to reproduce, and how the recipe differs from what reached it.
 
-A topic declares them next to its RECIPES: PUBLISHED = {recipe's name: Published(...)}. `list --sizes`, reports and the topic's page
-in the book print them.
+A topic declares them next to its RECIPES: PUBLISHED = {recipe's name: Published(...)}. `list --sizes`, reports and the topic's
+page in the book print them.
 """
 
 from collections.abc import Mapping
