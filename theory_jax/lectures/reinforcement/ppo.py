@@ -82,7 +82,6 @@ derivation.chain(
         ),
     ),
 )
-derivation.say("So the expectation is right for every new policy. A batch, however, is a mean over finitely many samples.")
 derivation.chain(
     "The larger the ratios, the noisier the batch",
     Expectation(o, times(rho, A) ** 2),
@@ -91,11 +90,26 @@ derivation.chain(
         "one of the two ratios turns the expectation into one under the new policy",
         wrong={"both ratios": Expectation(pi, A**2)},
     ),
-    so=prose(
-        "The mean does not depend on who samples, the second moment does: where the new policy is, it grows with the ratio "
-        "there. An action of probability 0.01 whose ratio is 20 is absent from most batches of 50 steps, and where it occurs it "
-        "counts as 20 of them. So a step should stop counting once its ratio has moved far enough."
+    so="The mean is right for every new policy, but a batch has finitely many samples, and their second moment grows with the "
+    "ratios that the new policy meets. An action of probability 0.01 is absent from more than half of the batches of 50 steps; "
+    "if its ratio is 20, it counts as 20 steps where it occurs. So ratios should not grow far.",
+)
+derivation.chain(
+    "What some ratios lose below 1, the others gain above it",
+    Expectation(o, Max(rho - 1, 0)),
+    equals(
+        plus(Expectation(o, Max(1 - rho, 0)), Expectation(o, rho - 1)),
+        "every number is its positive part less its negative part",
+        wrong={"the parts added": plus(-Expectation(o, Max(1 - rho, 0)), Expectation(o, rho - 1))},
     ),
+    equals(
+        Expectation(o, Max(1 - rho, 0)),
+        prose("both policies sum to one: the mean ratio is {one}", one=holds(Expectation(o, rho), "=", 1, named=True)),
+    ),
+    states=2,
+    role="lemma",
+    so="A small ratio adds no noise itself, but what pushes a bad action down pushes others up by as much in all, whatever their "
+    "advantages are. So a step should stop counting once its ratio has moved far enough: up if the action is good, down if bad.",
 )
 
 epsilon = derivation.number(r"\epsilon", "how far a ratio may go", "clip", between=(0, 1))
@@ -136,8 +150,7 @@ pessimistic = derivation.chain(
     uses=(surrogate,),
     central=True,
     states=2,
-    so="It holds for each action, too, before the mean. So clipping makes the objective smaller or leaves it, and never makes it "
-    "larger. For which actions is it flat?",
+    so="It holds for each action, too, before the mean. For which actions is the clipped objective flat?",
 )
 c = derivation.number("c", "the size of an advantage", positive=True)
 x = derivation.number("x", "by how much the ratio is out of the range", positive=True)
@@ -186,7 +199,7 @@ derivation.say(
     )
 )
 derivation.chain(
-    "Cutting the gradient of an action does not stop its ratio",
+    "Cutting the gradient of an action does not stop its ratio: another one can push it to 0",
     plus(times(q, p / q, c), times(1 - q, 1 - epsilon, -c * q / (1 - q))),
     equals(
         times(c, plus(p, -times(1 - epsilon, q))),
@@ -195,11 +208,13 @@ derivation.chain(
     ),
     so=prose(
         "Its slope in $p$ is $c$, {slope}, up to {one}: the first action is pushed up, and pushes the second down, since they "
-        "share the probability. The maximum of the clipped objective is there, and has the second ratio 0: {none}. What keeps "
-        "ratios near 1 is that the steps are few and small.",
+        "share the probability. So the clipped objective has no maximum among policies with positive probabilities: it comes "
+        "as near as one likes to {supremum}, its limit at {one}, where the second ratio is {none}. What keeps ratios near 1 is "
+        "that the steps are few and small.",
         slope=holds(Slope(times(c, plus(p, -times(1 - epsilon, q))), p), "=", c),
+        supremum=holds(times(c, plus(p, -times(1 - epsilon, q))), "=", times(c, plus(1, -times(1 - epsilon, q))), named=True),
         one=where(p, 1),
-        none=holds((1 - p) / (1 - q), "=", 0),
+        none=holds((1 - p) / (1 - q), "=", 0, named=True),
     ),
 )
 
@@ -315,7 +330,8 @@ def three_steps_from_a_batch():
         return ppo_loss(*steps, clip=0.2, value_clip=0.2, value_coefficient=0.5, entropy_coefficient=0.0)[0]
 
     yield (
-        r"o = (\tfrac12, \tfrac12),\ A = (1, -1),\ w = 0,\ G = 1,\ \epsilon = \kappa = \tfrac15: \quad \rho",
+        r"o = (\tfrac12, \tfrac12),\ A = (1, -1),\ w = 0,\ G = 1,\ \epsilon = \kappa = \tfrac15,\ c_v = \tfrac12,\ c_e = 0,"
+        r" \text{ step length } \tfrac35: \quad \rho",
         jnp.exp(zero),
         "(1, 1)",
     )
@@ -341,8 +357,9 @@ def _ratios_after(steps, clip):
 
 
 @derivation.example(
-    r"The two actions of the algorithm, and 20 steps from the same batch: with a clip of $\frac15$, and with one so wide that it "
-    r"never acts. The second moment is that of $\rho A$ under the old policy. Then six single actions, with the clip $\frac15$."
+    r"The two actions of the algorithm, and 20 steps of $\frac35$ from the same batch: with a clip of $\frac15$, and with one so "
+    r"wide that it does not act within them. The second moment is that of $\rho A$ under the old policy. Then six single "
+    r"actions, with the clip $\frac15$, and the rare action of (3)."
 )
 def by_hand():
     clipped, free = _ratios_after(20, 0.2), _ratios_after(20, 0.999999)
@@ -353,6 +370,7 @@ def by_hand():
     objective = -clipped_policy_loss(*SIX, clip=0.2)
     yield r"-\ell \text{ at } \rho = \tfrac12, 1, \tfrac32 \text{ and } A = 1", objective[0], "(0.5, 1, 1.2)"
     yield r"-\ell \text{ there if } A = -1", objective[1], "(-0.8, -1, -1.5)"
+    yield r"\text{an action of probability } 0.01 \text{ is absent from 50 steps with probability } 0.99^{50}", 0.99**50, "0.605"
 
 
 @derivation.figure(
