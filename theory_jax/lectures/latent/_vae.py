@@ -1,4 +1,4 @@
-"""A decoder that is small enough to integrate over (one latent, four logits), and the figure of the linear one."""
+"""A decoder that is small enough to integrate over (one latent, four logits), and the figures of the lecture on the VAE."""
 
 import math
 
@@ -51,3 +51,33 @@ def draw_bound(left, right):
     right.axhline(-2.2655, linestyle="--", color="gray", label=r"$\log p(x)$")
     right.set(xlabel="$t$", ylabel="nats", ylim=(-3.2, 0.9))
     right.legend(ncols=2, loc="upper center")
+
+
+CORRELATIONS = (0.6, 0.9, 0.98)
+
+
+def diagonal_gap(variance, known):
+    """What a diagonal encoder with the posterior's means lacks, if one latent has the variance `known` given the other."""
+    return variance / known - 1 - np.log(variance / known) - np.log(known) / 2
+
+
+def draw_diagonal(plane, gaps):
+    """A correlated posterior with the best diagonal encoder, and the gap of encoders of every variance."""
+    angle = np.linspace(0, 2 * np.pi, 121)
+    circle = np.stack([np.cos(angle), np.sin(angle)])
+    wide, narrow = math.sqrt(1 + CORRELATIONS[1]), math.sqrt(1 - CORRELATIONS[1])  # deviations along the diagonals
+    for radius in (1, 2):
+        along, across = radius * wide * circle[0], radius * narrow * circle[1]
+        given = {"label": "posterior"} if radius == 1 else {}
+        plane.plot((along - across) / math.sqrt(2), (along + across) / math.sqrt(2), color="gray", **given)
+        given = {"label": "best diagonal encoder"} if radius == 1 else {}
+        plane.plot(*(radius * math.sqrt(1 - CORRELATIONS[1] ** 2) * circle), color="C0", **given)
+    plane.set(xlabel="$z_1$", ylabel="$z_2$", xlim=(-3, 3), ylim=(-3, 4.4), aspect="equal")
+    plane.legend(fontsize="small", loc="upper left")
+    variances = np.geomspace(0.02, 1.5, 60)
+    for rho in CORRELATIONS:
+        known = 1 - rho**2
+        (line,) = gaps.semilogx(variances, diagonal_gap(variances, known), label=rf"$\rho = {rho:g}$")
+        gaps.plot(known, diagonal_gap(known, known), "o", color=line.get_color())
+    gaps.set(xlabel="variance of the encoder", ylabel="gap, nats", ylim=(0, 5))
+    gaps.legend()

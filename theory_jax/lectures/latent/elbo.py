@@ -23,6 +23,7 @@ from theory_jax.latent.elbo import (
     normalized_importance_weights,
     renyi_bound,
 )
+from theory_jax.lectures.latent._elbo import climb
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.more_samples import two_samples
 from theory_jax.lectures.lemmas.tangent import tangent
@@ -56,6 +57,27 @@ derivation = Derivation(
         "not shown.",
     ),
 )
+
+
+@derivation.figure(
+    "Left: the bound over all $q$ on two states is below $\\log p(x)$ and touches it at the posterior; the shaded gap is the "
+    "divergence. Right: with more samples the expected bound at $q = (0.5, 0.5)$ approaches $\\log p(x)$.",
+    panels=2,
+)
+def the_gap_and_the_ladder(left, right):
+    first = np.linspace(0.01, 0.99, 99)
+    bounds = exact_elbo(jnp.log(jnp.tile(_joint, (99, 1))), jnp.log(jnp.stack([first, 1 - first], axis=1)))
+    left.plot(first, bounds, label="ELBO")
+    left.axhline(math.log(0.5), linestyle="--", color="gray", label="$\\log p(x)$")
+    left.fill_between(first, bounds, math.log(0.5), alpha=0.2)
+    left.set(xlabel="$q(z=1|x)$", ylabel="nats")
+    left.legend()
+    sizes = range(1, 17)
+    right.plot(sizes, [_expected(importance_weighted_bound, size) for size in sizes], "o-", label="$\\mathcal{L}_K$")
+    right.axhline(math.log(0.5), linestyle="--", color="gray", label="$\\log p(x)$")
+    right.set(xlabel="$K$ samples", ylabel="nats")
+    right.legend()
+
 
 z = derivation.index("z", "a state of the latent variable")
 prior = derivation.law("p({})", z, "the prior")
@@ -140,6 +162,15 @@ derivation.chain(
     ),
     role="lemma",
 )
+derivation.figure(
+    prose(
+        "Gradient ascent on the logits of $q(z|x)$ over eight states. Left: the probability of a state rises while its "
+        " log-weight is above the average, until $q$ is the posterior. Right: the shaded gap closes. No step changes "
+        "{sum}: what the bound gains, the divergence loses.",
+        sum=holds(log(evidence), "=", plus(bound, Divergence(q, posterior)), wrong={"the gap forgotten": bound}),
+    ),
+    panels=2,
+)(climb)
 
 derivation.say(
     "More samples. The weight of one sample is an unbiased estimate of the evidence, so the average of several is one too, "
@@ -342,26 +373,6 @@ def two_states():
     yield bound, value(bound, _given), "-0.7978"
     yield Divergence(q, posterior), value(Divergence(q, posterior), _given), "0.1046"
     yield log(evidence), value(log(evidence), _given), "-0.6931"
-
-
-@derivation.figure(
-    "Left: the bound over all $q$ on two states is below $\\log p(x)$ and touches it at the posterior; the shaded gap is the "
-    "divergence. Right: with more samples the expected bound at $q = (0.5, 0.5)$ approaches $\\log p(x)$.",
-    panels=2,
-)
-def the_gap_and_the_ladder(left, right):
-    first = np.linspace(0.01, 0.99, 99)
-    bounds = exact_elbo(jnp.log(jnp.tile(_joint, (99, 1))), jnp.log(jnp.stack([first, 1 - first], axis=1)))
-    left.plot(first, bounds, label="ELBO")
-    left.axhline(math.log(0.5), linestyle="--", color="gray", label="$\\log p(x)$")
-    left.fill_between(first, bounds, math.log(0.5), alpha=0.2)
-    left.set(xlabel="$q(z=1|x)$", ylabel="nats")
-    left.legend()
-    sizes = range(1, 17)
-    right.plot(sizes, [_expected(importance_weighted_bound, size) for size in sizes], "o-", label="$\\mathcal{L}_K$")
-    right.axhline(math.log(0.5), linestyle="--", color="gray", label="$\\log p(x)$")
-    right.set(xlabel="$K$ samples", ylabel="nats")
-    right.legend()
 
 
 def _expected(of_samples, size):

@@ -21,7 +21,7 @@ from theory_jax.latent.vae import (
     kl_to_standard_normal,
     negative_elbo,
 )
-from theory_jax.lectures.latent._vae import bounds_and_gaps, draw_bound
+from theory_jax.lectures.latent._vae import bounds_and_gaps, draw_bound, draw_diagonal
 from theory_jax.lectures.latent.elbo import central as elbo_and_gap
 from theory_jax.lectures.lemmas.gaussian_divergence import gaussian_divergence
 from theory_jax.lectures.lemmas.gibbs import gibbs
@@ -169,6 +169,18 @@ exact_case = derivation.chain(
     r"$x$ misses (approximation), and what the shared network misses of that Gaussian (amortization).",
 )
 
+derivation.figure(
+    prose(
+        "The bound for one data point. Left: over the encoder's mean and variance; its only maximum, the log-likelihood, is at "
+        "the posterior (dot). Right: at {mean} a narrower encoder reconstructs better and, below variance 1, pays a higher "
+        "rate; their difference touches the log-likelihood at {variance}.",
+        mean=where(m, 1),
+        variance=where(t, half),
+    ),
+    panels=2,
+)(draw_bound)
+
+
 rho = derivation.number(r"\rho", "the correlation of two latents under the posterior", between=(-1, 1))
 y1, y2 = (derivation.number(f"z_{k}", f"the {word} of two latents", "z") for k, word in ((1, "first"), (2, "second")))
 v1, v2 = (derivation.number(f"t_{k}", f"the encoder's variance of $z_{k}$", "e^log_var", positive=True) for k in (1, 2))
@@ -206,6 +218,16 @@ derivation.chain(
     ),
     role="remark",
 )
+derivation.figure(
+    prose(
+        "Left: a posterior with the correlation 0.9, at one and two deviations, and the best diagonal encoder: it fits "
+        "into the posterior and misses its ends. Right: the gap over the encoder's variance. The least one (dots) is {floor}, at "
+        "the variance {known}; an encoder with the posterior's marginal variance 1 loses more.",
+        floor=-log(1 - rho**2) / 2,
+        known=holds(known, "=", 1 - rho**2, wrong={"the deviation": 1 - rho}),
+    ),
+    panels=2,
+)(draw_diagonal)
 
 # ---------------------------------------------------------------------------------------------------- the rate
 
@@ -403,18 +425,6 @@ def three_encoders():
         yield rf"{words}: \quad \text{{reconstruction}}", value(reconstruction, given), found
         yield rf"{words}: \quad \text{{rate}}", value(rate, given), price
         yield rf"{words}: \quad \text{{gap}}", value(Divergence(encoder, exact), given), missing
-
-
-derivation.figure(
-    prose(
-        "The bound for one data point. Left: over the encoder's mean and variance; its only maximum, the log-likelihood, is at "
-        "the posterior (dot). Right: at {mean} a narrower encoder reconstructs better and, below variance 1, pays a higher "
-        "rate; their difference touches the log-likelihood at {variance}.",
-        mean=where(m, 1),
-        variance=where(t, half),
-    ),
-    panels=2,
-)(draw_bound)
 
 
 @derivation.numeric(
