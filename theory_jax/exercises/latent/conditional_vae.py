@@ -36,8 +36,9 @@ def the_wrong_prior():
 
 
 @derivation.exercise(
-    "Two labels occur with the probabilities 0.9 and 0.1. How much can they gain at most, and how much do they gain if an "
-    "observation has two values and shows the label rightly with probability 0.8, whichever it is?",
+    "Two labels occur with the probabilities 0.9 and 0.1. How much can they gain at most between models that are the data's own "
+    "distributions, and how much do they gain if an observation has two values and shows the label rightly with probability 0.8, "
+    "whichever it is?",
     "At most 0.3251 nats. The second gain is the information of the observation about the label, 0.0727: most of the entropy "
     "of the label stays after the image is seen, and that part cannot be gained.",
     level="medium",

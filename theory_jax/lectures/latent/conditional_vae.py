@@ -118,11 +118,11 @@ central = derivation.chain(
     ),
 )
 of_prior = derivation.chain(
-    "A prior with the label does not charge for it",
+    "A prior with the label need not charge for it",
     _mean(Divergence(code, prior)),
     equals(
         plus(of_image, Expectation(p_y, Divergence(of_class, prior))),
-        r"the same with $p(z|y)$ in place of $p(z)$; the middle term is gone",
+        r"multiply and divide by $q(z|y)$ alone; what is left does not contain $x$",
         wrong={"the label's term kept": plus(of_image, of_label, Expectation(p_y, Divergence(of_class, prior)))},
     ),
     at_least(
@@ -137,8 +137,10 @@ of_prior = derivation.chain(
 classes = derivation.count(y, "K", "the number of labels")
 p_of_x = derivation.define("p^*({})", Total(y, p_y * p_x), "the data of all labels", over=x, law=True)
 p_given_x = derivation.define("p^*({}|{})", p_y * p_x / p_of_x, "the label, given the observation", over=(y, x), law=True)
+other = derivation.law("r({})", x, "any distribution that a model without the label may have")
 derivation.chain(
-    "A label gains at most its entropy, on average over the data",
+    "If the models are the data's own distributions, $p^*(x|y)$ with the label and $p^*(x)$ without, a label gains at most its "
+    "entropy on average",
     _mean(log(p_x / p_of_x)),
     equals(
         _mean(plus(log(p_given_x), -log(p_y))),
@@ -151,9 +153,13 @@ derivation.chain(
     ),
     so=prose(
         "An entropy is not negative, so the gain is at most {entropy}: no more than 2.3026 nats for ten digits, and that much "
-        "only if all are equally frequent and an image determines its label.",
+        "only if all are equally frequent and an image determines its label. If the model without the label is {other} instead, "
+        "its own error is added, {error}: a larger gain than the entropy says that this model is poor.",
         entropy=holds(Entropy(p_y), "<=", log(classes)),
+        other=other,
+        error=holds(_mean(log(p_x / other)), "=", plus(_mean(log(p_x / p_of_x)), Divergence(p_of_x, other))),
     ),
+    states=2,
     role="remark",
 )
 derivation.chain(
@@ -183,12 +189,15 @@ derivation.answer = prose(
     "Every distribution of the bound is given the label, and nothing else changes: {bound}, the bound plus the divergence from "
     "the posterior. With a prior that all labels share, the encoder pays, on average over the data, at least {image}, what the "
     "code says about the image beyond its label, and {label}, what it says about the label, although the decoder knows the label "
-    "already. A prior for each label can pay for the first alone. So the label belongs into the prior, or out of the code.",
+    "already. With a prior for each label that is the aggregate code of its label, {best}, it pays {alone} alone. So the label "
+    "belongs into the prior, or out of the code.",
     bound=holds(
         log(evidence), "=", plus(elbo, Divergence(q, posterior)), wrong={"subtracted": plus(elbo, -Divergence(q, posterior))}
     ),
     image=of_image,
     label=of_label,
+    best=where(prior, of_class),
+    alone=holds(_mean(Divergence(code, prior)), "=", of_image, named=True),
 )
 
 u = derivation.number("u", "a latent variable, now a number")
@@ -244,14 +253,14 @@ derivation.chain(
     ),
     role="lemma",
 )
-derivation.symbol(r"\ast", "the convolution without padding")
+derivation.symbol(r"\star", "the convolution without padding")
 derivation.symbol("P_k", "the plane of class $k$: 1 everywhere if it is the label")
 derivation.symbol("b", "a kernel")
 derivation.symbol("i, j", "a position in a kernel")
 
 
 @derivation.numeric(
-    r"b \ast P_k = \sum_{i,j} b_{ij} \ \text{if}\ k = y,\ \text{else}\ 0",
+    r"b \star P_k = \sum_{i,j} b_{ij} \ \text{if}\ k = y,\ \text{else}\ 0",
     because="The plane is constant, so every position gets the same sum: one shift for each class and channel, which is "
     "the modulation with scale 0. By the code, two images with three classes and two kernels of 3 x 3. With a border of zeros "
     "it would not be constant: the border misses a part of the kernel.",
@@ -333,10 +342,11 @@ def _information(distance):
 
 
 @derivation.figure(
-    "Left: what the encoder of the example pays on average, for priors $(t, 1-t)$ of all labels; it never gets below "
-    "$I_q(z;y)$. With a prior for each label it pays nothing. Right: two equally frequent classes with the aggregate codes "
-    r"$\mathcal{N}(-c, 1)$ and $\mathcal{N}(c, 1)$. The label is at most $\log 2$ nats, but the standard normal prior charges "
-    "$c^2/2$ for it: classes that are far apart are expensive.",
+    "Left: a code of two states, which shows one of two equally frequent labels with probability $\\frac34$ and nothing else of "
+    "the image. What the encoder pays on average, for priors $(t, 1-t)$ of both labels: never less than $I_q(z;y)$, what the "
+    "code says about the label. With the right prior for each label it pays nothing. Right: two equally frequent classes with "
+    r"the codes $\mathcal{N}(-c, 1)$ and $\mathcal{N}(c, 1)$. The label is at most $\log 2$ nats. The standard normal prior "
+    "charges $c^2/2$: for the label (dashed), and for the distance of the aggregate code from this prior (the rest).",
     panels=2,
 )
 def charges(left, right):
