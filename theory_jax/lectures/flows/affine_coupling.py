@@ -17,6 +17,7 @@ from theory_jax.derivation.notation import Divergence, Expectation, LogDensity, 
 from theory_jax.derivation.parts import value
 from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.flows.affine_coupling import bounded_log_scale, channel_mask, checkerboard_mask, forward, inverse, log_prob
+from theory_jax.lectures.flows._affine_coupling import two_layers
 from theory_jax.lectures.lemmas.tangent import tangent
 
 derivation = Derivation(
@@ -48,6 +49,28 @@ derivation = Derivation(
         "is trained for long.",
     ),
 )
+
+
+@derivation.figure(
+    "Left: the density of one layer with $s = x_a/2$ and $t = -x_a^2/2$: Gaussian along every vertical line, and wider where $s$ "
+    "is smaller. Right: the loss of one coordinate with mean 1 and variance 4 over its log-scale and shift, in nats above the "
+    "least; the cross is $s = -\\log 2$, $t = -\\frac12$.",
+    panels=2,
+)
+def a_layer_and_its_loss(plane, loss):
+    axis = np.linspace(-3, 3, 61)
+    height = np.linspace(-4, 8, 61)
+    points = np.stack(np.meshgrid(axis, height), axis=-1).reshape(-1, 2)
+    density = np.exp(log_prob(points, (_PAIR,), (_half,), (lambda kept: -_square(kept) / 2,))).reshape(61, 61)
+    plane.contourf(axis, height, density, levels=12, cmap="Blues")
+    plane.set(xlabel="$x_a$", ylabel="$x_b$")
+    scales, shifts = np.linspace(-1.6, 0.4, 61), np.linspace(-2, 1.5, 61)
+    grid = np.stack(np.meshgrid(scales, shifts), axis=0)
+    above = 2 * np.exp(2 * grid[0]) + (np.exp(grid[0]) + grid[1]) ** 2 / 2 - grid[0] - (1 + np.log(4)) / 2
+    loss.contour(scales, shifts, above, levels=[0.05, 0.2, 0.5, 1, 2, 4, 8])
+    loss.plot([-np.log(2)], [-0.5], "x", color="C1")
+    loss.set(xlabel="log-scale $s$", ylabel="shift $t$", xticks=[-1.5, -1, -0.5, 0])
+
 
 derivation.symbol(r"\partial z / \partial x", "the matrix of the derivatives of one layer")
 derivation.symbol("s_2, s_4", "the log-scales of two coordinates that change")
@@ -111,6 +134,15 @@ derivation.chain(
     central=True,
     so=r"The left side is the change of variables. A network that computes $s$ and $t$ therefore computes a mean and a variance.",
 )
+derivation.figure(
+    prose(
+        "From noise to data. Left: circles of equal density and the axes. Middle: a layer moves points along vertical lines, and "
+        "stretches each by its own factor {stretch}: along it the density stays Gaussian. Right: a second layer, in which $x_b$ "
+        "passes and $x_a$ changes, bends these lines, and no direction is left in which the density is Gaussian.",
+        stretch=holds(1 / Slope(zb, xb), "=", exp(-s), named=True, wrong={"the sign": exp(s)}),
+    ),
+    panels=3,
+)(two_layers)
 m = derivation.number("m", "the conditional mean")
 w = derivation.number("w", "the conditional standard deviation", positive=True)
 y = derivation.number("y", "a coordinate of the noise")
@@ -300,24 +332,3 @@ def doubled_and_shifted():
     yield r"\log p(x) = -25 - \log 2\pi + \log 2", log_prob(x, (_PAIR,), (_powers_of_two,), (_same,)), "-26.1447"
     conditional = LogDensity(1, 0, 1) + LogDensity(3, -Rational(1, 2), Rational(1, 4))
     yield r"\log \mathcal{N}(1; 0, 1) + \log \mathcal{N}(3; -\tfrac12, \tfrac14)", value(conditional, {}), "-26.1447"
-
-
-@derivation.figure(
-    "Left: the density of one layer with $s = x_a/2$ and $t = -x_a^2/2$: Gaussian along every vertical line, and wider where $s$ "
-    "is smaller. Right: the loss of one coordinate with mean 1 and variance 4 over its log-scale and shift, in nats above the "
-    "least; the cross is $s = -\\log 2$, $t = -\\frac12$.",
-    panels=2,
-)
-def a_layer_and_its_loss(plane, loss):
-    axis = np.linspace(-3, 3, 61)
-    height = np.linspace(-4, 8, 61)
-    points = np.stack(np.meshgrid(axis, height), axis=-1).reshape(-1, 2)
-    density = np.exp(log_prob(points, (_PAIR,), (_half,), (lambda kept: -_square(kept) / 2,))).reshape(61, 61)
-    plane.contourf(axis, height, density, levels=12, cmap="Blues")
-    plane.set(xlabel="$x_a$", ylabel="$x_b$")
-    scales, shifts = np.linspace(-1.6, 0.4, 61), np.linspace(-2, 1.5, 61)
-    grid = np.stack(np.meshgrid(scales, shifts), axis=0)
-    above = 2 * np.exp(2 * grid[0]) + (np.exp(grid[0]) + grid[1]) ** 2 / 2 - grid[0] - (1 + np.log(4)) / 2
-    loss.contour(scales, shifts, above, levels=[0.05, 0.2, 0.5, 1, 2, 4, 8])
-    loss.plot([-np.log(2)], [-0.5], "x", color="C1")
-    loss.set(xlabel="log-scale $s$", ylabel="shift $t$", xticks=[-1.5, -1, -0.5, 0])

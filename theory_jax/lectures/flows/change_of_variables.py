@@ -25,6 +25,7 @@ from theory_jax.flows.change_of_variables import (
     pushforward_log_prob,
     standard_normal_log_prob,
 )
+from theory_jax.lectures.flows._change_of_variables import draw_pieces
 
 derivation = Derivation(
     module=__name__,
@@ -51,6 +52,26 @@ derivation = Derivation(
     ),
     trained="A formula, not a model. Every flow trains by it.",
 )
+
+
+@derivation.figure(
+    "Left: ten by ten cells of equal probability on the square of uniforms. Right: their images under the map of Box and "
+    "Muller. Every image cell has probability 0.01, and is shaded by 0.01 over its area: the bell of the normal density.",
+    panels=2,
+)
+def cells(square, image):
+    edges = np.linspace(0, 1, 11)
+    edges[0] = 0.003  # the image of the first column has no outer edge
+    u = np.stack(np.meshgrid(edges, np.linspace(0, 1, 41), indexing="ij"), axis=-1)
+    for axes, x in ((square, u), (image, np.asarray(box_muller(u.reshape(-1, 2))).reshape(u.shape))):
+        (p, q), (r, s) = (x[1:, 1:] - x[:-1, :-1]).T, (x[1:, :-1] - x[:-1, 1:]).T
+        area = abs(p * s - q * r).T / 2
+        axes.pcolormesh(*x.T, (np.diff(edges)[:, None] / 40 / area).T, cmap="Blues", vmin=0, vmax=0.2 if axes is image else 2.5)
+        for lines in (x[:, ::4], x.swapaxes(0, 1)):
+            axes.plot(*lines.transpose(2, 0, 1), color="gray", linewidth=0.4)
+    square.set(xlabel="$u_1$", ylabel="$u_2$", aspect="equal")
+    image.set(xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
+
 
 F = derivation.function("C", "the distribution function of $X$: $C(x) = P(X \\le x)$")
 f = derivation.function("f", "the map, here increasing and of one variable")
@@ -185,6 +206,17 @@ derivation.chain(
         wrong={"u for 1 - u": rate * (1 - exp(-rate * waiting))},
     ),
 )
+derivation.figure(
+    prose(
+        r"The exponential distribution with rate $\lambda$ of 1. Left: pieces of equal length on the axis of $u$ become longer "
+        "where the map is steep. Right: each still has the probability 0.1, so its density (bar) is 0.1 over its length; as the "
+        "pieces shrink, the bars become one over the slope of the map, {density}.",
+        density=holds(
+            1 / Slope(waiting, u), "=", rate * exp(-rate * waiting), named=True, wrong={"the slope": exp(rate * waiting) / rate}
+        ),
+    ),
+    panels=2,
+)(draw_pieces)
 derivation.bridge(
     "The code draws an exponential variable",
     waiting,
@@ -403,22 +435,3 @@ def sixty_degrees():
     yield r"\log |\det J| = \log 2\pi + 2", box_muller_log_det(u), "3.8379"
     yield r"p(z) = e^{-2} / 2\pi", jnp.exp(pushforward_log_prob(jnp.zeros(1), box_muller_log_det(u))), "0.02154"
     yield r"\mathcal{N}(1)\, \mathcal{N}(\sqrt3)", jnp.exp(standard_normal_log_prob(mapped)), "0.02154"
-
-
-@derivation.figure(
-    "Left: ten by ten cells of equal probability on the square of uniforms. Right: their images under the map of Box and "
-    "Muller. Every image cell has probability 0.01, and is shaded by 0.01 over its area: the bell of the normal density.",
-    panels=2,
-)
-def cells(square, image):
-    edges = np.linspace(0, 1, 11)
-    edges[0] = 0.003  # the image of the first column has no outer edge
-    u = np.stack(np.meshgrid(edges, np.linspace(0, 1, 41), indexing="ij"), axis=-1)
-    for axes, x in ((square, u), (image, np.asarray(box_muller(u.reshape(-1, 2))).reshape(u.shape))):
-        (p, q), (r, s) = (x[1:, 1:] - x[:-1, :-1]).T, (x[1:, :-1] - x[:-1, 1:]).T
-        area = abs(p * s - q * r).T / 2
-        axes.pcolormesh(*x.T, (np.diff(edges)[:, None] / 40 / area).T, cmap="Blues", vmin=0, vmax=0.2 if axes is image else 2.5)
-        for lines in (x[:, ::4], x.swapaxes(0, 1)):
-            axes.plot(*lines.transpose(2, 0, 1), color="gray", linewidth=0.4)
-    square.set(xlabel="$u_1$", ylabel="$u_2$", aspect="equal")
-    image.set(xlabel="$z_1$", ylabel="$z_2$", aspect="equal")

@@ -17,6 +17,7 @@ from theory_jax.derivation.notation import Divergence, Expectation, LogDensity, 
 from theory_jax.derivation.parts import do
 from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.flows.multiscale import split_prior_log_prob, split_prior_sample, squeeze, unsqueeze
+from theory_jax.lectures.flows._multiscale import draw_pair
 from theory_jax.lectures.lemmas.gibbs import gibbs
 
 derivation = Derivation(
@@ -42,6 +43,29 @@ derivation = Derivation(
         "The quality of samples.",
     ),
 )
+
+
+@derivation.figure(
+    "Left: the 3072 numbers of a colored image of 32 by 32 pixels in a flow of three levels: half leave at the first, half of "
+    "the rest at the second. Right: cost of the 1x1 convolutions by the number of levels, in units of $C^2 N$, with splits and "
+    "without.",
+    panels=2,
+)
+def where_they_leave(tree, cost):
+    left, stays = [1536, 768, 768], 3072
+    for level, leaves in enumerate(left, start=1):
+        tree.barh(level, leaves, left=stays - leaves, label=f"leave at level {level}: {leaves}")
+        tree.barh(level, stays - leaves, color="0.85")
+        stays -= leaves
+    tree.invert_yaxis()
+    tree.set(xlabel="numbers", ylabel="level", yticks=[1, 2, 3])
+    tree.legend(fontsize=7, loc="lower right")
+    levels = np.arange(1, 6)
+    cost.semilogy(levels, 4 * levels, "o-", label="with splits")
+    cost.semilogy(levels, 4 * (4.0**levels - 1) / 3, "s--", label="without")
+    cost.set(xlabel="levels $L$", ylabel="cost", xticks=levels)
+    cost.legend()
+
 
 a = derivation.number("a", "the half that stays")
 b = derivation.number("b", "the half that leaves")
@@ -146,6 +170,16 @@ derivation.chain(
     ),
     role="remark",
 )
+derivation.figure(
+    prose(
+        "Left: normal pairs with the correlation 0.9. Given what stays, what leaves has the narrow Gaussian along the line "
+        "(blue: one deviation), whose variance is {variance}; without it, the wide one (orange). Right: what this gains for "
+        "each half, {gain}. Neighboring pixels are correlated, so a prior of the leaving half that ignores the other pays this.",
+        variance=1 - rho**2,
+        gain=holds(gain, "=", -log(1 - rho**2) / 2, named=True, wrong={"no half": -log(1 - rho**2)}),
+    ),
+    panels=2,
+)(draw_pair)
 
 L = derivation.number("L", "the number of levels", positive=True, integer=True)
 C = derivation.number("C", "the channels of the image", positive=True)
@@ -288,25 +322,3 @@ def two_by_two():
     yield r"\log p(b|a) = -\tfrac52 - \log 2\pi - \log 2", log_prob, "-5.0310"
     drawn = split_prior_sample(kept, np.array([1.0, 2.0]).reshape(1, 2, 1, 1), _same, _fourfold)
     yield r"\text{drawn from } \varepsilon", drawn.ravel(), "(1, 2, 3, 4)"
-
-
-@derivation.figure(
-    "Left: the 3072 numbers of a colored image of 32 by 32 pixels in a flow of three levels: half leave at the first, half of "
-    "the rest at the second. Right: cost of the 1x1 convolutions by the number of levels, in units of $C^2 N$, with splits and "
-    "without.",
-    panels=2,
-)
-def where_they_leave(tree, cost):
-    left, stays = [1536, 768, 768], 3072
-    for level, leaves in enumerate(left, start=1):
-        tree.barh(level, leaves, left=stays - leaves, label=f"leave at level {level}: {leaves}")
-        tree.barh(level, stays - leaves, color="0.85")
-        stays -= leaves
-    tree.invert_yaxis()
-    tree.set(xlabel="numbers", ylabel="level", yticks=[1, 2, 3])
-    tree.legend(fontsize=7, loc="lower right")
-    levels = np.arange(1, 6)
-    cost.semilogy(levels, 4 * levels, "o-", label="with splits")
-    cost.semilogy(levels, 4 * (4.0**levels - 1) / 3, "s--", label="without")
-    cost.set(xlabel="levels $L$", ylabel="cost", xticks=levels)
-    cost.legend()

@@ -65,3 +65,41 @@ def draw_two_noises(left, middle, right):
     betas = np.geomspace(0.01, 100, 60)
     right.semilogx(betas, 1 / (1 + 3 / betas))
     right.set(xlabel=r"$\beta$", ylabel="best $t$")
+
+
+def escape(noises, steps):
+    """Gradient descent on the loss of data with variance 4, from almost collapsed weights: weights of every step [steps, N]."""
+    w, V, log_t = (np.full(len(noises), start) for start in (0.1, 0.1, 0.0))
+    seen = []
+    for _ in range(steps):
+        seen.append((w, V, log_t))
+        missed = 1 - w * V
+        of_w, of_V = (w * np.exp(log_t) - 4 * V * missed) / noises, 4 * (V - w * missed / noises)
+        of_t = ((w**2 / noises + 1) * np.exp(log_t) - 1) / 2
+        w, V, log_t = w - 0.1 * of_w, V - 0.1 * of_V, log_t - 0.1 * of_t
+    return (np.stack(part) for part in zip(*seen, strict=True))
+
+
+def draw_escape(weights, losses):
+    """Left: the best weights at every noise, and where descent arrives. Right: how far the loss is below that of collapse."""
+    noises = np.linspace(1, 5.5, 10)
+    fine = np.linspace(0, 4, 101)
+    for sign in (1, -1):
+        weights.plot(fine, sign * np.sqrt(4 - fine), color="gray", label="minimum" if sign == 1 else None)
+    weights.plot([4, 6], [0, 0], color="gray")
+    weights.plot([0, 4], [0, 0], "--", color="gray", label="saddle")
+    weights.plot(noises, next(iter(escape(noises, 1000)))[-1], "o", color="C0", markersize=4, label="after 1000 steps")
+    weights.set(xlabel="noise $s$", ylabel="$w$", ylim=(-2.2, 3.6))
+    weights.legend(fontsize="small", loc="upper right")
+    shown = np.array([1.0, 2.0, 3.0])
+    path = [np.broadcast_to(part, (150, 3)).ravel() for part in (*escape(shown, 150), shown)]
+
+    def loss_at(w, V, log_t, s):
+        one = jnp.ones((1, 1))
+        return linear_vae_negative_elbo(2 * one, w * one, jnp.zeros(1), jnp.log(s), V * one, log_t * one[0])[0]
+
+    gained = (np.log(2 * np.pi * shown) + 4 / shown) / 2 - np.asarray(jax.vmap(loss_at)(*path)).reshape(150, 3)
+    for noise, curve in zip(shown, gained.T, strict=True):
+        losses.plot(curve, label=f"$s = {noise:g}$")
+    losses.set(xlabel="step", ylabel="nats below collapse")
+    losses.legend()

@@ -165,7 +165,7 @@ derivation.chain(
 derivation.figure(
     prose(
         "Gradient ascent on the logits of $q(z|x)$ over eight states. Left: the probability of a state rises while its "
-        " log-weight is above the average, until $q$ is the posterior. Right: the shaded gap closes. No step changes "
+        "log-weight is above the average, until $q$ is the posterior. Right: the shaded gap closes. No step changes "
         "{sum}: what the bound gains, the divergence loses.",
         sum=holds(log(evidence), "=", plus(bound, Divergence(q, posterior)), wrong={"the gap forgotten": bound}),
     ),

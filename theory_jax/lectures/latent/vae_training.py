@@ -28,6 +28,7 @@ from theory_jax.lectures.latent._vae_training import (
     EIGENVALUES,
     LATENTS,
     curvatures_at_collapse,
+    draw_escape,
     draw_two_noises,
     gradient_at_components,
     loss_surprise_and_gap,
@@ -63,6 +64,14 @@ derivation = Derivation(
         "That a diagonal encoder is no restriction: in many dimensions it is one unless the columns of W are orthogonal.",
     ),
 )
+
+derivation.figure(
+    "The average loss of data with variance 4 over both weights, at the best variance of the encoder. Left: noise 1, collapse "
+    "(cross) is a saddle between two minima (dots). Middle: noise 5, collapse is the minimum. Right: the best variance of a "
+    "latent with noise 1 and squared weight 3 over the weight of its rate.",
+    panels=3,
+)(draw_two_noises)
+
 
 x = derivation.number("x", "an observation", "x")
 lam = derivation.number(r"\lambda", "the variance of the data", positive=True)
@@ -182,6 +191,15 @@ derivation.chain(
     r"same holds for every eigenvalue of $WW^\top + sI$, with the largest eigenvalue of the data's covariance in the place of "
     r"$\lambda$. So learn the noise, or start it small.",
 )
+derivation.figure(
+    prose(
+        "Data with variance 4. Left: the weight of the least loss, {weight} where the noise is below the variance of the data, "
+        "and 0 from there on; gradient descent from near collapse (dots) finds it. Right: the first steps. Near the saddle the "
+        "loss is flat, and the longer the closer the noise is to 4; a plateau at the start is not yet collapse.",
+        weight=holds(w**2, "=", lam - s, when={lam: c}, wrong={"the noise added": lam + s}),
+    ),
+    panels=2,
+)(draw_escape)
 
 derivation.symbol("p(z|x), q(z|x)", "the posterior of the latents, and the encoder's distribution")
 derivation.symbol("W", "the decoder's weights, in many dimensions", "weight")
@@ -406,11 +424,3 @@ def one_direction():
     yield r"\mathcal{L}\text{, noise 5, collapsed}", value(loss, {lam: 4, s: 5, w: 0, V: 0, t: 1}), "2.1237"
     away = {lam: 4, s: 5, w: 1, V: Rational(1, 6), t: Rational(5, 6)}
     yield r"\mathcal{L}\text{, noise 5, } w = 1", value(loss, away), "2.1482"
-
-
-derivation.figure(
-    "The average loss of data with variance 4 over both weights, at the best variance of the encoder. Left: noise 1, collapse "
-    "(cross) is a saddle between two minima (dots). Middle: noise 5, collapse is the minimum. Right: the best variance of a "
-    "latent with noise 1 and squared weight 3 over the weight of its rate.",
-    panels=3,
-)(draw_two_noises)

@@ -22,6 +22,7 @@ from theory_jax.latent.vector_quantization import (
     vector_quantization_loss,
     vector_quantize,
 )
+from theory_jax.lectures.latent._vector_quantization import draw_dead_codes
 from theory_jax.lectures.lemmas.gibbs import gibbs
 
 derivation = Derivation(
@@ -51,6 +52,38 @@ derivation = Derivation(
         "The prior over codes, which is learned afterwards by an autoregressive model.",
     ),
 )
+
+
+@derivation.figure(
+    "Left: the cells of five codes, with vectors joined to their codes: the commitment draws a vector to the code, the first "
+    "term the code (square) to the mean of its vectors (cross). Right: in one dimension the quantizer $Q$ is a staircase, "
+    "whose slope is zero almost everywhere; the dashed line has the slope that the straight-through estimator takes in its "
+    "place.",
+    panels=2,
+)
+def cells_and_a_staircase(left, right):
+    drawn = np.random.default_rng(3)
+    codes, vectors = drawn.uniform(-1, 1, size=(5, 2)), drawn.uniform(-1.2, 1.2, size=(40, 2))
+    named = np.asarray(nearest_code(vectors, codes))
+    side = np.linspace(-1.3, 1.3, 81)
+    grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
+    cells = np.asarray(nearest_code(grid, codes)).reshape(81, 81)
+    for code in range(5):
+        left.contour(side, side, cells == code, levels=[0.5], colors="gray", linewidths=0.8)
+        mine = vectors[named == code]
+        for vector in mine:
+            left.plot(*zip(vector, codes[code], strict=True), color="gray", linewidth=0.4)
+        left.plot(*mine.T, ".", markersize=4)
+        if len(mine):
+            left.plot(*mine.mean(0), "kx", markersize=6)
+    left.plot(*codes.T, "ks", markersize=5)
+    left.set(xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
+    at = np.linspace(-1.5, 1.5, 301)[:, None]
+    right.plot(at[:, 0], vector_quantize(at, np.array([[-1.0], [-0.2], [0.4], [1.1]]))[:, 0], label="$Q(z)$")
+    right.plot(at[:, 0], at[:, 0], "--", color="gray", label="slope 1")
+    right.set(xlabel="$z$", ylabel="$Q(z)$")
+    right.legend()
+
 
 d = derivation.index("d", "a coordinate")
 z = derivation.numbers("z", d, "the encoder's output", "z")
@@ -313,6 +346,15 @@ derivation.chain(
     ),
     role="remark",
 )
+derivation.figure(
+    prose(
+        "Eight codes that learn 80 vectors (gray) by moving averages. Left: of codes that start far off, a few come nearest and "
+        "follow the vectors; the others (crosses) are nearest to none, and nothing moves them. Right: the perplexity counts it. "
+        "Codes that start at vectors are nearly all in use; if all are used alike, the logarithm of the perplexity is {most}.",
+        most=holds(Entropy(usage), "=", log(K), when={usage: uniform}, named=True, wrong={"the number itself": K}),
+    ),
+    panels=2,
+)(draw_dead_codes)
 
 
 derivation.symbol(r"\mathrm{PP}", "the perplexity of the codes", "codebook_perplexity")
@@ -369,34 +411,3 @@ def by_hand():
     yield r"\log p(x)", value(log(evidence), given), "-1.0986"
     yield r"\text{the bound of the first code}", np.log(0.6 / 3), "-1.6094"
     yield r"\text{the gap}", -np.log(0.6), "0.5108"
-
-
-@derivation.figure(
-    "Left: the cells of five codes, with vectors joined to their codes: the commitment draws a vector to the code, the first "
-    "term the code (square) to the mean of its vectors (cross). Right: in one dimension the quantizer $Q$ is a staircase, "
-    "whose slope is zero almost everywhere; the dashed line has the slope that the straight-through estimator takes in its "
-    "place.",
-    panels=2,
-)
-def cells_and_a_staircase(left, right):
-    drawn = np.random.default_rng(3)
-    codes, vectors = drawn.uniform(-1, 1, size=(5, 2)), drawn.uniform(-1.2, 1.2, size=(40, 2))
-    named = np.asarray(nearest_code(vectors, codes))
-    side = np.linspace(-1.3, 1.3, 81)
-    grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
-    cells = np.asarray(nearest_code(grid, codes)).reshape(81, 81)
-    for code in range(5):
-        left.contour(side, side, cells == code, levels=[0.5], colors="gray", linewidths=0.8)
-        mine = vectors[named == code]
-        for vector in mine:
-            left.plot(*zip(vector, codes[code], strict=True), color="gray", linewidth=0.4)
-        left.plot(*mine.T, ".", markersize=4)
-        if len(mine):
-            left.plot(*mine.mean(0), "kx", markersize=6)
-    left.plot(*codes.T, "ks", markersize=5)
-    left.set(xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
-    at = np.linspace(-1.5, 1.5, 301)[:, None]
-    right.plot(at[:, 0], vector_quantize(at, np.array([[-1.0], [-0.2], [0.4], [1.1]]))[:, 0], label="$Q(z)$")
-    right.plot(at[:, 0], at[:, 0], "--", color="gray", label="slope 1")
-    right.set(xlabel="$z$", ylabel="$Q(z)$")
-    right.legend()
