@@ -13,7 +13,9 @@ from torch.nn import functional
 from practice_torch.arguments import as_int64, require, require_at_least, require_rank, require_values
 from practice_torch.networks.time_embedding import sinusoidal_time_embedding
 
-EPSILON = 1e-5
+# The layers of Ho et al. 2020 as their code and diffusers' `ddpm-*` checkpoints have them; times come as 1..T and are embedded as
+# 0..T-1.
+DDPM_LAYERS = {"head_width": None, "attention_bias": True, "strided": True, "epsilon": 1e-6, "first_time": 1}
 
 
 class UNet2d(nn.Module):
@@ -22,11 +24,14 @@ class UNet2d(nn.Module):
     Level i has base_channels * multipliers[i] channels on images halved i times. Going down, every level has `blocks` residual
     blocks; two blocks in the middle; going up, blocks + 1, each of which is handed what the way down had at its place. `compact`
     has the lowest level for its middle, and going up as many blocks as going down: two fifths of the parameters for digits.
-    attention_at: the heights at which every block attends to the whole image (the middle always does), in heads of head_width.
+    attention_at: the heights at which every block attends to the whole image (the middle always does), in heads of head_width
+    (None: one head of all channels), whose projections have biases with attention_bias.
     num_classes: labels 0..num_classes-1, and the null class num_classes, which is also used if the label is omitted.
     scale_shift: time scales and shifts what the second norm gives, instead of being added before it.
     zero_init: the last layer of every branch and of the network starts at zero: blocks start as the identity, the output as 0.
-    groups: of a norm; as many as divide both this number and the channels.
+    groups: of a norm; as many as divide both this number and the channels. epsilon: of every norm, added to the variance.
+    strided: going down, a convolution of stride 2 over an image padded below and on the right, in place of one over averages.
+    first_time: the time that is embedded as 0.
 
     Raises ValueError if an image of this size cannot be halved at every level but the last.
     """
@@ -50,22 +55,30 @@ class UNet2d(nn.Module):
         scale_shift=False,
         compact=False,
         zero_init=True,
+        attention_bias=False,
+        strided=False,
+        epsilon=1e-5,
+        first_time=0,
     ):
         super().__init__()
         size = (size,) * self.axes if isinstance(size, int) else tuple(size)
         self._require_sizes(size, base_channels, multipliers, blocks, attention_at, compact)
         self.channels, self.halvings, self.compact = channels, len(multipliers) - 1, compact
         self.base_channels, self.num_classes = base_channels, num_classes
+        self.strided, self.first_time = strided, first_time
         embedding = 4 * base_channels
         self.time = nn.ModuleList([nn.Linear(base_channels, embedding), nn.Linear(embedding, embedding)])
         self.label = None if num_classes is None else nn.Embedding(num_classes + 1, embedding)
 
-        def convolution(inputs, outputs):
-            return _CONVOLUTION[self.axes](inputs, outputs, 3, padding=1)
+        def convolution(inputs, outputs, stride=1):
+            return _CONVOLUTION[self.axes](inputs, outputs, 3, stride, padding=1 if stride == 1 else 0)
+
+        def norm(width):
+            return nn.GroupNorm(math.gcd(groups, width), width, eps=epsilon)
 
         def block(inputs, outputs, attends):
-            heads = _heads(outputs, head_width) if attends else 0
-            return Block(inputs, outputs, embedding, convolution, heads, groups, dropout, scale_shift)
+            attention = Attention(outputs, _heads(outputs, head_width), norm, attention_bias) if attends else None
+            return Block(inputs, outputs, embedding, convolution, norm, attention, dropout, scale_shift)
 
         widths = [base_channels * multiplier for multiplier in multipliers]
         attends = [size[0] >> level in attention_at for level in range(len(widths))]
@@ -81,7 +94,7 @@ class UNet2d(nn.Module):
                 width = widths[level]
                 skips.append(width)
             if level < self.halvings:
-                stage.resample = convolution(width, width)
+                stage.resample = convolution(width, width, 2 if strided else 1)
                 skips += [] if compact else [width]
             self.encoder.append(stage)
         for i in range(blocks if compact else 2):
@@ -95,7 +108,7 @@ class UNet2d(nn.Module):
                 stage.blocks.append(block(width + skips.pop(), widths[level], attends[level]))
                 width = widths[level]
             self.decoder.append(stage)
-        self.norm = _norm(width, groups)
+        self.norm = norm(width)
         self.output = convolution(width, out_channels or channels)
         self._initialize(zero_init)
 
@@ -106,9 +119,13 @@ class UNet2d(nn.Module):
 
     def _initialize(self, zero_init):
         """Weights of unit gain (Glorot), biases of zero; and zero for what ends a branch."""
+        attentions = [module for module in self.modules() if isinstance(module, Attention)]
+        three = {attention.query_key_value for attention in attentions if attention.query_key_value.bias is not None}
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d):
-                nn.init.xavier_uniform_(module.weight)
+                # DDPM's queries, keys and values are three layers, each with its own fan-out
+                for weight in module.weight.chunk(3) if module in three else (module.weight,):
+                    nn.init.xavier_uniform_(weight)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
         if zero_init:
@@ -127,7 +144,7 @@ class UNet2d(nn.Module):
                 h = block(h, *conditions)
                 skips.append(h)
             if stage.resample is not None:
-                h = stage.resample(_AVERAGE[self.axes](h, 2))
+                h = stage.resample(functional.pad(h, (0, 1) * self.axes) if self.strided else _AVERAGE[self.axes](h, 2))
                 skips += [] if self.compact else [h]
         for block in self.middle:
             h = block(h, *conditions)
@@ -141,7 +158,7 @@ class UNet2d(nn.Module):
     def _conditions(self, x, t, label):
         """The condition of every block: the SiLU of the embedding of time and class, [B, E]."""
         # Half precision cannot tell time 999 from 1000: at least float32 until the angles are taken.
-        time = t.to(torch.promote_types(x.dtype, torch.float32))
+        time = t.to(torch.promote_types(x.dtype, torch.float32)) - self.first_time
         first, second = self.time
         embedding = sinusoidal_time_embedding(time, dim=self.base_channels).to(first.weight.dtype)
         embedding = second(functional.silu(first(embedding)))
@@ -192,20 +209,19 @@ class Stage(nn.Module):
 
 
 class Block(nn.Module):
-    """residual_block of diffusion/unet, between widths that may differ, with spatial_self_attention behind it if it has heads.
+    """residual_block of diffusion/unet, between widths that may differ, with spatial_self_attention behind it if it has some.
 
     cross: a further layer, cross(x, *others), set by networks with conditions beyond the embedding.
     """
 
-    def __init__(self, inputs, outputs, embedding, convolution, heads, groups, dropout, scale_shift):
+    def __init__(self, inputs, outputs, embedding, convolution, norm, attention, dropout, scale_shift):
         super().__init__()
-        self.norm1, self.conv1 = _norm(inputs, groups), convolution(inputs, outputs)
+        self.norm1, self.conv1 = norm(inputs), convolution(inputs, outputs)
         self.embed = nn.Linear(embedding, 2 * outputs if scale_shift else outputs)
-        self.norm2, self.conv2 = _norm(outputs, groups), convolution(outputs, outputs)
+        self.norm2, self.conv2 = norm(outputs), convolution(outputs, outputs)
         self.dropout, self.scale_shift = nn.Dropout(dropout), scale_shift
         self.shortcut = None if inputs == outputs else type(self.conv1)(inputs, outputs, 1)
-        self.attention = Attention(outputs, heads, groups) if heads else None
-        self.cross = None
+        self.attention, self.cross = attention, None
 
     def forward(self, x, embedding, *others):
         """[B, C, ...], [B, E] after its SiLU -> [B, C', ...]"""
@@ -223,13 +239,13 @@ class Block(nn.Module):
 
 
 class Attention(nn.Module):
-    """x + spatial_self_attention's branch at norm(x), on fused kernels. No biases: softmax would not see the keys'."""
+    """x + spatial_self_attention's branch at norm(x), on fused kernels. Biases are an option: softmax does not see the keys'."""
 
-    def __init__(self, channels, heads, groups):
+    def __init__(self, channels, heads, norm, bias=False):
         super().__init__()
-        self.heads, self.norm = heads, _norm(channels, groups)
-        self.query_key_value = nn.Linear(channels, 3 * channels, bias=False)  # one product instead of three
-        self.output = nn.Linear(channels, channels, bias=False)
+        self.heads, self.norm = heads, norm(channels)
+        self.query_key_value = nn.Linear(channels, 3 * channels, bias=bias)  # one product instead of three
+        self.output = nn.Linear(channels, channels, bias=bias)
 
     def forward(self, x):
         """[B, C, ...] -> [B, C, ...]"""
@@ -243,12 +259,10 @@ _CONVOLUTION = {1: nn.Conv1d, 2: nn.Conv2d}
 _AVERAGE = {1: functional.avg_pool1d, 2: functional.avg_pool2d}
 
 
-def _norm(channels, groups):
-    return nn.GroupNorm(math.gcd(groups, channels), channels, eps=EPSILON)
-
-
 def _heads(channels, head_width):
-    """The largest number of heads that divides the channels, with heads no narrower than head_width unless single."""
+    """The largest number of heads that divides the channels, with heads no narrower than head_width unless single; None: one."""
+    if head_width is None:
+        return 1
     return next(count for count in range(max(1, channels // head_width), 0, -1) if channels % count == 0)
 
 

@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from practice_torch.networks import unet
-from practice_torch.networks.unet import UNet1d, UNet2d
+from practice_torch.networks.unet import DDPM_LAYERS, UNet1d, UNet2d
 from shared_specs.diffusion.unet import KERNELS, VECTORS
-from shared_specs.rows import Model, begins_at, given, normal, uniform
+from shared_specs.rows import Model, begins_as, begins_at, given, normal, uniform
 from tests.support.networks import Held
 from tests.support.planted_networks import BEGINS, EVALUATED, always_in_training, other_epsilon, put, without_residual
 
@@ -56,6 +56,20 @@ HELD = (
             training=dict(dropout=0.5),
         ),
         _of_equal_rows,
+    ),
+    Held(  # compared with diffusers' in test_unet.py
+        UNet2d,
+        Model(
+            "UNet2d",
+            "the layers of DDPM",
+            None,
+            sizes=dict(channels=2, size=4, base_channels=4, multipliers=(1, 2), blocks=1, attention_at=(2,), groups=2)
+            | DDPM_LAYERS,
+            # queries, keys and values as three matrices of [C, C]
+            initial={"*query_key_value.weight": begins_as(lambda rng, shape: rng.uniform(-1, 1, shape) * (3 / shape[1]) ** 0.5)}
+            | PREDICTOR,
+        ),
+        None,
     ),
 )
 

@@ -35,6 +35,7 @@ from practice_torch.experiments.sampling import diffusion_studies as studies
 from practice_torch.experiments.sampling.diffusion_sampling import Drawing, chain, draw, guided
 from practice_torch.experiments.training.unet_sizes import unet_of
 from practice_torch.networks.diffwave import DiffWave
+from practice_torch.networks.unet import DDPM_LAYERS
 from practice_torch.pictures import diffusion as pictures
 
 
@@ -75,6 +76,8 @@ class DiffusionRecipe(Recipe):
     """Dropout rate in the residual blocks."""
     compact: bool = True
     """Use the lowest level as the middle of the U-Net; sufficient for small images."""
+    ddpm_layers: bool = False
+    """Layers as published for DDPM: one attention head, with biases; strided convolutions; levels embedded from 0."""
     prediction: Literal[KINDS] = "noise"
     """Prediction target of the network."""
     num_steps: Annotated[int, AtLeast(2)] = 200
@@ -122,7 +125,7 @@ class DiffusionRecipe(Recipe):
 
     def backbone(self, shape, classes):
         """The network for examples of this shape and number of classes (None: unconditional)."""
-        return unet_of(self, shape, num_classes=classes)
+        return unet_of(self, shape, num_classes=classes, **(DDPM_LAYERS if self.ddpm_layers else {}))
 
 
 @dataclass(frozen=True)
