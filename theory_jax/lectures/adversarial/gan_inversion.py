@@ -56,12 +56,12 @@ x = derivation.numbers("x", d, "the image", "x")
 made = derivation.numbers("G", d, "what the generator makes of the code", "reconstruction")
 z = derivation.numbers("z", l, "the code", "z")
 noise = derivation.number(r"\sigma", "the standard deviation of the pixels' noise", positive=True)
-lam = derivation.number(r"\lambda", "the price of a long code", "prior_weight", positive=True)
+lam = derivation.number(r"\lambda", "the price of a long code", "prior_weight", nonnegative=True)
 D, L = derivation.count(d, "D", "the number of pixels"), derivation.count(l, "L", "the number of coordinates")
 constant = plus(D * log(2 * pi * noise**2) / 2, L * log(2 * pi) / 2)
 unlikely = -plus(Total(d, LogDensity(x, made, noise**2)), Total(l, LogDensity(z, 0, 1)))
 mode = derivation.chain(
-    "With the noise's variance as the price the objective is a posterior",
+    "With the noise's variance as the price the objective is minus the log posterior, up to a factor and a constant",
     unlikely,
     equals(
         plus(SquaredNorm(d, x - made) / (2 * noise**2), SquaredNorm(l, z) / 2, constant),
@@ -193,7 +193,7 @@ falling = derivation.chain(
 )
 share = derivation.number("t", "the length of the step, as a share of $1/S^2$", between=(0, 1))
 geometric = derivation.chain(
-    "Where the Jacobian loses no residual, a step lowers the objective by a factor",
+    "Where the Jacobian loses no residual, a step of a linear generator without a price lowers the objective by a factor",
     plus(SquaredNorm(d, o), -times(share * (1 - share) / top**2, SquaredNorm(l, free))),
     at_most(
         times(1 - 4 * share * (1 - share) * low**2 / top**2, SquaredNorm(d, o)),
@@ -203,10 +203,13 @@ geometric = derivation.chain(
     ),
     sizes={d: 2},
     so=prose(
-        "The first line is the bound of the last chain without a price, at the step $t/S^2$. The best share is {half}, with the "
-        "factor {factor} a step: a generator that stretches some directions much more than others is inverted slowly.",
+        "The first line is the bound of (6) without a price, at the step {step}. This bound, not the step itself, is best at "
+        "{half}: the objective falls at least by the factor {factor}. A generator that stretches some directions much more than "
+        "others is indeed inverted slowly: at this step a residual along the least stretched one keeps {kept} of its square.",
+        step=share / top**2,
         half=where(share, Rational(1, 2)),
         factor=holds(1 - 4 * share * (1 - share) * low**2 / top**2, "=", 1 - low**2 / top**2, named=True),
+        kept=holds((1 - 2 * h * low**2) ** 2, "=", (1 - low**2 / top**2) ** 2, when={h: 1 / (2 * top**2)}, named=True),
     ),
 )
 
@@ -265,7 +268,7 @@ derivation.chain(
     so=prose(
         r"Its slope is {slope}, which is zero at finitely many places, all of size $1/\varepsilon^2$ at most. Those much nearer "
         r"to 0 are close to the multiples of $\pi$: maxima near the odd ones, minima near the even ones. Of these only 0 is the "
-        "code; at the others the residual is orthogonal to the curve: three pixels, and one coordinate.",
+        "code, since codes differ in the third pixel; at the others the residual is orthogonal to the curve.",
         slope=holds(Slope(plus(2, -2 * cos(u), pitch**2 * u**2), u), "=", plus(2 * sin(u), 2 * pitch**2 * u), named=True),
     ),
 )
@@ -288,8 +291,8 @@ derivation.chain(
     so=prose(
         "The second factor is between 0 and 1: from every start in $(0, 1)$ the code rises to 1, and by symmetry from every "
         r"start in $(-1, 0)$ it falls to $-1$. With steps longer than $\frac14$ neither code attracts descent: the slope of a "
-        "step there, {slope}, is below $-1$. A regression would have guessed their mean, 0, from where descent does not move at "
-        "all.",
+        "step there, {slope}, is then below $-1$. A regression would have guessed their mean, 0, where descent does not "
+        "move.",
         slope=holds(Slope(q - short * ((q**2 - 1) ** 2).diff(q), q), "=", 1 - 8 * short, when={q: 1}, named=True),
     ),
     role="remark",
@@ -307,11 +310,11 @@ delta = derivation.define(
     r"\delta", ((trace - mu) * b - Total(j, A * b.at(j))) / det, "Gauss and Newton's step", "gauss_newton_step", over=l
 )
 derivation.chain(
-    "Gauss and Newton's damped step solves a ridge regression",
+    r"Gauss and Newton's damped step minimizes $|r - J \delta|^2 + \mu |\delta|^2$",
     times(mu, delta),
     equals(
         plus(b, -Total(j, A * delta.at(j))),
-        r"the normal equations of the least $|r - J \delta|^2 + \mu |\delta|^2$, of which $\delta$ is the solution",
+        r"insert $\delta$: half of the slope of the minimized function, which is convex in $\delta$, is zero there",
     ),
     sizes={d: 2},
     so=r"With little damping and a linear generator, one step leads to the least squares. With much damping $\delta$ is short, "
@@ -338,7 +341,7 @@ found = derivation.define(
 )
 prior = Normal(u, 0, 1)
 derivation.chain(
-    "A hole is filled with the conditional mean, for a linear generator",
+    r"For a linear generator the best code at the price $\sigma^2$ fills a hole with the conditional mean of the model",
     w2 * found,
     equals(
         times(w1 * w2 / (w1**2 + noise**2), seen),
@@ -359,7 +362,7 @@ derivation.chain(
     role="remark",
 )
 
-bound = derivation.number("b", "the bound of a coordinate", "bound", positive=True)
+bound = derivation.number("B", "the bound of a coordinate", "bound", positive=True)
 v = derivation.number("v", "a uniform number", "uniforms", between=(0, 1))
 clipped = derivation.chain(
     "A coordinate that is clipped at random has a third of the bound's square as its variance",
@@ -389,15 +392,16 @@ derivation.bridge(
 
 @derivation.algorithm(
     "Inversion by descent",
-    do("start from a code $z$: a regression's, or several random ones", by=mode),
+    do("start from a code $z$: a regression's, or several random ones"),
+    do(r"choose a step: $h$ below $1/(\lambda + S^2)$ if the generator is linear", by=falling),
     do("repeat:"),
-    do(r"$z \leftarrow z - h \nabla F(z)$, with hidden pixels left out", invert_by_gradient_descent, by=falling, indent=1),
-    do("draw every coordinate beyond $b$ anew within it", stochastic_clip, by=clipped, indent=1),
-    do("of several, return the code with the least $F(z)$", inversion_objective, by=residual),
+    do(r"$z \leftarrow z - h \nabla F(z)$, with hidden pixels left out", invert_by_gradient_descent, by=residual, indent=1),
+    do("draw every coordinate beyond $B$ anew within it", stochastic_clip, by=clipped, indent=1),
+    do("of several, return the code with the least $F(z)$", inversion_objective, by=mode),
 )
 def two_steps():
     z, image, seen = jnp.zeros((1, 2)), jnp.array([[2.0, 3.0, 1.0]]), jnp.ones((1, 3), bool)
-    start = r"\text{the generator of the example, } h = 0.1, b = 3, \text{ from } 0: \quad "
+    start = r"\text{the generator of the example, } h = 0.1, B = 3, \text{ from } 0: \quad "
     for code, left in (("(1, 0.8)", "2.48"), ("(1.44, 1.08)", "0.5504")):
         z = invert_by_gradient_descent(image, z, seen, lambda z: z @ _MATRIX.T, learning_rate=0.1, num_steps=1, prior_weight=0.0)
         z = stochastic_clip(z, jnp.full((1, 2), 0.5), bound=3.0)
