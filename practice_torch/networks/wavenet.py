@@ -7,14 +7,16 @@ from torch import nn
 from torch.nn import functional
 
 from practice_torch.arguments import as_int64
+from practice_torch.networks.linear import product_dtype
 
 
 class WaveNet(nn.Module):
     """p(c_t | c_<t) over `num_levels` codes, as logits; with classes, given a class as well.
 
     Gated blocks of dilated causal convolutions; a small perceptron maps the sum of their skips to logits. Time precedes channels
-    here, [B, T, C]: every tap is then a slice, and a convolution one matrix product. `parameters_by_name` has the weights of
-    every block as autoregressive/wavenet's gated_residual_block takes them, which computes the same.
+    here, [B, T, C]: every tap is then a slice, and a convolution one matrix product. The sum of all skips is one product, too, of
+    the blocks' gates side by side, [B, T, L C], and is written once, not L times. `parameters_by_name` has the weights of every
+    block as autoregressive/wavenet's gated_residual_block takes them, which computes the same.
     """
 
     def __init__(self, *, num_levels, residual_channels, skip_channels, dilations, kernel_size=2, classes=0):
@@ -40,12 +42,12 @@ class WaveNet(nn.Module):
 
     def forward(self, codes, label=None):
         """[B, T], [B] -> [B, T, V]: logits[:, t] scores codes[:, t], given the codes before it and none from t on."""
-        x = self.embedding(functional.pad(as_int64(codes), (1, 0), value=self.silence)[:, :-1])
-        skips = 0
+        x, found = self.embedding(functional.pad(as_int64(codes), (1, 0), value=self.silence)[:, :-1]), []
         for block in self.blocks:
-            x, skip = block(x, label)
-            skips = skips + skip
-        return self.head(skips)
+            x, *parts = block(x, label)
+            found.append(parts)
+        gates, weights, biases = zip(*found, strict=True)
+        return self.head(functional.linear(torch.cat(gates, -1), torch.cat(weights, 1), torch.stack(biases).sum(0)))
 
     def generate(self, uniforms, label=None):
         """Codes [B, T] by inverse CDF of the uniforms [B, T], each given those before it, at the same small cost every one."""
@@ -88,13 +90,22 @@ class ResidualBlock(nn.Module):
         return None if label is None else self.condition(as_int64(label))
 
     def forward(self, x, label=None):
-        """[B, T, C], [B] -> [B, T, C], [B, T, S]"""
+        """x + W_r z, z, W_s and its bias, which the network multiplies: [B, T, C], [B] -> [B, T, C], [B, T, C], [S, C], [S]"""
+        dtype = product_dtype(self.out.weight)
+        z = self.gated(x, label).to(dtype)
+        # copies: a sharded block frees its weights when it returns
+        inward, outward = torch.split_with_sizes_copy(self.out.weight.to(dtype), [self.channels, self.skip_channels])
+        inward_bias, outward_bias = torch.split_with_sizes_copy(self.out.bias.to(dtype), [self.channels, self.skip_channels])
+        return x + functional.linear(z, inward, inward_bias), z, outward, outward_bias
+
+    def gated(self, x, label=None):
+        """z: [B, T, C], [B] -> [B, T, C]"""
         condition = self.conditioned(label)
         condition = condition if condition is None else condition[:, None]
         past, length = (self.taps - 1) * self.dilation, x.shape[1]
         padded = functional.pad(x, (0, 0, past, 0))
         delayed = [padded[:, j * self.dilation : j * self.dilation + length] for j in range(self.taps)]
-        return self._mixed(x, torch.cat(delayed, dim=-1), condition)
+        return self._gated(torch.cat(delayed, dim=-1), condition)
 
     def queue(self, batch):
         """The past before the beginning, a ring: input t is at t modulo its length, and nothing ever moves."""
@@ -102,19 +113,19 @@ class ResidualBlock(nn.Module):
         return weight.new_zeros(max(1, (self.taps - 1) * self.dilation), batch, self.channels)
 
     def step(self, x, queue, t, condition):
-        """forward at time t alone, from the queue, which x then joins: [B, C] -> [B, C], [B, S]"""
+        """x + W_r z and W_s z at time t alone, from the queue, which x then joins: [B, C] -> [B, C], [B, S]"""
         ring = len(queue)
         # the oldest tap, one whole round ago, is where x goes next
         delayed = [queue[(t - (self.taps - 1 - j) * self.dilation) % ring] for j in range(self.taps - 1)]
-        mixed = self._mixed(x, torch.cat([*delayed, x], dim=-1), condition)
+        z = self._gated(torch.cat([*delayed, x], dim=-1), condition)
+        residual, skip = self.out(z).split([self.channels, self.skip_channels], dim=-1)
         queue[t % ring] = x
-        return mixed
-
-    def _mixed(self, x, taps, condition):
-        gates = self.gates(taps)
-        content, gate = (gates if condition is None else gates + condition).chunk(2, dim=-1)
-        residual, skip = self.out(content.tanh() * gate.sigmoid()).split([self.channels, self.skip_channels], dim=-1)
         return x + residual, skip
+
+    def _gated(self, taps, condition):
+        gates = self.gates(taps)
+        content, gate = (gates if condition is None else gates + condition.to(gates.dtype)).chunk(2, dim=-1)
+        return content.tanh() * gate.sigmoid()
 
     def parameters_by_name(self, label=None):
         """The parameters by the names of gated_residual_block; a class's condition is part of its biases."""

@@ -1,5 +1,7 @@
 """Mistakes planted into the networks of autoregressive/wavenet, each with the quantity in which a check finds it."""
 
+from unittest import mock
+
 import torch
 from torch.nn import functional
 
@@ -20,13 +22,25 @@ def sees_the_present(patch):
 def gates_exchanged(patch):
     """tanh of the gate, sigmoid of the content."""
 
-    def mixed(self, x, taps, condition):
+    def gated(self, taps, condition):
         gates = self.gates(taps)
         gate, content = (gates if condition is None else gates + condition).chunk(2, dim=-1)
-        residual, skip = self.out(content.tanh() * gate.sigmoid()).split([self.channels, self.skip_channels], dim=-1)
-        return x + residual, skip
+        return content.tanh() * gate.sigmoid()
 
-    patch.setattr(wavenet.ResidualBlock, "_mixed", mixed)
+    patch.setattr(wavenet.ResidualBlock, "_gated", gated)
+
+
+def skips_in_another_order(patch):
+    """The gates of a block meet the weights of another."""
+    plain = wavenet.WaveNet.forward
+
+    def forward(self, codes, label=None):
+        joined = torch.cat
+        reverse = lambda parts, dim=0: joined(parts[::-1] if isinstance(parts, tuple) and dim == 1 else parts, dim)  # noqa: E731
+        with mock.patch.object(torch, "cat", reverse):
+            return plain(self, codes, label)
+
+    patch.setattr(wavenet.WaveNet, "forward", forward)
 
 
 def drawn_from_above(patch):
@@ -39,6 +53,7 @@ MISTAKES = {
     "WaveNet": {
         "the present is seen": (sees_the_present, FUTURE),
         "gates exchanged": (gates_exchanged, "output"),
+        "skips in another order": (skips_in_another_order, "output"),
         "no residual": (without_residual(wavenet.ResidualBlock), "output"),
         "drawn from above": (drawn_from_above, "codes are drawn by the inverse of their distribution function"),
         "a drawn embedding": (put(wavenet, "waves", torch.randn), BEGINS),

@@ -115,7 +115,8 @@ def test_the_network_is_residual_blocks_end_to_end(classes, kernel_size):
 def test_the_blocks_queue_is_that_of_convolution_step():
     """Its ring holds what the queue holds, and its gates see the result of convolution_step."""
     block, x = network(kernel_size=3).blocks[1], draw(2, 5, 9)
-    (_, expected), weight = block(x.transpose(1, 2)), block.parameters_by_name()
+    (_, gated, *outward), weight = block(x.transpose(1, 2)), block.parameters_by_name()
+    expected = functional.linear(gated, *outward)
     ring, queues = block.queue(2), [torch.zeros(2, 5, 4, dtype=torch.float64)] * 2
     for t in range(9):
         gates = []
