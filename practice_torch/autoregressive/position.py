@@ -183,9 +183,14 @@ class RotaryPositions(Positions):
 
     scale = 1.0
 
-    def turn(self, x):
-        positions = torch.arange(x.shape[2], device=x.device)
-        return apply_rotary(x, rotary_angles(positions, head_width=x.shape[3], scale=self.scale), layout="half")
+    def __init__(self, base=10000.0):
+        super().__init__()
+        self.base = base
+
+    def turn(self, x, start=0):
+        positions = torch.arange(start, start + x.shape[2], device=x.device)
+        angles = rotary_angles(positions, head_width=x.shape[3], base=self.base, scale=self.scale)
+        return apply_rotary(x, angles, layout="half")
 
 
 class AlibiPositions(Positions):

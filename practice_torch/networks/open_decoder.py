@@ -16,8 +16,8 @@ class Positions(nn.Module):
         """Transform the embedded tokens [B, T, E]."""
         return x
 
-    def turn(self, x):
-        """Transform queries or keys [B, H, T, D]."""
+    def turn(self, x, start=0):
+        """Transform queries or keys [B, H, T, D] of the tokens start, start + 1, ..."""
         return x
 
     def bias(self, length):

@@ -1,9 +1,17 @@
-"""Mistakes planted into the networks of autoregressive/transformer, each with the quantity in which a check finds it."""
+"""Mistakes planted into networks of autoregressive/transformer; formulas of GPT-2's other forms and of the Llama."""
 
+import torch
 from torch import nn
 from torch.nn import functional
 
+from practice_torch.autoregressive.attention import causal_mask, scaled_dot_product_attention
+from practice_torch.autoregressive.normalization import layer_norm, rms_norm
+from practice_torch.autoregressive.position import RotaryPositions, apply_rotary, rotary_angles
+from practice_torch.autoregressive.transformer import gated_feed_forward, gelu
 from practice_torch.networks import decoder_transformer
+from practice_torch.networks.llama import LlamaDecoder
+from shared_specs.rows import Model, begins_at, begins_normal, given, integers
+from tests.support.networks import Held
 from tests.support.planted_networks import (
     BEGINS,
     EVALUATED,
@@ -90,3 +98,81 @@ MISTAKES = {
     }
 }
 ELSEWHERE = {"DecoderTransformer": {"parameters_by_name": "test_the_fused_network_computes_the_formulas"}}
+
+
+def _from_a_cache(network, tokens):
+    """One token, then several: the logits of each next token."""
+    cache = network.empty_cache(len(tokens))
+    first, rest = network.step_each(tokens[:, :1], cache, 0), network.step_each(tokens[:, 1:], cache, 1)
+    return torch.cat([first, rest], 1), network(tokens)
+
+
+def _losses(network, tokens):
+    return network(tokens, tokens.flip(1)), functional.cross_entropy(network(tokens).flatten(0, 1), tokens.flip(1).flatten())
+
+
+RELATIONS = {"parts, from a cache": _from_a_cache, "the cross-entropy of targets": _losses}
+SIZES = dict(vocabulary_size=11, context_length=7, width=12, layers=2)
+TOKENS = given(tokens=integers(3, 6, high=11))
+
+
+def _heads(x, heads):
+    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+
+def _gpt2_logits(network, tokens):
+    """Of any biases and GELU: those that a layer does not have are 0."""
+    weight, length = network.token_embedding.weight, tokens.shape[1]
+    linear = lambda layer, x: x @ layer.weight.T + (0 if layer.bias is None else layer.bias)  # noqa: E731
+
+    def normed(norm, x):
+        return layer_norm(x, norm.weight, torch.zeros_like(norm.weight) if norm.bias is None else norm.bias, epsilon=1e-5)
+
+    x = weight[tokens] + network.position_embedding.weight[:length]
+    mask, exact = causal_mask(query_length=length, key_length=length), network.blocks[0].gelu == "none"
+    for block in network.blocks:
+        of_heads = linear(block.query_key_value, normed(block.attention_norm, x)).chunk(3, -1)
+        mixed = scaled_dot_product_attention(*(_heads(part, 3) for part in of_heads), mask)
+        x = x + linear(block.output, mixed.transpose(1, 2).flatten(2))
+        x = x + linear(block.down, gelu(linear(block.up, normed(block.feed_forward_norm, x)), approximate=not exact))
+    return normed(network.final_norm, x) @ weight.T
+
+
+def _llama(**sizes):
+    return LlamaDecoder(**SIZES, feed_forward_width=20, positions=RotaryPositions(100.0), **sizes)
+
+
+def _llama_logits(network, tokens):
+    """Heads of keys and values are shared by neighboring heads of queries."""
+    weight, length = network.token_embedding.weight, tokens.shape[1]
+    x, mask = weight[tokens], causal_mask(query_length=length, key_length=length)
+    angles = rotary_angles(torch.arange(length), head_width=2, base=100.0)
+    for block in network.blocks:
+        z, groups = rms_norm(x, block.attention_norm.weight, epsilon=1e-5), (len(block.query_key_value.weight) - 12) // 4
+        query, key, value = (z @ block.query_key_value.weight.T).split([12, 2 * groups, 2 * groups], -1)
+        query, key = (apply_rotary(_heads(part, part.shape[-1] // 2), angles, layout="half") for part in (query, key))
+        key, value = (part.repeat_interleave(6 // groups, 1) for part in (key, _heads(value, groups)))
+        x = x + scaled_dot_product_attention(query, key, value, mask).transpose(1, 2).flatten(2) @ block.output.weight.T
+        z = rms_norm(x, block.feed_forward_norm.weight, epsilon=1e-5)
+        x = x + gated_feed_forward(z, block.gate.weight, block.up.weight, block.down.weight)
+    return rms_norm(x, network.final_norm.weight, epsilon=1e-5) @ weight.T
+
+
+def _held(constructor, formula, case, sizes, ends):
+    """Two blocks, of which these layers are smaller by the root of 4."""
+    initial = {"*norm.weight": begins_at(1)} | {f"*.{end}.weight": begins_normal(0.01) for end in ends}
+    initial |= {"*.weight": begins_normal(0.02)} | ({"*.bias": begins_at(0)} if sizes.get("biases") == "all" else {})
+    row = Model(constructor.__name__, case, TOKENS, sees={"tokens": 0}, sizes=sizes, training=dict(dropout=0.5), initial=initial,
+                relations=RELATIONS)  # fmt: skip
+    return Held(constructor, row, formula)
+
+
+def _gpt2(**sizes):
+    return decoder_transformer.DecoderTransformer(**SIZES, heads=3, **sizes)
+
+
+HELD = (
+    _held(_gpt2, _gpt2_logits, "nanoGPT's", dict(biases="none", exact_gelu=True), ("output", "down")),
+    _held(_gpt2, _gpt2_logits, "the published weights'", dict(biases="all"), ("output", "down")),
+    _held(_llama, _llama_logits, "a head of keys for three of queries", dict(heads=6, key_value_heads=2), ("output", "up")),
+)

@@ -31,4 +31,4 @@ def text_or_pixels(e, batch, phase):
 
 
 # 256 tokens need no padding, and padding has no effect on a loss (tests/autoregressive/test_transformer.py)
-OBJECTIVE = Objective(text_or_pixels, unread={"pad_vocabulary"}, sizes=dict(heads=2))
+OBJECTIVE = Objective(text_or_pixels, unread={"pad_vocabulary"}, sizes=dict(heads=2, key_value_heads=1))

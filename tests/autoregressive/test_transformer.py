@@ -8,11 +8,13 @@ import pytest
 import torch
 from torch.nn import functional
 
+from practice_torch.autoregressive.position import RotaryPositions
 from practice_torch.autoregressive.transformer import decoder_logits, gelu, parameter_count, silu
 from practice_torch.data import text
 from practice_torch.experiments.autoregressive.transformer import RECIPES, LanguageModel, build
 from practice_torch.experiments.language.decoding import Decoding
 from practice_torch.networks.decoder_transformer import DecoderTransformer
+from practice_torch.networks.llama import LlamaDecoder
 
 SIZES = dict(vocabulary_size=11, context_length=7, width=12, layers=2)
 
@@ -27,6 +29,11 @@ def decoder(**changes):
     for seed, parameter in enumerate(network.parameters()):
         parameter.data = parameter.data + 0.3 * draw(*parameter.shape, seed=seed)
     return network
+
+
+def llama(**changes):
+    torch.manual_seed(0)
+    return LlamaDecoder(**SIZES | dict(heads=3, feed_forward_width=20, positions=RotaryPositions(100.0)) | changes).double()
 
 
 LINEAR = {"query_key_value": "attn.c_attn", "output": "attn.c_proj", "up": "mlp.c_fc", "down": "mlp.c_proj"}
@@ -67,8 +74,9 @@ def test_the_fused_network_has_as_many_parameters_as_counted():
     assert sum(p.numel() for p in decoder().parameters()) == parameter_count(**SIZES, feed_forward_width=48, tied=True)
 
 
-def test_the_network_compiles_as_one_graph():
-    network = decoder()
+@pytest.mark.parametrize("make", [decoder, llama])
+def test_the_network_compiles_as_one_graph(make):
+    network = make(layers=1)
     compiled = torch.compile(network, fullgraph=True, backend="eager")
     torch.testing.assert_close(compiled(TOKENS), network(TOKENS), rtol=1e-12, atol=1e-12)
 
@@ -88,7 +96,7 @@ def padded():
 @pytest.mark.parametrize("large", [4096, 2])
 def test_padding_of_the_vocabulary_has_no_logit_no_probability_and_no_gradient(padded, large, monkeypatch):
     """With the table of all logits and without it; also in steps from a cache. Whatever its rows hold."""
-    monkeypatch.setattr("practice_torch.networks.decoder_transformer.LARGE", large)
+    monkeypatch.setattr("practice_torch.networks.cached_decoder.LARGE", large)
     network, rows = padded
     targets = TOKENS.flip(1)
     for got, wanted in (
@@ -113,9 +121,9 @@ def test_a_recipe_pads_to_64():
 
 
 def test_the_decoder_is_gpt2():
-    """transformers' GPT-2 with its attention biases at 0; its Conv1D holds [in, out]."""
+    """transformers' GPT-2, with biases in attention; its Conv1D holds [in, out]."""
     transformers = pytest.importorskip("transformers")
-    network = decoder()
+    network = decoder(biases="all")
     gpt2 = (
         transformers.GPT2LMHeadModel(
             transformers.GPT2Config(
@@ -147,9 +155,33 @@ def test_the_decoder_is_gpt2():
         for name, path in LINEAR.items():
             weight = ours[f"{here}{name}.weight"]
             state[f"{there}{path}.weight"] = weight.T.contiguous()
-            state[f"{there}{path}.bias"] = ours.get(f"{here}{name}.bias", torch.zeros(len(weight), dtype=torch.float64))
+            state[f"{there}{path}.bias"] = ours[f"{here}{name}.bias"]
     gpt2.load_state_dict(state)
     torch.testing.assert_close(network(TOKENS), gpt2(TOKENS).logits, rtol=1e-10, atol=1e-10)
+
+
+def test_the_llama_is_transformers():
+    """Two heads of queries share one of keys; the tables of queries, keys and values are one here."""
+    transformers = pytest.importorskip("transformers")
+    network = llama(heads=4, key_value_heads=2, width=16)
+    sizes = dict(vocab_size=11, hidden_size=16, intermediate_size=20, num_hidden_layers=2, max_position_embeddings=7)
+    how = dict(rms_norm_eps=1e-5, rope_theta=100.0, tie_word_embeddings=True, attn_implementation="eager")
+    config = transformers.LlamaConfig(**sizes, **how, num_attention_heads=4, num_key_value_heads=2)
+    theirs = transformers.LlamaForCausalLM(config).double().eval()
+    ours = network.state_dict()
+    state = {"model.embed_tokens.weight": ours["token_embedding.weight"], "model.norm.weight": ours["final_norm.weight"]}
+    state["lm_head.weight"] = ours["token_embedding.weight"]
+    for i in range(2):
+        here, there = f"blocks.{i}.", f"model.layers.{i}."
+        state[f"{there}input_layernorm.weight"] = ours[f"{here}attention_norm.weight"]
+        state[f"{there}post_attention_layernorm.weight"] = ours[f"{here}feed_forward_norm.weight"]
+        state |= {f"{there}mlp.{name}_proj.weight": ours[f"{here}{name}.weight"] for name in ("gate", "up", "down")}
+        parts = ours[f"{here}query_key_value.weight"].split([16, 8, 8])
+        state |= {f"{there}self_attn.{name}_proj.weight": part for name, part in zip("qkv", parts, strict=True)}
+        state[f"{there}self_attn.o_proj.weight"] = ours[f"{here}output.weight"]
+    theirs.load_state_dict(state)
+    # its angles are float32
+    torch.testing.assert_close(network(TOKENS), theirs(TOKENS).logits, rtol=1e-5, atol=1e-5)
 
 
 def test_more_tokens_than_the_context_are_refused():
@@ -157,10 +189,38 @@ def test_more_tokens_than_the_context_are_refused():
         decoder()(torch.zeros(1, 8, dtype=torch.long))
 
 
-@pytest.mark.parametrize(("sizes", "message"), [(dict(heads=5), "heads is 5"), (dict(layers=0), "layers is 0")])
-def test_sizes_that_make_no_network_are_refused(sizes, message):
+@pytest.mark.parametrize(
+    ("make", "sizes", "message"),
+    [
+        (decoder, dict(heads=5), "heads is 5"),
+        (decoder, dict(layers=0), "layers is 0"),
+        (decoder, dict(biases="attention"), "biases is 'attention'; it must be one of none, feed_forward, all"),
+        (llama, dict(key_value_heads=2), "key_value_heads is 2; it must divide the heads, 3"),
+        (llama, dict(key_value_heads=0), "key_value_heads is 0"),
+    ],
+)
+def test_sizes_that_make_no_network_are_refused(make, sizes, message):
     with pytest.raises(ValueError, match=message):
-        decoder(**sizes)
+        make(**sizes)
+
+
+def test_parameters_of_another_form_are_not_those_of_the_formulas():
+    with pytest.raises(ValueError, match="decoder_logits computes the default form alone"):
+        decoder(exact_gelu=True).parameters_by_name()
+
+
+def test_a_llama_is_as_wide_as_llama2c_makes_it():
+    """768 for a width of 288: 8/3 of it. 344 for 128 would be 341 rounded up to a multiple of 8, not of 32."""
+    widths = [len(llama(width=width, heads=2, feed_forward_width=None).blocks[0].gate.weight) for width in (288, 128, 12)]
+    assert widths == [768, 352, 32]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"), [(dict(heads=5), "heads is 5"), (dict(key_value_heads=3), "key_value_heads is 3")]
+)
+def test_a_recipe_of_a_llama_refuses_heads_that_do_not_fit(changes, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(RECIPES["tinystories"], **dict(heads=4, key_value_heads=2) | changes)
 
 
 def tiny(tmp_path):

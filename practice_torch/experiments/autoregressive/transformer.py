@@ -3,26 +3,26 @@
 import math
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import torch
-from torch import nn
 
 from practice_torch.arguments import require
+from practice_torch.autoregressive.position import RotaryPositions
 from practice_torch.autoregressive.search import beam_search
 from practice_torch.autoregressive.tokenization import BytePairTokenizer
 from practice_torch.engine.artifacts import Text
-from practice_torch.engine.bounds import AtLeast
+from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.distributed.evaluation_shares import ALONE
 from practice_torch.engine.errors import OptionError
-from practice_torch.engine.experiment import Metric, Phase
-from practice_torch.engine.published import Published
+from practice_torch.engine.published import Difference, Published
 from practice_torch.engine.recipe import Fixed, Recipe, shown
 from practice_torch.experiments.codes.pixel_sequences import AttentionPixels, vocabulary_of
 from practice_torch.experiments.language.decoding import STRATEGIES, Comparison, Decoding, Written
 from practice_torch.experiments.language.generation import generate
-from practice_torch.experiments.language.tokens import kept_tokenizer, tokenizer_buffer
-from practice_torch.networks.decoder_transformer import DecoderTransformer
+from practice_torch.experiments.language.token_language import TokenLanguageModel
+from practice_torch.networks.decoder_transformer import BIASES, DecoderTransformer
+from practice_torch.networks.llama import LlamaDecoder
 
 _STUDIED, _SEARCHED = 32, 8  # texts of a strategy in a study; of the search, which reads its whole past at every step
 # beams of a study. Measured on pydoc: likelier text repeats itself. 1 beam has 1.08 bits per byte and 47% of its 4-grams occurred
@@ -49,6 +49,10 @@ class LanguageRecipe(Recipe):
     """Number of attention heads; they divide the width."""
     dropout: Annotated[float, AtLeast(0, below=1)] = 0.0
     """Dropout rate of attention weights and residual branches."""
+    biases: Literal[BIASES] = "feed_forward"
+    """Of the norms and the feed-forward blocks; all: of attention, too, as in GPT-2's published weights; none: as in nanoGPT."""
+    exact_gelu: bool = False
+    """x Phi(x), as in nanoGPT, in place of GPT-2's tanh form."""
     pad_vocabulary: bool = False
     """Pad the table of tokens with rows of zeros to a multiple of 64, which suits a GPU; the model is the same."""
     metric: Fixed = "bits_per_byte"
@@ -56,6 +60,46 @@ class LanguageRecipe(Recipe):
     def __post_init__(self):
         super().__post_init__()
         self._require("heads", self.width % self.heads == 0, f"a divisor of the width, {self.width}")
+
+    def loading(self):
+        """Windows of tokens, one more than the context: every token of it has a successor."""
+        learn = partial(BytePairTokenizer.train, merges=self.merges)
+        return {"context": self.context, "level": "token", "learn": learn}
+
+
+@dataclass(frozen=True)
+class LlamaRecipe(Recipe):
+    """A language model: a Llama, a decoder with root mean square norms, rotary positions and gated feed-forward blocks."""
+
+    modality: ClassVar[str] = "text"
+    data: str = "pydoc"
+    """pydoc (the help pages of Python), the path of a text file, or a folder of prepared text, which has its own tokens."""
+    merges: Annotated[int, AtLeast(0)] = 0
+    """Number of byte-pair merges, learned from the training data; 0: tokens are bytes."""
+    context: Annotated[int, AtLeast(1)] = 128
+    """Maximum number of tokens that the model sees."""
+    layers: Annotated[int, AtLeast(1)] = 2
+    """Number of blocks (attention and feed-forward)."""
+    width: Annotated[int, AtLeast(1)] = 96
+    """Width of the residual stream."""
+    heads: Annotated[int, AtLeast(1)] = 4
+    """Number of attention heads; each has an even part of the width."""
+    key_value_heads: Annotated[int, AtLeast(1)] = 4
+    """Number of heads of keys and values, which divides the heads: each is shared by as many heads of queries."""
+    feed_forward_width: Annotated[int, AtLeast(1)] = 256
+    """Units of a feed-forward block; of Llama 8/3 of the width, rounded up."""
+    rotary_base: Annotated[float, Above(0)] = 10000.0
+    """Base of the angles by which queries and keys are turned."""
+    dropout: Annotated[float, AtLeast(0, below=1)] = 0.0
+    """Dropout rate of attention weights and residual branches."""
+    pad_vocabulary: bool = False
+    """Pad the table of tokens with rows of zeros to a multiple of 64, which suits a GPU; the model is the same."""
+    metric: Fixed = "bits_per_byte"
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._require("heads", self.width % (2 * self.heads) == 0, f"a divisor of half the width, {self.width // 2}")
+        self._require("key_value_heads", self.heads % self.key_value_heads == 0, f"a divisor of the heads, {self.heads}")
 
     def loading(self):
         """Windows of tokens, one more than the context: every token of it has a successor."""
@@ -108,62 +152,12 @@ class Writing(Decoding):
             self._require_no_part("a search with beams", self.given())
 
 
-class LanguageModel(nn.Module):
-    """Next-token prediction: mean negative log-likelihood, nats a token."""
-
-    explains = {
-        "bits_per_byte": Metric("bits per byte", "-log2 p of held-out text per byte, for any tokenizer"),
-        "nats_per_token": Metric("nats per token", "-ln p of held-out text per token, comparable for equal tokenizers only"),
-    }
-    phases = (Phase("train", ("network",)),)
+class LanguageModel(TokenLanguageModel):
+    """A transformer decoder of tokens, which writes from a cache of its keys and values."""
 
     def __init__(self, recipe, data):
-        super().__init__()
-        self.recipe, self.generator, self.shares = recipe, None, ALONE
-        self.sampling = Writing(length=4 * recipe.context)
-        size = data.description["vocabulary"]
-        self.network = DecoderTransformer(
-            vocabulary_size=size,
-            context_length=recipe.context,
-            width=recipe.width,
-            layers=recipe.layers,
-            heads=recipe.heads,
-            dropout=recipe.dropout,
-            vocabulary_multiple=64 if recipe.pad_vocabulary else 1,
-        )
-        self.library = data.description.get("tokenizer", {}).get("library")
-        self.kept, buffer = tokenizer_buffer(data, recipe.merges)
-        self.register_buffer(self.kept, buffer)
-
-    def forward(self, batch, phase):
-        """The windows' tokens but the last predict all but the first."""
-        tokens = batch["tokens"]
-        return self.network(tokens[:, :-1], tokens[:, 1:]), {}
-
-    def count(self, batch, phase):
-        """Tokens that are predicted."""
-        return batch["tokens"][:, 1:].numel()
-
-    def tokenizer(self):
-        """The tokenizer of the text."""
-        return kept_tokenizer(self.library, self.get_buffer(self.kept))
-
-    def evaluate(self, data):
-        """Bits per byte and nats per token. A window's first tokens have little context: a whole text would do better."""
-        nats = sum(self(batch, "train")[0].item() * self.count(batch, "train") for batch in self._held_out(data))
-        over = self.evaluation_weight(data)
-        return {"bits_per_byte": nats / over["bits_per_byte"] / math.log(2), "nats_per_token": nats / over["nats_per_token"]}
-
-    def evaluation_weight(self, data):
-        """Bytes and tokens that are predicted."""
-        lengths, predicted = self._lengths(), [batch["tokens"][:, 1:] for batch in self._held_out(data)]
-        return {
-            "bits_per_byte": sum(lengths[tokens].sum().item() for tokens in predicted),
-            "nats_per_token": sum(tokens.numel() for tokens in predicted),
-        }
-
-    def _held_out(self, data):
-        return (data.batch(indices) for indices in torch.arange(len(data)).split(64))
+        super().__init__(recipe, data, language_decoder(recipe, data.description["vocabulary"]))
+        self.shares, self.sampling = ALONE, Writing(length=4 * recipe.context)
 
     def preview(self, data):
         """Generated text after a line's end."""
@@ -243,17 +237,27 @@ class LanguageModel(nn.Module):
         nats = -log_probs.gather(-1, windows[:, past:, None]).sum().item()
         return nats / math.log(2) / self._lengths()[windows[:, past:]].sum().item()
 
-    def _device(self):
-        return self.get_buffer(self.kept).device
 
-    def _lengths(self):
-        """Bytes of every token, [V]."""
-        return torch.tensor(self.tokenizer().lengths(), device=self._device())
+def language_decoder(recipe, vocabulary_size):
+    """The network of a recipe's form and sizes."""
+    sizes = dict(
+        vocabulary_size=vocabulary_size,
+        context_length=recipe.context,
+        width=recipe.width,
+        layers=recipe.layers,
+        heads=recipe.heads,
+        dropout=recipe.dropout,
+        vocabulary_multiple=64 if recipe.pad_vocabulary else 1,
+    )
+    if isinstance(recipe, LanguageRecipe):
+        return DecoderTransformer(**sizes, biases=recipe.biases, exact_gelu=recipe.exact_gelu)
+    groups, inner, positions = recipe.key_value_heads, recipe.feed_forward_width, RotaryPositions(recipe.rotary_base)
+    return LlamaDecoder(**sizes, key_value_heads=groups, feed_forward_width=inner, positions=positions)
 
 
 def build(recipe, data):
     """The experiment of a recipe."""
-    if isinstance(recipe, LanguageRecipe):
+    if recipe.modality == "text":
         return LanguageModel(recipe, data)
     network = DecoderTransformer(
         vocabulary_size=vocabulary_of(recipe, data.description),
@@ -309,6 +313,8 @@ RECIPES = {
         layers=12,
         width=768,
         heads=12,
+        biases="none",
+        exact_gelu=True,
         pad_vocabulary=True,
         steps=600_000,
         batch_size=12,
@@ -326,14 +332,15 @@ RECIPES = {
         evaluate_every=5000,
         checkpoint_every=1000,
     ),
-    # The run of one evening: 131,072 tokens a step. The published model has the same sizes, tokens and context, but is a Llama:
-    # root mean square norms, gated feed-forward blocks, rotary positions. This is a GPT.
-    "tinystories": LanguageRecipe(
+    # The run of one evening: 131,072 tokens a step.
+    "tinystories": LlamaRecipe(
         data="tinystories",
         context=256,
         layers=6,
         width=288,
         heads=6,
+        key_value_heads=6,
+        feed_forward_width=768,
         pad_vocabulary=True,
         steps=100_000,
         batch_size=128,
@@ -358,15 +365,34 @@ PUBLISHED = {
         "python -m practice_torch prepare text openwebtext_parquet --tokens tiktoken:gpt2 --out openwebtext",
         "nats a token of held-out OpenWebText",
         2.85,
-        "nanoGPT, README, GPT-2 124M from scratch: about 2.85",
+        "nanoGPT, README, reproducing GPT-2",
         facts={"vocabulary": 50257},
+        quoted="This will run for about 4 days using PyTorch Distributed Data Parallel (DDP) and go down to loss of ~2.85.",
+        parameters=124_373_760,  # nanoGPT prints 123.59M: it leaves out the 786,432 of the positions
+        differences=(
+            Difference("data", "windows drawn with replacement", "every window once before one comes again", "not known"),
+            Difference("evaluation", "200 random batches, and another held-out part", "the whole held-out part", "not known"),
+        ),
     ),
     "tinystories": Published(
         "TinyStories, 2.1 million stories (https://huggingface.co/datasets/roneneldan/TinyStories, parquet)",
         "python -m practice_torch prepare text tinystories_parquet --tokens tokenizer.json --out tinystories (of Llama 2)",
         "nats a token of held-out stories",
         1.072,
-        "llama2.c, README, table of models, 15M",
+        "llama2.c, README, table of models",
         facts={"vocabulary": 32000},
+        quoted="| OG | 288 | 6 | 6 | 6 | 256 | 15M | 1.072 | stories15M.bin |",
+        parameters=15_191_712,
+        differences=(
+            Difference("data", "TinyStories_all_data.tar.gz, a superset of the stories", "the parquet files", "not known"),
+            Difference("data", "windows that begin at multiples of 256 tokens", "windows that begin anywhere", "not known"),
+            Difference(
+                "positions",
+                "neighboring features are turned in pairs",
+                "features half a head apart, as in Llama's published weights",
+                "none: the same networks, each as likely",
+            ),
+            Difference("evaluation", "100 batches of the first of 50 files", "a random hundredth", "not known"),
+        ),
     ),
 }

@@ -2,7 +2,7 @@
 
 import sys
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import nn
@@ -21,12 +21,13 @@ from practice_torch.engine.storage.state import load_weights
 from practice_torch.experiments.autoregressive import transformer
 from practice_torch.experiments.language.completions import completed
 from practice_torch.experiments.language.tokens import kept_tokenizer, tokenizer_buffer
-from practice_torch.networks.decoder_transformer import DecoderTransformer
+from practice_torch.networks.decoder_transformer import BIASES, DecoderTransformer
 from practice_torch.pictures.preference import changes_of_pairs
 from practice_torch.preference.dpo import dpo_loss, implicit_reward_margin
 from practice_torch.preference.pipeline import completion_log_prob, completion_mask, supervised_loss
 
-SIZES = ("context", "layers", "width", "heads", "pad_vocabulary")  # in which a model must agree with that which it begins from
+# in which a model must agree with that which it begins from
+SIZES = ("context", "layers", "width", "heads", "biases", "exact_gelu", "pad_vocabulary")
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,10 @@ class PairsRecipe(Recipe):
     """Width of the residual stream."""
     heads: Annotated[int, AtLeast(1)] = 4
     """Number of attention heads; they divide the width."""
+    biases: Literal[BIASES] = "feed_forward"
+    """Of the norms and the feed-forward blocks; all: of attention, too; none."""
+    exact_gelu: bool = False
+    """x Phi(x) in place of GPT-2's tanh form."""
     pad_vocabulary: bool = False
     """Pad the table of tokens with rows of zeros to a multiple of 64, which suits a GPU; the model is the same."""
     metric: Fixed = "accuracy"
@@ -113,6 +118,8 @@ class PreferredCompletions(nn.Module):
                 width=recipe.width,
                 layers=recipe.layers,
                 heads=recipe.heads,
+                biases=recipe.biases,
+                exact_gelu=recipe.exact_gelu,
                 vocabulary_multiple=64 if recipe.pad_vocabulary else 1,
             )
             for _ in range(2)

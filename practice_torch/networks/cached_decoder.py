@@ -1,0 +1,131 @@
+"""What transformer decoders share: logits, the loss of a large vocabulary, and steps from a cache of keys and values."""
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from practice_torch.arguments import as_int64
+from practice_torch.networks.linear import product_dtype
+from practice_torch.networks.linear_cross_entropy import linear_cross_entropy
+
+LARGE = 4096  # tokens in a vocabulary: from here on a table of all logits is slower than blocks of them
+
+
+class CachedDecoder(nn.Module):
+    """Tokens [B, T] -> logits [B, T, V] of each next token: an embedding, blocks, a last norm; the embedding is the head, too.
+
+    A subclass has the token_embedding, blocks and final_norm. A block is called with its input, and then with the room for its
+    keys and values, [2, B, G, L, D], and the position of the first token.
+    vocabulary_multiple: the table of embeddings gets rows of zeros up to a multiple of it. They stand for no token: no logit is
+    given of them, and none of the probability (a product of matrices is fastest where its sides are multiples of 64).
+    """
+
+    def __init__(self, *, vocabulary_size, context_length, width, dropout, vocabulary_multiple):
+        super().__init__()
+        self.context_length, self.vocabulary_size = context_length, vocabulary_size
+        rows = -(-vocabulary_size // vocabulary_multiple) * vocabulary_multiple
+        self.token_embedding = nn.Embedding(rows, width)
+        self.dropout = nn.Dropout(dropout)
+
+    def begin_matrices(self, layers, ends):
+        """GPT-2's: deviation 0.02, smaller for these layers of the 2N branches, so that the stream does not grow with depth."""
+        for name, parameter in self.named_parameters():
+            if parameter.ndim == 2:
+                nn.init.normal_(parameter, std=0.02 / math.sqrt(2 * layers) if name.endswith(ends) else 0.02)
+        nn.init.zeros_(self.token_embedding.weight[self.vocabulary_size :])
+
+    def forward(self, tokens, targets=None):
+        """Logits, [B, T] -> [B, T, V]; given targets [B, T], the mean of -log p(target) in nats instead.
+
+        A large vocabulary's loss goes without a table of all logits.  Raises ValueError if T is more than the context length.
+        """
+        hidden = self.hidden(tokens)
+        if targets is None:
+            return self.logits(hidden)
+        targets = as_int64(targets).flatten()
+        if self.vocabulary_size >= LARGE:
+            head = self.token_embedding.weight
+            return linear_cross_entropy(hidden.flatten(0, 1), head, targets, size=self.vocabulary_size)
+        return functional.cross_entropy(self.logits(hidden).flatten(0, 1), targets)
+
+    def logits(self, hidden):
+        """Logits of each next token from the output of `hidden`: [..., E] -> [..., V]."""
+        return functional.linear(hidden, self.token_embedding.weight)[..., : self.vocabulary_size]
+
+    def hidden(self, tokens):
+        """The input of the head: [B, T] -> [B, T, E]."""
+        length = tokens.shape[1]
+        if length > self.context_length:
+            raise ValueError(f"tokens has {length} steps; the context length is {self.context_length}")
+        x = self.dropout(self._embedded(tokens, 0))
+        for block in self.blocks:
+            x = block(x)
+        return self.final_norm(x)
+
+    def empty_cache(self, batch):
+        """Room for the keys and values of a whole context: [N, 2, B, G, L, D], of G heads of keys."""
+        weight, (heads, width) = self.token_embedding.weight, self.blocks[0].keys
+        shape = (len(self.blocks), 2, batch, heads, self.context_length, width)
+        return torch.empty(shape, dtype=product_dtype(weight), device=weight.device)  # as keys and values are
+
+    def step(self, tokens, cache, position):
+        """The logits [B, V] of the token after tokens [B, S], which are at position .. position+S-1; the cache has their past.
+
+        Their keys and values are written into the cache, in place. Rows from `position` on are not read: tokens are taken back by
+        the next call's smaller position.  Raises ValueError if they reach beyond the context.
+        """
+        return self.logits(self.final_norm(self._read(tokens, cache, position)[:, -1]))
+
+    def step_each(self, tokens, cache, position):
+        """The logits [B, S, V] of the token after each of tokens [B, S], which `step` gives of the last."""
+        return self.logits(self.final_norm(self._read(tokens, cache, position)))
+
+    def _embedded(self, tokens, position):
+        """The tokens at position, position + 1, ...: [B, S] -> [B, S, E]"""
+        return self.token_embedding(as_int64(tokens))
+
+    def _read(self, tokens, cache, position):
+        end = position + tokens.shape[1]
+        if end > self.context_length:
+            raise ValueError(f"position is {position} and {tokens.shape[1]} tokens follow; the context is {self.context_length}")
+        x = self._embedded(tokens, position)
+        for block, kept in zip(self.blocks, cache, strict=True):
+            x = block(x, kept, position)
+        return x
+
+
+def attended(query, key, value, cache, position, *, dropout):
+    """Attention to the past: queries [B, H, T, D], keys and values [B, G, T, D], G a divisor of H -> [B, T, H D].
+
+    With a cache [2, B, G, L, D], rows before `position` are the past, and those of the T tokens are written.
+    """
+    mask, steps = None, query.shape[2]
+    if cache is not None:
+        end = position + steps
+        cache[0, :, :, position:end], cache[1, :, :, position:end] = key, value
+        key, value = cache[:, :, :, :end]
+        if position and steps > 1:  # torch's is_causal lets queries and keys begin together
+            mask = torch.ones(steps, end, dtype=torch.bool, device=query.device).tril(position)
+    mixed = functional.scaled_dot_product_attention(
+        query,
+        key,
+        value,
+        attn_mask=mask,
+        dropout_p=dropout,
+        is_causal=steps > 1 and mask is None,
+        enable_gqa=query.shape[1] != key.shape[1],
+    )
+    return mixed.transpose(1, 2).flatten(2)
+
+
+def require_sizes(**sizes):
+    """Every size is at least 1, the heads divide the width, and the heads of keys those of queries."""
+    for name, size in sizes.items():
+        if size < 1:
+            raise ValueError(f"{name} is {size}; it must be at least 1")
+    if sizes["width"] % sizes["heads"]:
+        raise ValueError(f"heads is {sizes['heads']}; it must divide the width, {sizes['width']}")
+    if sizes["heads"] % sizes.get("key_value_heads", 1):
+        raise ValueError(f"key_value_heads is {sizes['key_value_heads']}; it must divide the heads, {sizes['heads']}")
