@@ -14,6 +14,7 @@ Result: benchmarks/results/streamed_text.json.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import resource
@@ -30,6 +31,8 @@ from benchmarks.measuring.turns import RESULTS
 from practice_torch.autoregressive.tokenization import BytePairTokenizer
 from practice_torch.data import text
 from practice_torch.data.preparation import prepare_text, preparing
+from practice_torch.data.preparation.labels import no_labels
+from practice_torch.data.preparation.shard_files import shard_file
 from practice_torch.engine.costs.environment import environment
 
 CONTEXT, BATCH, VOCABULARY = 1024, 480, 50257
@@ -46,7 +49,7 @@ def made_up(folder, gigabytes, sparse):
 
     def write(folder, name, job):
         size, turned = job
-        with preparing.shard_file(folder, name) as file:
+        with shard_file(folder, name) as file:
             if sparse:
                 file.file.truncate(2 * size)
                 file.size = 2 * size
@@ -57,16 +60,17 @@ def made_up(folder, gigabytes, sparse):
     sizes = [min(SHARD // 2, count - start) for start in range(0, count, SHARD // 2)]
     jobs = [(f"shard-{number:05d}.bin", 2 * size, (size, number)) for number, size in enumerate(sizes)]
     about = {"library": tokens.library, "file": prepare_text.FILE, "bytes": len(tokenizer)}
-    about["sha256"] = preparing.hashlib.sha256(tokenizer).hexdigest()
+    about["sha256"] = hashlib.sha256(tokenizer).hexdigest()
+    same = {"dtype": "uint16", "vocabulary": VOCABULARY, "tokenizer": about}
     preparing.prepare_shards(
         folder,
         "text",
         asked={"source": ["made up"], "options": {}, "inputs": ""},
         stamp="",
-        jobs=jobs,
+        jobs=lambda _: (jobs, same, no_labels()),
         write=write,
         workers=1,
-        facts=lambda sidecars: {"dtype": "uint16", "vocabulary": VOCABULARY, "tokenizer": about},
+        facts=lambda same, *_: same,
         say=print,
         keep={prepare_text.FILE: tokenizer},
     )

@@ -31,6 +31,11 @@ tokens take 1, 2 or 4 bytes each, files are kept as they are encoded.
 
 {PREPARE} MODALITY --help    the options of a modality
 {PREPARE} --verify DIR       read every shard again and compare its checksum
+
+With --part K/N the command prepares the K-th of N parts, into DIR/part-K-of-N: on one machine after another, or on many at once,
+which each take the same command with another K. All parts in one DIR, on whatever disks they were made, are joined:
+
+{PREPARE} --join DIR         make one folder of its parts: the same bytes as without --part
 """
 
 
@@ -45,6 +50,16 @@ class Verify:
 
 
 @dataclass(frozen=True)
+class Join:
+    """Make one prepared folder of the parts in it. A stopped join is repeated."""
+
+    join: Annotated[str, tyro.conf.arg(metavar="DIR")]
+    """A folder with all parts that `prepare MODALITY ... --out DIR --part K/N` wrote."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+@dataclass(frozen=True)
 class Where:
     """Sources and destination, of every modality."""
 
@@ -52,6 +67,8 @@ class Where:
     """Files or folders, in this order."""
     out: Annotated[str, tyro.conf.arg(metavar="DIR")]
     """The folder to write: missing, empty, or begun by the same command."""
+    part: Annotated[str, tyro.conf.arg(metavar="K/N")] = ""
+    """Prepare the K-th of N parts alone, into DIR/part-K-of-N; all of them are then joined by prepare --join DIR."""
     debug: bool = False
     """Show the traceback of an error."""
 
@@ -64,25 +81,62 @@ def prepare(arguments, byte_pairs):
         return 0
     if arguments[0].split("=")[0] == "--verify":
         return _verify(_parsed(Verify, arguments, PREPARE).verify)
+    if arguments[0].split("=")[0] == "--join":
+        return _join(_parsed(Join, arguments, PREPARE).join)
     modality = arguments[0]
     if modality not in MODALITIES:
         raise UsageError(f"prepare takes a modality first (given: {modality}); {nearest(modality, MODALITIES)}")
-    module = importlib.import_module(f"practice_torch.data.preparation.prepare_{modality}")
+    module = _module(modality)
     where, options = _parsed(_both(module.Options), arguments[1:], f"{PREPARE} {modality}", module.__doc__)
     if not where.sources:
         raise UsageError(f"prepare {modality} takes SOURCES, files or folders: name at least one")
     more = {"byte_pairs": byte_pairs} if modality == "text" else {}
+    part = _part(where.part)
     try:
-        prepared = module.prepare(where.sources, where.out, options, _say, **more)
+        prepared = module.prepare(where.sources, where.out, options, _say, **more, part=part)
     except Stopped as stop:
-        _say(f"{stop}; the same command continues")
-        return stop.exit_code
-    manifest = prepared.manifest
+        return _stopped(stop)
+    if not part:
+        return _summarize(where.out, prepared.manifest)
+    size = sum(shard["bytes"] for shard in prepared["shards"])
+    found = f"part {part}, {len(prepared['shards'])} shards, {size / 1e6:.1f} MB"
+    print(f"{where.out}: {found}; with all parts there: {PREPARE} --join {quote(where.out)}")
+    return 0
+
+
+def _part(text):
+    from practice_torch.data.preparation.parts import Part
+
+    try:
+        return Part.parsed(text) if text else None
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def _join(folder):
+    from practice_torch.data.preparation.parts import join
+
+    try:
+        return _summarize(folder, join(folder, lambda modality: _module(modality).facts, _say).manifest)
+    except Stopped as stop:
+        return _stopped(stop)
+
+
+def _module(modality):
+    return importlib.import_module(f"practice_torch.data.preparation.prepare_{modality}")
+
+
+def _stopped(stop):
+    _say(f"{stop}; the same command continues")
+    return stop.exit_code
+
+
+def _summarize(folder, manifest):
     for remark in manifest.get("remarks", ()):
         _say(f"note: {remark}")
     size = sum(shard["bytes"] for shard in manifest["shards"])
-    summary = f"{module.summary(manifest)}, {len(manifest['shards'])} shards, {size / 1e6:.1f} MB"
-    print(f"{where.out}: {summary}; train with --data {quote(where.out)}")
+    summary = f"{_module(manifest['modality']).summary(manifest)}, {len(manifest['shards'])} shards, {size / 1e6:.1f} MB"
+    print(f"{folder}: {summary}; train with --data {quote(str(folder))}")
     return 0
 
 

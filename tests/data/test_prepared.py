@@ -9,9 +9,11 @@ import pytest
 
 from practice_torch.data import audio, images, text
 from practice_torch.data.errors import DataError
-from practice_torch.data.preparation import preparing
+from practice_torch.data.preparation import shard_files
+from practice_torch.data.preparation.labels import no_labels
 from practice_torch.data.preparation.prepared import digest_of, is_prepared, open_prepared, verify
-from practice_torch.data.preparation.preparing import prepare_shards, shard_file
+from practice_torch.data.preparation.preparing import prepare_shards
+from practice_torch.data.preparation.shard_files import shard_file
 from tests.support.engine.forks import fork
 
 ASKED = {"source": ["here"], "options": {"letters": 3}, "inputs": "0" * 64}
@@ -32,11 +34,11 @@ def prepare(out, *, counts=(3, 4, 5), write=letters, workers=1, said=None, asked
         "letters",
         asked=asked,
         stamp=stamp,
-        jobs=jobs,
+        jobs=lambda folder: (jobs, {}, no_labels()),
         write=write,
         workers=workers,
         say=(lambda line: None) if said is None else said.append,
-        facts=lambda sidecars: {"halves": sum(one["halves"] for one in sidecars)},
+        facts=lambda same, labels, sidecars: {"halves": sum(one["halves"] for one in sidecars)},
     )
 
 
@@ -140,8 +142,8 @@ def killed_at(moment, out):
             if seen == moment:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    whole = preparing.ShardFile.write
-    preparing.ShardFile.write = lambda file, data: (whole(file, data), sys.audit("test.write", str(out)))[0]
+    whole = shard_files.ShardFile.write
+    shard_files.ShardFile.write = lambda file, data: (whole(file, data), sys.audit("test.write", str(out)))[0]
     sys.addaudithook(watch)
     prepare(out)
 
@@ -177,19 +179,19 @@ def test_a_full_disk_is_named_and_leaves_room(tmp_path, monkeypatch):
 
     out = tmp_path / "out"
     with monkeypatch.context() as patch:
-        patch.setattr(preparing.os, "fsync", full)
+        patch.setattr(shard_files.os, "fsync", full)
         refused(prepare, out, say=["out", "cannot be written: no space left on device", "run prepare again"])
     assert not content(out)
     with monkeypatch.context() as patch:
-        patch.setattr(preparing.ShardFile, "write", lambda file, data: preparing.ShardFile.failing(file, data), raising=True)
-        patch.setattr(preparing.ShardFile, "failing", _written_to_a_full_disk, raising=False)
+        patch.setattr(shard_files.ShardFile, "write", lambda file, data: shard_files.ShardFile.failing(file, data), raising=True)
+        patch.setattr(shard_files.ShardFile, "failing", _written_to_a_full_disk, raising=False)
         refused(prepare, out, say=["shard-00000.bin cannot be written: no space left on device"])
     assert not content(out)
     assert prepare(out).manifest["count"] == 12
 
 
 def _written_to_a_full_disk(file, data):
-    with preparing.writing(file.path):
+    with shard_files.writing(file.path):
         file.file.write(data)
         raise OSError(28, "No space left on device")
 

@@ -372,9 +372,9 @@ def test_jobs_are_written_alike_in_any_order_in_other_processes(tmp_path, monkey
     monkeypatch.setattr(shards, lambda *_, **keywords: asked.update(keywords))
     prepare(tmp_path / "other", tmp_path / "in", workers=2)
     (tmp_path / "other").mkdir()
-    for name, _, part in reversed(asked["jobs"]):
-        write, entries = pickle.loads(pickle.dumps((asked["write"], part)))
-        write(tmp_path / "other", name, entries)
+    for name, _, part in reversed(asked["jobs"](tmp_path / "other")[0]):
+        write, place = pickle.loads(pickle.dumps((asked["write"], part)))
+        write(tmp_path / "other", name, place)
     for path in whole.paths:
         assert path.read_bytes() == (tmp_path / "other" / path.name).read_bytes()
     assert asked["workers"] == 2 and whole.manifest["options"] == {"skip_unusable": False, "ignore_labels": False, "most_side": 0}

@@ -3,18 +3,31 @@
 import io
 import json
 import tarfile
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from practice_torch.data.errors import DataError
-from practice_torch.data.preparation.sources import Reader, entries
+from practice_torch.data.preparation.labels import class_names, class_numbers
+from practice_torch.data.preparation.preparing_rows import _list
+from practice_torch.data.preparation.shard_files import sidecar
+from practice_torch.data.preparation.sources import Entry, Reader, units
 from tests.support.data.files import gray, one_line, save
 
 SUFFIXES = (".png", ".jpg")
 
 
-def listed(*sources, **options):
-    return entries(sources, SUFFIXES, "image", **options)
+def listed(*sources, labels=True):
+    """(all entries with the numbers of their classes, the names of the classes), as preparing_rows.py lists a group of files."""
+    group = units(sources, SUFFIXES, "image", labels=labels)
+    with TemporaryDirectory() as folder:
+        _list(Path(folder), "listing", group, suffixes=SUFFIXES, holds="image", labels=labels, most=(100, 10**9))
+        lines = (Path(folder) / "listing").read_bytes().splitlines()
+        facts = sidecar(Path(folder), "listing")["labels"]
+    names, numbers = class_names(facts), class_numbers(facts)
+    found = [Entry(Path(path), *rest) for path, *rest in map(json.loads, lines)]
+    return [entry._replace(label=numbers and numbers[str(entry.label)]) for entry in found], names
 
 
 def refused(*sources, say, **options):

@@ -53,6 +53,19 @@ class RowWriter:
         self.rows, self.held = [], 0
 
 
+def renumbered(path, file, numbers):
+    """Write a shard again into a file, with other labels: {number: its new number}. The other columns are copied."""
+    import pyarrow as arrow
+
+    reader = arrow.ipc.open_file(arrow.memory_map(str(path)))
+    place = reader.schema.get_field_index("label")
+    with arrow.ipc.new_file(file, reader.schema) as writer:
+        for part in range(reader.num_record_batches):
+            batch = reader.get_batch(part)
+            labels = [numbers.get(label, label) for label in batch.column(place).to_pylist()]
+            writer.write_batch(batch.set_column(place, reader.schema.field(place), arrow.array(labels, arrow.int64())))
+
+
 class ArrowRows:
     """The rows of a prepared folder, by number. Each process maps the shards that it reads, when it first does."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from practice_torch.data.preparation.preparing_rows import RowOptions, prepare_rows
+from practice_torch.data.preparation.preparing_rows import RowOptions, prepare_rows, row_facts
 from practice_torch.data.reading.sound_files import RATES, SUFFIXES, Counters, decode, mono
 
 INTEGERS = ("frames", "rate", "channels", "clipped", "silent", "loud")
@@ -28,15 +28,16 @@ class Options(RowOptions):
             raise ValueError(f"sample_rate is {self.sample_rate}; it must be from {RATES[0]} to {RATES[1]}")
 
 
-def prepare(sources, out, options, say):
-    """The sources' sounds in the folder `out`, opened."""
+def prepare(sources, out, options, say, part=None):
+    """The sources' sounds in the folder `out`, opened; of a part, its description."""
+    about = {"suffixes": SUFFIXES, "holds": "sound", "integers": INTEGERS, "row": _row, "facts": facts}
+    same = {"sample_rate": options.sample_rate, "dtype": "int16"}
+    return prepare_rows(sources, out, options, say, modality="audio", **about, same=same, part=part)
 
-    def facts(ranges, count):
-        return {"sample_rate": options.sample_rate, "dtype": "int16"} | (_facts(ranges, count, options) if ranges else {})
 
-    return prepare_rows(
-        sources, out, options, say, modality="audio", suffixes=SUFFIXES, holds="sound", integers=INTEGERS, row=_row, facts=facts
-    )
+def facts(same, labels, sidecars):
+    """The manifest's entries about sounds."""
+    return same | row_facts(labels, sidecars, lambda ranges, count: _facts(ranges, count, same["sample_rate"]))
 
 
 def summary(manifest):
@@ -46,7 +47,9 @@ def summary(manifest):
     return f"{manifest['count']} sounds, {hours:.3g} hours at {manifest['sample_rate']} Hz, {labels}"
 
 
-def _facts(ranges, count, options):
+def _facts(ranges, count, sample_rate):
+    if not ranges:
+        return {}
     remarks = [
         f"{ranges[name][2]} of {count} sounds {'is' if ranges[name][2] == 1 else 'are'} {words}"
         for name, words in (
@@ -57,9 +60,9 @@ def _facts(ranges, count, options):
         if ranges[name][2]
     ]
     (low, high, _), most = ranges["rate"], ranges["channels"][1]
-    if (low, high) != (options.sample_rate, options.sample_rate):
+    if (low, high) != (sample_rate, sample_rate):
         rates = f"{low} Hz" if low == high else f"{low} to {high} Hz"
-        remarks.insert(0, f"resampled from {rates} to {options.sample_rate} Hz")
+        remarks.insert(0, f"resampled from {rates} to {sample_rate} Hz")
     if most > 1:
         remarks.insert(0, f"sounds of up to {most} channels are averaged to one")
     return {"samples": ranges["frames"][2], "frames": ranges["frames"][:2], "remarks": remarks}

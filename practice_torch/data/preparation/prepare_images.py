@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from practice_torch.data.preparation.preparing_rows import RowOptions, prepare_rows
+from practice_torch.data.preparation.preparing_rows import RowOptions, prepare_rows, row_facts
 from practice_torch.data.reading.decoding import SUFFIXES, open_image
 
 QUALITY = 95
@@ -32,11 +32,15 @@ class Options(RowOptions):
             raise ValueError(f"most_side is {self.most_side}; it must be at least 1, or 0 to keep all images as they are")
 
 
-def prepare(sources, out, options, say):
-    """The sources' images in the folder `out`, opened."""
-    return prepare_rows(
-        sources, out, options, say, modality="images", suffixes=SUFFIXES, holds="image", integers=INTEGERS, row=_row, facts=_facts
-    )
+def prepare(sources, out, options, say, part=None):
+    """The sources' images in the folder `out`, opened; of a part, its description."""
+    about = {"suffixes": SUFFIXES, "holds": "image", "integers": INTEGERS, "row": _row, "same": {}, "facts": facts}
+    return prepare_rows(sources, out, options, say, modality="images", **about, part=part)
+
+
+def facts(_, labels, sidecars):
+    """The manifest's entries about images."""
+    return row_facts(labels, sidecars, _facts)
 
 
 def summary(manifest):

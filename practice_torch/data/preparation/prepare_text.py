@@ -19,10 +19,12 @@ import numpy as np
 from practice_torch.data.errors import DataError
 from practice_torch.data.preparation import preparing
 from practice_torch.data.preparation.documents import Tally, files_of, pieces_of, texts
+from practice_torch.data.preparation.labels import no_labels
+from practice_torch.data.preparation.shard_files import shard_file
 from practice_torch.data.reading.tokenizer_files import TokenizerFile, end_of_text, read_tokenizer
 
 END = "<|endoftext|>"  # of the tokens learned here
-CHUNK = 2**26  # bytes of the sources that a shard takes, at least
+CHUNK = 2**26  # bytes of the sources that a shard takes, at least; of more than a terabyte, each takes more
 TRAINED_ON = 0.9  # of the sources, at most, merges are learned from: the rest may be held out
 FILE = "tokenizer.json"
 
@@ -97,37 +99,36 @@ class Tokens:
         return {key: value for key, value in vars(self).items() if key != "tokenizer"}  # which a process makes itself
 
 
-def prepare(sources, out, options, say, byte_pairs):
-    """The prepared folder. byte_pairs: the class of Diptych's tokenizer, which is a topic and so not imported here."""
+def prepare(sources, out, options, say, byte_pairs, part=None):
+    """The prepared folder; of a part, its description.
+
+    byte_pairs: the class of Diptych's tokenizer, which is a topic and so not imported here. Every part learns the same tokens.
+    """
     files, empty = files_of(sources, options.skip_unusable)
     jobs, total = _jobs(files)
-    out, content, foreign = Path(out), None, b""
+    folder, content, foreign = Path(out, part.folder if part else ""), None, b""
     if options.tokens not in ("bytes", "learned"):
         library, content = read_tokenizer(options.tokens)
         foreign, tokenizer = content, TokenizerFile(library, content)
-        tokens = Tokens(library, out / FILE, None, end_of_text(tokenizer, options.end_of_text))
+        tokens = Tokens(library, folder / FILE, None, end_of_text(tokenizer, options.end_of_text))
     elif options.tokens == "learned":
-        tokens = Tokens("diptych", out / FILE, byte_pairs, END)
-        if not (out / FILE).is_file():
+        tokens = Tokens("diptych", folder / FILE, byte_pairs, END)
+        if not (folder / FILE).is_file():
             content = _learned(jobs, total, options, say, byte_pairs)
     else:
         tokens = Tokens("bytes", None, None, "")
     asked = {"source": list(map(str, sources)), "options": options.lasting(), "inputs": _inputs(files, foreign)}
 
-    def facts(sidecars):
-        sums = {field.name: sum(one[field.name] for one in sidecars) for field in dataclasses.fields(Tally)}
+    numbered = [(name, size, (number == 0, pieces, tokens, options)) for number, (name, size, pieces) in enumerate(jobs)]
+    own = part.share(numbered, lambda job: job[1]) if part else numbered
+
+    def listed(_):
         about = {"library": tokens.library, "end_of_text": tokens.end or None}
         if tokens.file:
             raw = tokens.file.read_bytes()
             about |= {"file": FILE, "bytes": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}
-        return {
-            "dtype": tokens.dtype.name,
-            "vocabulary": tokens.size,
-            "tokenizer": about,
-            **sums,
-            "files_left_out": empty,
-            "remarks": _remarks(sums, empty),
-        }
+        same = {"dtype": tokens.dtype.name, "vocabulary": tokens.size, "tokenizer": about, "files_left_out": empty}
+        return own, same, no_labels()
 
     return preparing.prepare_shards(
         out,
@@ -137,10 +138,17 @@ def prepare(sources, out, options, say, byte_pairs):
         workers=options.workers,
         say=say,
         facts=facts,
-        jobs=[(name, size, (number == 0, pieces, tokens, options)) for number, (name, size, pieces) in enumerate(jobs)],
+        jobs=listed,
         write=write_shard,
         keep={FILE: content} if content else {},
+        part=part,
     )
+
+
+def facts(same, _, sidecars):
+    """The manifest's entries about text."""
+    sums = {field.name: sum(one[field.name] for one in sidecars) for field in dataclasses.fields(Tally)}
+    return same | sums | {"remarks": _remarks(sums, same["files_left_out"])}
 
 
 def summary(manifest):
@@ -156,7 +164,7 @@ def write_shard(folder, name, job):
     is_first, pieces, tokens, options = job
     tally, separator = Tally(), np.array([tokens.separator()], tokens.dtype)
     lengths = np.array(tokens.tokenizer.lengths()) if tokens.library not in ("bytes", "diptych") else None
-    with preparing.shard_file(folder, name) as file:
+    with shard_file(folder, name) as file:
         for piece in pieces:
             for begins, raw in texts(piece, options.field, options.skip_unusable, tally):
                 if begins and (file.size or not is_first):
@@ -171,11 +179,12 @@ def write_shard(folder, name, job):
 
 def _jobs(files):
     """([(name, bytes, pieces) of each shard], bytes of all): pieces in order, until there are enough of them for a shard."""
+    most = max(CHUNK, sum(file.stat().st_size for file in files) // preparing.MOST_SHARDS)
     jobs, pieces, size, total = [], [], 0, 0
-    for piece in (piece for file in files for piece in pieces_of(file, CHUNK)):
+    for piece in (piece for file in files for piece in pieces_of(file, most)):
         pieces.append(piece)
         size, total = size + piece.size, total + piece.size
-        if size >= CHUNK:
+        if size >= most:
             jobs.append((size, pieces))
             pieces, size = [], 0
     if pieces:

@@ -19,6 +19,7 @@ from practice_torch.data.reading.files import reading
 
 FORMAT, VERSION, MANIFEST = "diptych data", 1, "manifest.json"
 UNFINISHED = ".preparing.json"  # the request in preparation, until the manifest exists
+PART = "part.json"  # in place of a manifest, in a folder that is a part of another one
 SHARDS = (".bin", ".arrow")  # suffixes of their files
 BLOCK = 2**22  # bytes read at once
 AGAIN = "prepare it again, into another folder"
@@ -49,7 +50,11 @@ def is_prepared(path):
         return True
     if (path / UNFINISHED).is_file():
         raise DataError(f"{path} has no {MANIFEST}: prepare was not finished: run it again, with the same command")
-    if any((path / f"shard-00000{suffix}").is_file() for suffix in SHARDS):
+    if (path / PART).is_file():
+        raise DataError(f"{path} is a part of prepared data: join all of its parts with prepare --join {path.parent}")
+    if next(path.glob(f"part-*-of-*/{PART}"), None) or next(path.glob(f"part-*-of-*/{UNFINISHED}"), None):
+        raise DataError(f"{path} holds parts of prepared data: join them with prepare --join {path}")
+    if any(next(path.glob(f"shard-00000*{suffix}"), None) for suffix in SHARDS):
         raise DataError(f"{path} has shards, but no {MANIFEST}, which names them: copy it again, or {AGAIN}")
     return False
 
@@ -88,6 +93,22 @@ def verify(path):
         named = f"{', '.join(damaged[:3])}{more}"
         raise DataError(f"{prepared.folder}: not the content that was prepared: {named}: copy them again, or {AGAIN}")
     return prepared
+
+
+def part_content(folder):
+    """The description of a part of a prepared folder. DataError unless it is finished and whole."""
+    if not (folder / PART).is_file():
+        raise DataError(f"{folder} is not finished: run its prepare again, with the same command")
+    try:
+        content = json.loads((folder / PART).read_bytes())
+        whole = content["format"] == FORMAT and content["sha256"] == digest_of(content)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        whole = False
+    if not whole:
+        raise DataError(f"{folder / PART} is damaged or was changed: copy the part again")
+    if content["version"] != VERSION:
+        raise DataError(f"{folder} has version {content['version']!r}; this program reads {VERSION}: prepare the part again")
+    return content
 
 
 def digest_of(content):

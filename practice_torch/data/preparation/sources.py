@@ -1,7 +1,7 @@
 """Sources of images and sounds for `prepare`: folders, tar archives, parquet and Arrow files; each example is one entry."""
 
 import json
-from itertools import groupby
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,8 +9,8 @@ import numpy as np
 
 from practice_torch.data.errors import DataError
 from practice_torch.data.preparation.tars import members
-from practice_torch.data.reading.files import read_bytes, reading, require_name
-from practice_torch.data.reading.folders import files_in, folder_labels, folder_or_number_labels, numbered
+from practice_torch.data.reading.files import read_bytes, reading, size_of
+from practice_torch.data.reading.folders import files_in, folder_labels, folder_or_number_labels
 from practice_torch.data.reading.memory import require_memory
 from practice_torch.data.reading.parquet import Rows
 from practice_torch.data.splits import existing_path
@@ -30,26 +30,40 @@ class Entry(NamedTuple):
     label: int | str | None
 
 
-def entries(sources, suffixes, holds, *, labels=True):
-    """(entries, names of the classes or None): all examples of the sources, in their order, with the class's number as label.
+class Unit(NamedTuple):
+    """A file of the sources: an archive or a table, in which examples are listed, or one example of a folder (no `listing`)."""
+
+    path: Path
+    size: int  # bytes
+    name: str
+    label: str | None
+    listing: Callable | None
+
+
+def units(sources, suffixes, holds, *, labels=True):
+    """The files of all sources, in their order; archives and tables are not opened.
 
     holds: "image" or "sound", for messages. Labels are the sub-folders of a folder, files next to an example in an archive, or a
-    table's column; all examples have one, or none (or labels=False, which passes over them).
+    table's column. labels=False passes over them.
     """
-    found, published = [], set()
+    found = []
     for source in sources:
         path = existing_path(source, (), f"a folder of {holds}s, a .tar, .parquet or .arrow file, or a folder of those")
-        for part, kind in _parts(path, suffixes):
-            with reading(part, SMALLER):
-                several, names = kind(part, suffixes, holds, labels)
-            found += several
-            published.add(names)
-    return _numbered(found, published)
+        with reading(path, SMALLER):
+            for part, listing in _parts(path, suffixes):
+                if listing is None:
+                    found += _folder(part, suffixes, holds, labels)
+                else:
+                    found.append(Unit(part, size_of(part), part.name, None, listing))
+    return found
 
 
-def files_of(listed):
-    """The files that entries lie in, each once, in order."""
-    return [path for path, _ in groupby(entry.path for entry in listed)]
+def entries_of(unit, suffixes, holds, labels=True):
+    """(the unit's examples, one after another; the names of the classes that it publishes, or None)."""
+    if unit.listing is None:
+        return iter([Entry(unit.path, None, unit.size, unit.name, unit.label)]), None
+    with reading(unit.path, SMALLER):
+        return unit.listing(unit.path, suffixes, holds, labels)
 
 
 class Reader:
@@ -82,7 +96,7 @@ class Reader:
 
 
 def _parts(path, suffixes):
-    """(path, how to list it) of the parts of a source: a folder of archives or tables has each of them as a part."""
+    """(path, how to list its examples; None for a folder of examples) of the parts of a source: archives, tables or a folder."""
     suffix = path.suffix.lower()
     if not path.is_dir():
         kinds = {".tar": _archive, **dict.fromkeys(TABLES, _table)}
@@ -96,7 +110,7 @@ def _parts(path, suffixes):
     if (path / "state.json").is_file():
         return [(path / name, _table) for name in _saved(path)]
     packed = sorted(file for file in path.iterdir() if file.suffix.lower() in (".tar", *TABLES) and file.is_file())
-    return [part for file in packed for part in _parts(file, suffixes)] or [(path, _folder)]
+    return [part for file in packed for part in _parts(file, suffixes)] or [(path, None)]
 
 
 def _saved(folder):
@@ -118,17 +132,20 @@ def _folder(root, suffixes, holds, labelled):
     labels = [None] * len(files) if labels is None else [names[label] for label in labels.tolist()]
     sizes = (file.stat().st_size for file in files)
     return [
-        Entry(file, None, size, str(file.relative_to(root)), label)
-        for file, size, label in zip(files, sizes, labels, strict=True)
-    ], None
+        Unit(file, size, str(file.relative_to(root)), label, None) for file, size, label in zip(files, sizes, labels, strict=True)
+    ]
 
 
 def _archive(path, suffixes, holds, labelled):
-    listed = members(path, suffixes, labels=labelled)
-    found = [Entry(path, place, size, f"{path.name}/{name}", label) for place, size, name, label in listed]
-    if not found:
-        raise DataError(f"{path} holds no {holds}s; allowed are {' '.join(suffixes)}: add some, or leave it out")
-    return found, None
+    def found():
+        number = 0
+        for place, size, name, label in members(path, suffixes, labels=labelled):
+            number += 1
+            yield Entry(path, place, size, f"{path.name}/{name}", label)
+        if not number:
+            raise DataError(f"{path} holds no {holds}s; allowed are {' '.join(suffixes)}: add some, or leave it out")
+
+    return found(), None
 
 
 def _table(path, _, holds, labelled):
@@ -144,30 +161,4 @@ def _table(path, _, holds, labelled):
                 raise DataError(f"{path}: label {wrong[0]}; allowed are 0..{len(names) - 1}, for {len(names)} named classes")
             labels = [names[label] for label in labels]
     size = path.stat().st_size // rows.count
-    return [Entry(path, row, size, f"{path.name}, row {row}", label) for row, label in enumerate(labels)], names
-
-
-def _numbered(found, published):
-    """The entries with the numbers of their classes, and the names: as published, or numbers as they are, or in their order."""
-    without = next((entry for entry in found if entry.label is None), None)
-    labelled = next((entry for entry in found if entry.label is not None), None)
-    if labelled is None:
-        return found, None
-    if without is not None:
-        raise DataError(f"{labelled.name} has a label and {without.name} has none: give every one a label, or --ignore-labels")
-    labels = [entry.label for entry in found]
-    if len(published) == 1 and None not in published:
-        names = published.pop()
-        place = {name: number for number, name in enumerate(names)}
-        numbers = [place[label] for label in labels]
-    elif all(isinstance(label, int) for label in labels):
-        if not 0 <= min(labels) <= max(labels) < len(labels):
-            wrong = min(labels) if min(labels) < 0 else max(labels)
-            raise DataError(f"label {wrong} found; allowed are 0..{len(labels) - 1}, for {len(labels)} examples: number from 0")
-        numbers, names = labels, tuple(str(number) for number in range(max(labels) + 1))
-    else:
-        numbers, names = numbered([str(label) for label in labels])
-        numbers = numbers.tolist()
-    for name in names:
-        require_name(name, "the name of a class,")
-    return [entry._replace(label=number) for entry, number in zip(found, numbers, strict=True)], list(names)
+    return (Entry(path, row, size, f"{path.name}, row {row}", label) for row, label in enumerate(labels)), names

@@ -74,11 +74,11 @@ def folder_or_number_labels(root, files, things):
 
 def numbered(found):
     """(labels [N], their names): each name's place among the different ones, in their natural order."""
-    names = tuple(sorted(set(found), key=_natural))
+    names = tuple(sorted(set(found), key=natural))
     number = {name: index for index, name in enumerate(names)}
     return torch.tensor([number[name] for name in found]), names
 
 
-def _natural(name):
-    """Folders named 0, 1, ..., 10 keep their number as label; sorting by letters would put 10 before 2."""
+def natural(name):
+    """The sorting key of a class: folders named 0, 1, ..., 10 keep their number as label; letters would put 10 before 2."""
     return (0, int(name), name) if name.isascii() and name.isdigit() else (1, 0, name)
