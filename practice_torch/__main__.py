@@ -47,9 +47,10 @@ def _prepare(command, words):
 
 
 def _evaluate(command):
+    from practice_torch.experiments.judging import published_samples
     from practice_torch.experiments.judging.sample_metrics import judge
 
-    return evaluate(command, judge)
+    return evaluate(command, judge, published_samples)
 
 
 RUNS = {

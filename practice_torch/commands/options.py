@@ -88,16 +88,28 @@ class Evaluate:
     Frechet distance, precision and recall of passages. Features of sounds and passages are hidden layers of small networks that
     are trained for this in seconds. Each number has a 95% interval and is shown next to a baseline and real data.
     RUN/sample_metrics.json contains them.
+
+    `evaluate RUN --samples 50000 --inception FILE` computes what papers report of images, into RUN/published_metrics.json: the
+    FID of all samples and the whole training set, the kernel distance, precision and recall, and the inception score. `--samples
+    DIR` judges the files of `sample RUN --count 50000 --out DIR`, which takes the sampler's options and continues after a stop.
     """
 
     run: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
     """A run folder."""
-    samples: int | None = None
-    """Number of samples to judge, of a finished run; none: the samples are not judged."""
+    samples: str | None = None
+    """Number of samples to judge, of a finished run, or with --inception a folder of images; none: no samples are judged."""
     inception: str | None = None
     """File of the Inception network's weights, pt_inception-2015-12-05-6726825d.pth, which gives the image features of published
     numbers; without it: principal components of the training images.
     """
+    against: str | None = None
+    """With --inception, what the samples are compared with: train (the default) or held-out, the parts of the run's data; a
+    folder of images; an .npz with images (arr_0), or with the mean and covariance of Inception's features (mu, sigma).
+    """
+    clean: bool = False
+    """With --inception: resize images to its 299 pixels as clean-fid does, antialiased; without it as published FIDs did."""
+    float32: bool = False
+    """With --inception: draw the samples in float32 on an accelerator, even if the run was trained in bfloat16."""
     best: bool = False
     """Measure the weights of the best evaluation, of a run with --keep-best (with --patience they are the default)."""
     step: int | None = None

@@ -1,7 +1,8 @@
 """sample RUN --count N --out DIR: a file for each sample, as tools that judge samples read them, in batches.
 
-Each batch has random numbers of its own, from the seed and its place: a command that was stopped draws, when it is repeated, the
-batches that are missing, and ends in the same files.
+Each batch has random numbers of its own, from the seed and its place, and a file has its name only when it is complete: a command
+that was stopped draws, when it is repeated, the batches that are missing, and ends in the same files. Several processes share the
+batches, and write the same files as one.
 """
 
 import json
@@ -18,46 +19,63 @@ from practice_torch.engine.errors import RunError
 from practice_torch.engine.storage.run import write_json
 
 MANIFEST = "samples.json"
+BATCH = 500  # samples drawn at once, unless a command asks otherwise
 IN_LOG = 5.0  # seconds between two lines of progress
 
 
-def write_samples(experiment, folder, asked):
-    """Draw and write what is missing of `asked` (see its keys below); returns how many samples were drawn now.
+def write_samples(experiment, folder, asked, processes=None):
+    """Draw and write what is missing of `asked` (see its keys below); returns how many samples this process drew now.
 
-    RunError if the folder has other files than those of this very command, or the model draws nothing that is one file a sample.
+    Several processes draw every count-th batch each, into the folder that all of them see. RunError if the folder has other files
+    than those of this very command, or the model draws nothing that is one file a sample.
     """
     count, batch, device = asked["count"], asked["batch"], experiment.generator.device
-    done = first = _begun(folder, asked)
-    started = said = time.perf_counter()
-    while done < count:
+    rank, ranks = (processes.rank, processes.count) if processes else (0, 1)
+    there = processes.broadcast(lambda: _begun(folder, asked)) if processes else _begun(folder, asked)
+    drawn, started = 0, time.perf_counter()
+    said = started
+    starts = range(rank * batch, count, ranks * batch)
+    for number, done in enumerate(starts):
         size = min(batch, count - done)
+        if all(_stem(sample, count) in there for sample in range(done, done + size)):
+            continue
         seed_sampling(experiment, device, asked["seed"], done // batch)
         artifacts = _drawn(experiment, size)
         with writing(folder):
-            for number, artifact in enumerate(artifacts, start=done):
-                name = f"{number:0{len(str(count - 1))}d}{artifact.suffix}"
+            for sample, artifact in enumerate(artifacts, start=done):
+                name = f"{_stem(sample, count)}{artifact.suffix}"
                 _save(artifact, folder / f".{name}")
                 (folder / f".{name}").replace(folder / name)
-            done += size
-            write_json(folder / MANIFEST, asked | {"drawn": done})
-        now = time.perf_counter()
-        if now - said >= IN_LOG or done == count and now - started >= IN_LOG:
-            rate, said = (done - first) / (now - started), now
-            print(f"{done:,} of {count:,} samples, {rate:.3g} a second, {(count - done) / rate:.0f} s left", file=sys.stderr)
-    return done - first
+        drawn += size
+        now, last = time.perf_counter(), number == len(starts) - 1
+        if rank == 0 and (now - said >= IN_LOG or last and now - started >= IN_LOG):
+            rate, said = drawn * ranks / (now - started), now
+            left = (len(starts) - 1 - number) * batch * ranks / rate
+            so_far = f"{min(count, done + ranks * batch):,} of {count:,} samples"
+            print(f"{so_far}, {rate:.3g} a second, {left:.0f} s left", file=sys.stderr)
+    if processes:
+        processes.wait()
+    return drawn
+
+
+def _stem(sample, count):
+    """The name of a sample's file, without its suffix."""
+    return f"{sample:0{len(str(count - 1))}d}"
 
 
 def _begun(folder, asked):
-    """The number of samples that are there; makes the folder."""
+    """The names, without suffixes, of the samples that are there; makes the folder, with its manifest."""
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         names = {path.name for path in folder.iterdir()}
     if not names:
-        return 0
+        with writing(folder):
+            write_json(folder / MANIFEST, asked)
+        return set()
     try:
         found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        drawn = found.pop("drawn")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        found["count"], found["seed"]
+    except (OSError, ValueError, KeyError, TypeError):
         raise RunError(f"{folder} is not empty, and {MANIFEST} in it describes no samples; name a new folder") from None
     if found != asked:
         name = next(key for key in (*asked, *found) if found.get(key) != asked.get(key))
@@ -65,7 +83,15 @@ def _begun(folder, asked):
             f"{folder} holds samples of {name} {found.get(name)!r}, and this command asks for {asked.get(name)!r}; "
             "name a new folder, or repeat the command that began it"
         )
-    return drawn
+    return {name.partition(".")[0] for name in names if not name.startswith(".")}
+
+
+def step_of(folder):
+    """The step of the weights that drew the files of a folder; None if no command here has written them."""
+    try:
+        return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["step"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _drawn(experiment, size):

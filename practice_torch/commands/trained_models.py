@@ -14,6 +14,7 @@ from shared_specs.commands.errors import UsageError
 from shared_specs.commands.parsing import flags, parsed, unknown_argument
 
 FEWEST_SAMPLES = 20  # of which distances and their intervals are still estimated
+_PUBLISHED = ("against", "clean", "float32")  # options of --inception
 
 
 def sample(command, words):
@@ -52,12 +53,15 @@ def sample(command, words):
 def _write_each(run, experiment, command, words, seed, step):
     """Files of --out; returns the exit code."""
     from practice_torch.commands.sample_files import write_samples
+    from practice_torch.engine.distributed.processes import Processes
 
     asked = {name: run.asked[name] for name in ("topic", "recipe", "fields")} | {"step": step, "count": command.count}
     asked |= {"batch": command.batch, "seed": seed, "options": list(words), "float32": command.float32}
     asked |= {"device": experiment.generator.device.type}
-    drawn = write_samples(experiment, Path(command.out), asked)
-    print(f"{command.out}: {command.count} samples" + ("" if drawn == command.count else f", {drawn} of them drawn now"))
+    processes = Processes(command.cpu)
+    drawn = sum(processes.all_gather(write_samples(experiment, Path(command.out), asked, processes)))
+    if processes.first:
+        print(f"{command.out}: {command.count} samples" + ("" if drawn == command.count else f", {drawn} of them drawn now"))
     return 0
 
 
@@ -91,19 +95,20 @@ def _set_sampling(experiment, command, words, path):
         raise unknown_argument(words[0], f"sample (and {path} has no further options)", flags(type(command)))
 
 
-def evaluate(command, judge):
-    """The command; returns the exit code. judge(training, step, count, weights): of samples, where they are requested."""
+def evaluate(command, judge, published):
+    """The command; returns the exit code.
+
+    judge(training, step, count): metrics of samples, where they are requested. published: experiments/judging/published_samples,
+    for those by Inception's features.
+    """
+    from practice_torch.commands.sample_files import step_of
     from practice_torch.engine.distributed.processes import Processes
     from practice_torch.engine.experiment import HasStudy
     from practice_torch.engine.loop import Training
     from practice_torch.engine.storage.run import Run
     from practice_torch.engine.storage.state import load_weights, verdict
 
-    if command.samples is not None and command.samples < FEWEST_SAMPLES:
-        raise UsageError(f"samples is {command.samples}; it must be at least {FEWEST_SAMPLES}")
-    if command.inception and command.samples is None:
-        raise UsageError("--inception is for judging samples: also give --samples")
-    which = _which(command)
+    count, which = _samples_to_judge(command), _which(command)
     run, processes = Run.open(command.run), Processes(command.cpu)
     module, recipe = restored(run)
     data = processes.rank_zero_first(lambda: same_data(run, recipe))
@@ -111,23 +116,77 @@ def evaluate(command, judge):
     if command.study and not isinstance(experiment, HasStudy):
         raise UsageError(f"{run.asked['topic']} has no study: leave --study out")
     first = processes.first  # only rank 0 prints and writes
-    say = lambda line: first and print(f"warning: {line}", file=sys.stderr)  # noqa: E731
-    step = load_weights(run, recipe, experiment, say, which)
+    say = lambda line: first and print(line, file=sys.stderr)  # noqa: E731
+    step = load_weights(run, recipe, experiment, lambda line: say(f"warning: {line}"), which)
     if command.samples and which is None and not finished(run, recipe, step):
         mend = f"finish it with `train --resume {quote(str(run.folder))}`, or leave --samples out"
         raise RunError(f"{run.folder} is unfinished, at step {step} of {recipe.steps}: {mend}")
+    if command.inception:
+        compared = command.inception, command.against or "train", data, None if count else command.samples
+        protocol = published.published_protocol(*compared, processes, say, clean=command.clean)
     training = Training(run, recipe, experiment, *data, cpu=command.cpu)
     metrics = training.evaluate()
     reached = processes.broadcast(lambda: _write_evaluation(run, verdict(recipe, metrics, step, experiment.explains)))
-    if command.samples:
-        found = judge(training, step, command.samples, command.inception)
-        processes.broadcast(lambda: _judge_samples(run, found))
+    if command.inception:
+        folder = _drawn_by(training, run, step, count, command.float32) if count else Path(command.samples)
+        of_files = step if count else step_of(folder)
+        found = published.judge_as_published(protocol, folder, of_files, processes, recipe.seed, say)
+        processes.broadcast(lambda: _show_published(run, found))
+    elif count:
+        found = judge(training, step, count)
+        processes.broadcast(lambda: _judge_samples(run, found, count))
     if command.study:
         artifacts = training.study()
         processes.broadcast(lambda: _write_study(run, artifacts))
     if first and (command.samples or command.study):
         write_page(run)
     return 1 if first and reached is False else 0  # a launcher stops the others if one of them fails
+
+
+def _samples_to_judge(command):
+    """The number of --samples; None if there is none, or it names a folder."""
+    if command.samples is None:
+        if option := next((name for name in ("inception", *_PUBLISHED) if getattr(command, name)), None):
+            raise UsageError(f"--{option} is for judging samples: also give --samples")
+        return None
+    if not command.inception and (option := next((name for name in _PUBLISHED if getattr(command, name)), None)):
+        raise UsageError(f"--{option} is for the published metrics, by Inception's features: also give --inception FILE")
+    if command.samples.removeprefix("-").isdecimal():
+        if int(command.samples) < FEWEST_SAMPLES:
+            raise UsageError(f"samples is {command.samples}; it must be at least {FEWEST_SAMPLES}")
+        return int(command.samples)
+    if not Path(command.samples).is_dir():
+        raise UsageError(f"samples is {command.samples!r}; it must be a number, at least {FEWEST_SAMPLES}, or a folder of images")
+    if not command.inception:
+        raise UsageError("a folder of samples is judged by Inception's features: also give --inception FILE")
+    return None
+
+
+def _drawn_by(training, run, step, count, float32):
+    """A folder of the run with so many samples, a file each; what a stopped command left there is not drawn again."""
+    import torch
+
+    from practice_torch.commands.sample_files import BATCH, write_samples
+    from practice_torch.engine import evaluation
+    from practice_torch.engine.distributed.evaluation_shares import ALONE
+    from practice_torch.engine.experiment import HasShares
+
+    folder = run.folder / "samples" / f"judged-step{step}-{count}"
+    asked = {"count": count, "batch": BATCH, "seed": training.recipe.seed, "step": step, "float32": float32}
+    processes, experiment = training.processes, training.experiment
+
+    def draw():
+        if isinstance(experiment, HasShares):
+            experiment.shares = ALONE  # a process has batches of its own
+        device = experiment.generator.device
+        half = training.recipe.precision == "bfloat16" and device.type != "cpu" and not float32
+        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+            return write_samples(experiment, folder, asked, processes)
+
+    if training.sharded:
+        raise RunError("a sharded model is judged from files: `sample RUN --count N --out DIR`, then `evaluate --samples DIR`")
+    evaluation.call_on_ranks(training, "samples", draw, by_all=True)
+    return folder
 
 
 def _write_evaluation(run, found):
@@ -147,7 +206,7 @@ def _write_study(run, artifacts):
         print(for_terminal(path) if path.suffix == ".txt" else path)
 
 
-def _judge_samples(run, found):
+def _judge_samples(run, found, asked):
     """Metrics of samples, as a file of the run and as a table."""
     from rich.table import Table
 
@@ -161,8 +220,29 @@ def _judge_samples(run, found):
     for name, metric in found["metrics"].items():
         table.add_row(name, *(_spoken(metric.get(kind)) for kind in ("samples", "baseline", "real")))
     print_table(table)
+    if found["samples"] < asked:
+        print(f"{found['samples']} of {asked} samples are compared, the most this metric takes; --inception FILE compares all")
     print("intervals of 95% for this number of samples: distances of few samples, also of real data, are too large on average")
     print(f"compared: {found['features']}; {run.folder / 'sample_metrics.json'}")
+
+
+def _show_published(run, found):
+    """Metrics by Inception's features, as a file of the run and as a table."""
+    from rich.table import Table
+
+    from shared_specs.terminal import print_table
+
+    with writing(run.folder):
+        run.write_json("published_metrics.json", found)
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for column in ("", f"{found['samples']:,} samples", ""):
+        table.add_column(column, no_wrap=True)
+    for name, metric in found["metrics"].items():
+        deviation = f"[dim]deviation {metric['deviation']:.2g}[/]" if "deviation" in metric else ""
+        table.add_row(name, f"{metric['value']:.5g}", deviation)
+    print_table(table)
+    print(f"samples: {found['folder']}" + ("" if found["step"] is None else f", step {found['step']}"))
+    print(f"compared with {found['against']}, by {found['features']}; {run.folder / 'published_metrics.json'}")
 
 
 def _spoken(estimate):

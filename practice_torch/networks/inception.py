@@ -122,6 +122,8 @@ def _block_8(inputs, pool):
 class Inception(nn.Module):
     """Images [B, 3, H, W] of bytes, 0..255, to features [B, 2048]. resize: what brings them to 299 x 299."""
 
+    width = FEATURES
+
     def __init__(self, *, resize):
         super().__init__()
         self.resize = resize

@@ -76,6 +76,17 @@ def read_sample_metrics(path: Path, missing: list[str]) -> dict[str, Any]:
     return content
 
 
+def read_published_metrics(path: Path, missing: list[str]) -> dict[str, Any]:
+    """The content of published_metrics.json; empty where no samples were judged by Inception's features."""
+    content = read_json(path, missing)
+    metrics = content.get("metrics")
+    whole = {"step", "samples", "folder", "against", "features"} <= content.keys() and isinstance(metrics, dict)
+    if content and not (whole and all({"unit", "meaning", "value"} <= metric.keys() for metric in metrics.values())):
+        missing.append(f"{path.name} was not written by this engine, and is left out")
+        return {}
+    return content
+
+
 def _is_metric(metric):
     """Whether there is a description, and every estimate has a value and both ends of its interval."""
     if not isinstance(metric, dict) or not {"unit", "meaning"} <= metric.keys():

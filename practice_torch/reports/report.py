@@ -16,7 +16,14 @@ from practice_torch.engine.published import Published
 from practice_torch.engine.storage.run import Run
 from practice_torch.reports import curves
 from practice_torch.reports.curves import Beginning, Mark, Series, panel, short
-from practice_torch.reports.records import read_evaluation, read_json, read_metrics, read_sample_metrics, read_stories
+from practice_torch.reports.records import (
+    read_evaluation,
+    read_json,
+    read_metrics,
+    read_published_metrics,
+    read_sample_metrics,
+    read_stories,
+)
 from shared_specs.palette import STYLE
 
 if TYPE_CHECKING:  # torch, which a report does not need
@@ -64,6 +71,7 @@ def write_report(
         evaluation=evaluation,
         gauge=gauge,
         judged=read_sample_metrics(folder / "sample_metrics.json", missing),
+        inception=read_published_metrics(folder / "published_metrics.json", missing),
         published=published,
         stages=[stage for stage in stages if stage.steps],
         environment=environment,

@@ -25,6 +25,7 @@ from practice_torch.engine import artifacts, estimate
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.storage.checkpoint import MANIFEST, STATE
 from tests.engine.test_engine_checkpoint import resign
+from tests.judging.test_published_metrics import Pooled
 from tests.support.data.files import shared
 
 ROOT = Path(__file__).parents[2]
@@ -526,13 +527,42 @@ def test_samples_are_judged_with_a_baseline_and_real_data(copy, monkeypatch):
     assert again == out  # its own random numbers
 
 
+def test_samples_are_judged_as_published(copy, tmp_path, monkeypatch):
+    """All of them next to the whole training set, from files: those of `sample --out`, or drawn into the run's folder."""
+    network, weights = Pooled(), tmp_path / "weights.pth"
+    weights.write_bytes(b"weights")
+    monkeypatch.setattr("practice_torch.experiments.judging.published_samples.load_inception", lambda path, resize: network)
+    monkeypatch.setenv("DIPTYCH_CACHE", str(tmp_path / "cache"))
+    code, out, err = call("evaluate", copy, "--samples", 40, "--inception", weights, "--cpu")
+    assert code == 1 and "the train part of digits (1,438 images)" in out  # the target is missed after three steps
+    assert len(network.batches) == 45 + 2 and not err
+    found = json.loads((copy / "published_metrics.json").read_text())
+    assert (found["samples"], found["reference_images"], found["step"]) == (40, 1438, 3)
+    assert set(found["metrics"]) == {"frechet_distance", "kernel_distance", "precision", "recall", "inception_score"}
+    assert "Metrics by Inception" in (copy / "report.html").read_text()
+    drawn = copy / "samples" / "judged-step3-40"
+    assert len([*drawn.glob("*.png")]) == 40
+    assert call("sample", copy, "--count", 40, "--out", tmp_path / "out", "--cpu")[0] == 0
+    assert all((tmp_path / "out" / path.name).read_bytes() == path.read_bytes() for path in drawn.glob("*.png"))
+    files = call("evaluate", copy, "--samples", tmp_path / "out", "--inception", weights, "--cpu")
+    again = json.loads((copy / "published_metrics.json").read_text())
+    assert files[0] == 1 and again == found | {"folder": str(tmp_path / "out")}
+    assert len(network.batches) == 45 + 4, "the statistics of the training set were computed again"
+    others = refused(3, "evaluate", copy, "--samples", 40, "--inception", weights, "--against", tmp_path, "--cpu")
+    assert "pixels, the samples 8 x 8: bring the reference to the size of the samples" in others
+
+
 def test_samples_that_cannot_be_judged_are_refused(copy, tmp_path):
+    assert "also give --inception FILE" in refused(2, "evaluate", copy, "--samples", "20", "--against", "train")
+    assert "also give --samples" in refused(2, "evaluate", copy, "--float32")
+    assert "also give --inception FILE" in refused(2, "evaluate", copy, "--samples", tmp_path)
+    assert "it must be a number, at least 20, or a folder" in refused(2, "evaluate", copy, "--samples", tmp_path / "none")
     assert "samples is 19; it must be at least 20" in refused(2, "evaluate", copy, "--samples", "19")
     assert "also give --samples" in refused(2, "evaluate", copy, "--inception", "weights.pth")
     fields = json.loads((copy / "recipe.json").read_text())
     assert "does not exist" in refused(3, "evaluate", tmp_path / "none", "--samples", "20")
-    missing = call("evaluate", copy, "--samples", "20", "--inception", tmp_path / "none.pth")
-    assert missing[0] == 3 and "is no file; it must be pt_inception-2015-12-05-6726825d.pth" in missing[2]
+    missing = refused(3, "evaluate", copy, "--samples", "20", "--inception", tmp_path / "none.pth")
+    assert "is no file; it must be pt_inception-2015-12-05-6726825d.pth" in missing
     fields["fields"]["steps"] = 9
     (copy / "recipe.json").write_text(json.dumps(fields))
     assert "is unfinished, at step 3 of 9: finish it with `train --resume" in refused(3, "evaluate", copy, "--samples", "20")

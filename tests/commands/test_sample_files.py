@@ -53,7 +53,7 @@ def test_images_are_written_one_by_one_in_their_own_pixels(tmp_path):
     pixels = [np.asarray(Image.open(tmp_path / "out" / f"{n}.png")) for n in range(7)]
     assert all(image.shape == (4, 5, 3) and image.dtype == np.uint8 for image in pixels)
     assert len({image.tobytes() for image in pixels}) == 7, "a batch repeats another"
-    assert json.loads(found[MANIFEST]) == ASKED | {"drawn": 7}
+    assert json.loads(found[MANIFEST]) == ASKED
 
 
 def test_values_are_rounded_to_the_nearest_of_256(tmp_path):
@@ -67,12 +67,35 @@ def test_a_stopped_command_goes_on_and_ends_in_the_same_files(tmp_path):
     write_samples(Drawing(), tmp_path / "whole", ASKED)
     with pytest.raises(KeyboardInterrupt):
         write_samples(Drawing(stops=2), tmp_path / "stopped", ASKED)
-    assert json.loads((tmp_path / "stopped" / MANIFEST).read_text())["drawn"] == 6
-    (tmp_path / "stopped" / "6.png").write_bytes(b"half")  # of a batch that was not finished
+    (tmp_path / "stopped" / ".6.png").write_bytes(b"half")  # of a batch that was not finished
+    (tmp_path / "stopped" / "1.png").unlink()
     experiment = Drawing()
-    assert write_samples(experiment, tmp_path / "stopped", ASKED) == 1 and experiment.sizes == [1]
+    assert write_samples(experiment, tmp_path / "stopped", ASKED) == 4 and experiment.sizes == [3, 1]
     assert files(tmp_path / "stopped") == files(tmp_path / "whole")
     assert write_samples(experiment, tmp_path / "stopped", ASKED) == 0
+
+
+class Rank:
+    """One of two processes, which are called one after the other."""
+
+    count = 2
+
+    def __init__(self, rank):
+        self.rank = rank
+
+    def broadcast(self, make):
+        return make()
+
+    def wait(self):
+        pass
+
+
+def test_processes_share_the_batches_and_write_the_same_files(tmp_path):
+    write_samples(Drawing(), tmp_path / "whole", ASKED)
+    drawn = [Drawing(), Drawing()]
+    counts = [write_samples(drawn[rank], tmp_path / "shared", ASKED, Rank(rank)) for rank in (0, 1)]
+    assert counts == [4, 3] and [one.sizes for one in drawn] == [[3, 1], [3]]
+    assert files(tmp_path / "shared") == files(tmp_path / "whole")
 
 
 def test_another_seed_draws_others(tmp_path):

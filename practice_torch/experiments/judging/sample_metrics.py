@@ -1,15 +1,12 @@
 """Metrics of a trained model's samples, each with an interval, next to a baseline and next to real data in the place of samples.
 
-Images are compared with held-out ones by their features; sound_metrics.py and text_metrics.py say what sounds and texts are
-compared with. The baseline draws every pixel, or every sample of a sound, from another training example: right in all values,
-wrong in how they hang together. Real examples, as many as there are samples, say what a perfect model would reach: a distance of
-finite samples is not 0.
+Images are compared with held-out ones by principal components (published_samples.py has Inception's features, and whole sets);
+sound_metrics.py and text_metrics.py say what sounds and texts are compared with. The baseline draws every pixel, or every sample
+of a sound, from another training example: right in all values, wrong in how they hang together. Real examples, as many as there
+are samples, say what a perfect model would reach: a distance of finite samples is not 0.
 """
 
-import hashlib
 import math
-from functools import partial
-from pathlib import Path
 
 import torch
 
@@ -25,7 +22,6 @@ from practice_torch.experiments.judging.feature_metrics import FEWEST, distance_
 from practice_torch.experiments.judging.image_judge import Judge
 from practice_torch.experiments.judging.sound_metrics import of_sounds
 from practice_torch.experiments.judging.text_metrics import of_texts
-from practice_torch.networks.inception import as_bytes, load_inception
 
 _SUBSETS = 10  # of a kernel distance, disjoint
 _MOST = 5000  # examples of each kind
@@ -44,21 +40,20 @@ EXPLAINS = {
 }
 
 
-def judge(training, step, count, weights=None):
-    """The content of sample_metrics.json. step: of the weights. weights: a file of the Inception network's, for images.
+def judge(training, step, count):
+    """The content of sample_metrics.json. step: of the weights. count: of samples; of images at most as many as are compared.
 
     Of several processes, those that draw the samples are the same as in an evaluation; rank 0 judges them.
     """
-    inception = load_inception(weights) if weights else None
     experiment, seed = training.experiment, training.recipe.seed
+    data = training.train_data, training.held_out_data
+    if "image" in data[0].batch(torch.arange(min(1, len(data[0])))):
+        count = min(count, len(data[0]), _MOST)
     artifacts = evaluation.call_on_ranks(training, "samples", lambda: experiment.sample(count))
     generator = torch.Generator().manual_seed(seed_of(seed, "sample metrics"))
-    data = training.train_data, training.held_out_data
-    measured = lambda: sample_metrics(artifacts, experiment, *data, generator, inception)  # noqa: E731
+    measured = lambda: sample_metrics(artifacts, experiment, *data, generator)  # noqa: E731
     judged = lambda: evaluation.call_isolated(training, "samples", measured)  # noqa: E731
     features, found = judged() if training.sharded else training.processes.broadcast(judged)
-    if weights:
-        features += f", sha256 {hashlib.sha256(Path(weights).read_bytes()).hexdigest()[:8]}"
     return {
         "step": step,
         "samples": count,
@@ -70,10 +65,9 @@ def judge(training, step, count, weights=None):
     }
 
 
-def sample_metrics(artifacts, experiment, train, held_out, generator, inception=None):
+def sample_metrics(artifacts, experiment, train, held_out, generator):
     """A description of the comparison, and {metric: {"samples": Estimate, "baseline": ..., "real": ...}} of the artifacts.
 
-    inception: the network that gives the features of images; without it they are principal components.
     RunError if no artifact can be judged, or there are too few examples.
     """
     kinds = {kind: [part for part in artifacts.values() if isinstance(part, kind)] for kind in (ImageGrid, Audio, Text)}
@@ -82,9 +76,7 @@ def sample_metrics(artifacts, experiment, train, held_out, generator, inception=
         real = [_batch(data) for data in (train, held_out)]
         if "image" not in real[0]:  # spectrograms, say
             raise RunError("the samples are pictures of data that are no images, which no metric compares; leave --samples out")
-        return _of_images(drawn, *(batch["image"].float().cpu() for batch in real), generator, inception)
-    if inception is not None:
-        raise RunError("--inception is for images; these samples are none")
+        return _of_images(drawn, *(batch["image"].float().cpu() for batch in real), generator)
     if sounds := kinds[Audio]:
         return of_sounds(sounds, _batch(train), _batch(held_out), train.description["classes"] or [], generator)
     if texts := kinds[Text]:
@@ -110,7 +102,7 @@ def _beside(drawn, train, generator):
     return {"samples": drawn[:count], "baseline": baseline, "real": real}
 
 
-def _of_images(drawn, train, held_out, generator, inception):
+def _of_images(drawn, train, held_out, generator):
     if drawn.shape[1:] != held_out.shape[1:]:
         raise RunError(
             f"samples have shape {list(drawn.shape[1:])} and the data {list(held_out.shape[1:])}: they cannot be compared"
@@ -118,7 +110,7 @@ def _of_images(drawn, train, held_out, generator, inception):
     if len(held_out) < FEWEST:
         raise RunError(f"the data hold out {len(held_out)} images; at least {FEWEST} are needed to judge samples")
     sets = _beside(drawn, train, generator)
-    features = partial(_inception_features, inception) if inception else Judge(train).features
+    features = Judge(train).features
     real = features(held_out)
     # distances to the training data, of pixels; for real examples, of one half of the held-out data, next to the other
     near = {name: nearest_distance(part.flatten(1), train.flatten(1)) for name, part in sets.items() if name != "real"}
@@ -133,13 +125,9 @@ def _of_images(drawn, train, held_out, generator, inception):
             "data_copying_z": _z_score(apart, fresh, generator),
             "authenticity": mean_interval(authenticity(genuine.flatten(1), train.flatten(1)), FRACTION),
         }
-    compared = "Inception's" if inception else "principal components of the training images"
-    return compared, {metric: {name: found[name][metric] for name in found} for metric in found["samples"]}
-
-
-def _inception_features(network, images):
-    with torch.no_grad():
-        return torch.cat([network(as_bytes(some)) for some in images.split(32)])
+    return "principal components of the training images", {
+        metric: {name: found[name][metric] for name in found} for metric in found["samples"]
+    }
 
 
 def _kernel_distances(x, y, generator):
