@@ -13,7 +13,8 @@ from theory_jax.foundations.maximum_likelihood import (
     cross_entropy,
     gaussian_maximum_likelihood,
 )
-from theory_jax.lectures.foundations.maximum_likelihood import _expected_divergence, derivation, p, q
+from theory_jax.lectures.foundations._maximum_likelihood import expected_divergence
+from theory_jax.lectures.foundations.maximum_likelihood import derivation, p, q
 
 
 @derivation.exercise(
@@ -85,4 +86,4 @@ def never_seen():
 )
 def a_bound_at_every_size():
     yield math.log(1 + 2 / 10), "0.1823"
-    yield _expected_divergence(10, np.array([0.2, 0.3, 0.5])), "0.1123"
+    yield expected_divergence(10, np.array([0.2, 0.3, 0.5])), "0.1123"

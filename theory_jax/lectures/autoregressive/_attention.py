@@ -63,3 +63,18 @@ def saturation(left, right):
         right.plot(range(1, 13), weights, marker, label=label)
     right.set(xlabel="rank of the key", ylabel="weight")
     right.legend(title="scale")
+
+
+def look_ups(weights, retrieval):
+    """Left: the causal weights of eight tokens. Right: the weight of the key that scores, among many that do not."""
+    query, key = draw(1, 1, 8, 4, seed=11, scale=2.0), draw(1, 1, 8, 4, seed=12, scale=2.0)
+    found = np.asarray(attention_weights(query, key, causal_mask(query_length=8, key_length=8)))[0, 0]
+    picture = weights.imshow(np.where(np.tri(8) == 1, found, np.nan), cmap="Blues", vmin=0, vmax=1)
+    weights.figure.colorbar(picture, ax=weights)
+    weights.set(title="weights", xlabel="key $j$", ylabel="query $i$", xticks=range(0, 8, 2), yticks=range(0, 8, 2))
+    scores = np.linspace(0, 14, 100)
+    for number in (10, 100, 1000):
+        (line,) = retrieval.plot(scores, 1 / (1 + number * np.exp(-scores)), label=f"$N = {number}$")
+        retrieval.plot(np.log(9 * number), 0.9, "o", color=line.get_color())
+    retrieval.set(xlabel=r"score $\beta$", ylabel="weight of the key")
+    retrieval.legend()

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 
-from theory_jax.autoregressive.transformer import forward_operations, gelu, silu
+from theory_jax.autoregressive.transformer import decoder_logits, forward_operations, gelu, parameter_count, silu
 from theory_jax.derivation.draws import draw
 
 GPT2 = dict(vocabulary_size=50257, width=768, layers=12, feed_forward_width=3072)
@@ -71,3 +71,37 @@ def bends_and_shares(left, right):
     right.axvline(6703, color="gray", linestyle="--")
     right.set(xlabel="tokens $T$", ylabel="share of the operations", ylim=(0, 1.15))
     right.legend()
+
+
+SIZES = {"small": (768, 12), "medium": (1024, 24), "large": (1280, 36), "XL": (1600, 48)}  # of GPT-2: width and layers
+
+
+def seen_and_stored(changes, stored):
+    """Left: how much each prediction moves if one token is replaced. Right: where the parameters of GPT-2 are."""
+    tokens = np.array([3, 1, 4, 1, 5, 2])
+    replaced = np.where(np.eye(6) == 1, (tokens + 3) % 7, tokens)
+    logits = np.asarray(decoder_logits(np.concatenate([tokens[None], replaced]), random_decoder(), heads=2))
+    moved = np.abs(logits[1:] - logits[0]).max(axis=-1).T
+    picture = changes.imshow(np.where(moved > 0, moved, np.nan), cmap="Blues", vmin=0)
+    changes.figure.colorbar(picture, ax=changes)
+    changes.set(
+        title="largest change of a logit",
+        xlabel="token that is replaced",
+        ylabel="prediction at",
+        xticks=range(6),
+        yticks=range(6),
+    )
+    parts = {"embeddings": [], "attention": [], "feed-forward": []}
+    for width, layers in SIZES.values():
+        attention = layers * 4 * width**2
+        sizes = dict(vocabulary_size=50257, context_length=1024, width=width, feed_forward_width=4 * width, tied=True)
+        total = int(parameter_count(**sizes, layers=layers))
+        embeddings = (50257 + 1024) * width
+        for name, number in zip(parts, (embeddings, attention, total - embeddings - attention), strict=True):
+            parts[name].append(number / 1e6)
+    below = np.zeros(4)
+    for name, numbers in parts.items():
+        stored.bar(list(SIZES), numbers, bottom=below, width=0.6, label=name)
+        below = below + numbers
+    stored.set(xlabel="GPT-2", ylabel="million parameters")
+    stored.legend()

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import sympy
-from sympy import KroneckerDelta, exp, log, sqrt
+from sympy import KroneckerDelta, Rational, exp, log, sqrt
 
 from theory_jax.autoregressive.attention import attention_weights, causal_mask, multi_head_attention, scaled_dot_product_attention
 from theory_jax.derivation.chains import at_most, equals
@@ -16,7 +16,14 @@ from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Inner, Limit, Slope, Total, Variance, plus, times
 from theory_jax.derivation.parts import do
 from theory_jax.derivation.prose import holds, prose, where
-from theory_jax.lectures.autoregressive._attention import first_order_loss, permuted, saturation, sensitivity, two_queries
+from theory_jax.lectures.autoregressive._attention import (
+    first_order_loss,
+    look_ups,
+    permuted,
+    saturation,
+    sensitivity,
+    two_queries,
+)
 from theory_jax.lectures.lemmas.gibbs import gibbs
 
 derivation = Derivation(
@@ -47,6 +54,14 @@ derivation = Derivation(
         "Attention alone does not know the order of the tokens: positions are the next topic.",
     ),
 )
+
+derivation.figure(
+    r"Left: the norm of the softmax's Jacobian against the difference of two scores; it falls from $\frac12$ towards 0. "
+    r"Right: the weights of the same 12 random keys of 64 entries, sorted, for three scales: without a scale one key takes "
+    r"nearly everything, with $1/D$ all are nearly alike.",
+    panels=2,
+)(saturation)
+
 
 i = derivation.index("i", "a query")
 j = derivation.index("j", "a key")
@@ -132,6 +147,17 @@ retrieval = derivation.chain(
     ),
     role="lemma",
 )
+derivation.figure(
+    prose(
+        "Left: the weights of eight random tokens under a causal mask; a row sums to one, and what is behind its query is not "
+        "seen (white). Right: the weight of a key with the score $\\beta$ among $N$ keys that score 0. The dots are at {need} "
+        "for {eps}: ten times as many keys shift the curve by {more}.",
+        need=need,
+        eps=where(eps, Rational(1, 10)),
+        more=holds(plus(log(10 * N * (1 - eps) / eps), -need), "=", log(10), named=True, wrong={"ten": 10}),
+    ),
+    panels=2,
+)(look_ups)
 
 derivation.say(
     "The scale. Scores are inner products of $D$ terms, so they grow with $D$. Let queries and keys be drawn independently, "
@@ -402,14 +428,6 @@ def without_the_scale():
     weights = jax.nn.softmax(jnp.array([2 * np.log(3), 0]))
     yield r"P_2", weights, "(0.9, 0.1)"
     yield r"O_2", weights @ jnp.array([4.0, 0.0]), "3.6"
-
-
-derivation.figure(
-    r"Left: the norm of the softmax's Jacobian against the difference of two scores; it falls from $\frac12$ towards 0. "
-    r"Right: the weights of the same 12 random keys of 64 entries, sorted, for three scales: without a scale one key takes "
-    r"nearly everything, with $1/D$ all are nearly alike.",
-    panels=2,
-)(saturation)
 
 
 colder = exp(s / tau) / Total(l, exp(s.at(l) / tau))

@@ -18,6 +18,7 @@ from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Divergence, Expectation, Slope, Total, plus, times
 from theory_jax.derivation.parts import do, value
 from theory_jax.derivation.prose import holds, prose, where
+from theory_jax.lectures.autoregressive._chain_rule import draw_bits
 from theory_jax.lectures.autoregressive._masked_networks import (
     STATES,
     TABLE,
@@ -55,6 +56,14 @@ derivation = Derivation(
         "That a network can represent given conditionals is not shown, nor which order fits a data set best.",
     ),
 )
+
+derivation.figure(
+    "Left and middle: the unit square, cut by sampling the two bits of the example in either order. The cuts differ, the areas "
+    "of the four boxes do not. Right: the number of paths from each input (column) to each output (row) for four variables and "
+    "two hidden layers; nothing on or above the diagonal.",
+    panels=3,
+)(boxes_and_paths)
+
 
 x1 = derivation.index("x_1", "the first variable, 0 or 1", states=2)
 x2 = derivation.index("x_2", "the second variable, 0 or 1", states=2)
@@ -207,6 +216,21 @@ splits = derivation.chain(
     so="Maximum likelihood is a divergence for every conditional, averaged over the pasts that occur. With parameters of their "
     "own they could be trained one by one; teacher forcing trains all of them in one pass.",
 )
+derivation.figure(
+    prose(
+        "A distribution of three bits. Left: sampling goes down; each conditional cuts the piece above into 0 (gray) and 1 "
+        "(blue). Right: what the best models lose whose bits see none, one or all of those before, the sum of the divergences "
+        "of the conditionals, for two bits {sum}. The factorization itself costs nothing.",
+        sum=holds(
+            Expectation(p, Expectation(cond, log(p * cond / (q * cond_q)))),
+            "=",
+            plus(Divergence(p, q), Expectation(p, Divergence(cond, cond_q))),
+            named=True,
+            wrong={"under the model's pasts": plus(Divergence(p, q), Expectation(q, Divergence(cond, cond_q)))},
+        ),
+    ),
+    panels=2,
+)(draw_bits)
 x = derivation.number("x", "a bit", "x")
 l = derivation.number("l", "its logit", "logits")  # noqa: E741 (the lecture's letter)
 bit = derivation.define(r"\ell", x * l - log(1 + exp(l)), "the log-probability of a bit", "autoregressive_bernoulli_log_prob")
@@ -411,11 +435,3 @@ def two_bits():
     yield r"p(11) = 0.5 \cdot 0.6", jnp.exp(autoregressive_bernoulli_log_prob(jnp.ones((1, 2)), logits))[0], "0.3"
     yield r"H(p) = 0.6931 + 0.5867", -(law * np.log(law)).sum(), "1.2799"
     yield r"H(x_1)", value(Expectation(p, -log(p)), {p: (0.5, 0.5)}), "0.6931"
-
-
-derivation.figure(
-    "Left and middle: the unit square, cut by sampling the two bits of the example in either order. The cuts differ, the areas "
-    "of the four boxes do not. Right: the number of paths from each input (column) to each output (row) for four variables and "
-    "two hidden layers; nothing on or above the diagonal.",
-    panels=3,
-)(boxes_and_paths)

@@ -27,7 +27,13 @@ from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Slope, Total, plus, times
 from theory_jax.derivation.parts import do, value
 from theory_jax.derivation.prose import holds, means, prose, where
-from theory_jax.lectures.autoregressive._decoders import bends_and_shares, last_streams, random_decoder, signs_decoder
+from theory_jax.lectures.autoregressive._decoders import (
+    bends_and_shares,
+    last_streams,
+    random_decoder,
+    seen_and_stored,
+    signs_decoder,
+)
 
 _TOKENS = jnp.array([[3, 1, 4, 1, 5, 2], [6, 0, 2, 5, 3, 5]])
 _logits = jax.jit(lambda tokens, parameters: decoder_logits(tokens, parameters, heads=2))
@@ -61,6 +67,13 @@ derivation = Derivation(
         "Shares of logits are read off with the last norm's scale held; that they say what a branch means is an interpretation.",
     ),
 )
+
+derivation.figure(
+    "Left: gelu, silu and relu. Right: shares of the operations of a pass of GPT-2 small against the length; attention takes "
+    "more than half beyond 6703 tokens.",
+    panels=2,
+)(bends_and_shares)
+
 
 t = derivation.index("t", "a token of the sequence")
 j = derivation.index("j", "a token of the sequence, next to $t$")
@@ -284,6 +297,19 @@ parameters = derivation.chain(
     role="lemma",
     so=r"The head is the embedding itself; $V E$ more if it is not.",
 )
+derivation.figure(
+    prose(
+        "Left: the code's decoder of two blocks, with random weights. Replacing a token changes the predictions at it and at "
+        "later tokens; earlier ones (white) do not change at all, {causal}. Right: the parameters of GPT-2. A block has "
+        "{block}, biases and norms aside, if its inner layer is four times as wide; with the width the embeddings lose their "
+        "weight.",
+        causal=holds(times(1 - mask, Slope(after, x.at(j))), "=", 0, wrong={"the token itself": 1}),
+        block=holds(
+            plus(times(4, E**2), times(2, E, F)), "=", 12 * E**2, when={F: 4 * E}, named=True, wrong={"one matrix": 8 * E**2}
+        ),
+    ),
+    panels=2,
+)(seen_and_stored)
 
 
 derivation.say("Then the operations. A matrix of $a$ rows and $b$ columns takes $2 a b$ of them for each token.")
@@ -392,10 +418,3 @@ def sizes_by_hand():
     yield r"\mathrm{gelu}'(1)", value(slope.result, {z: 1}), "1.0833"
     once = 1 + 2 * math.e / (1 + 2 * math.e)
     yield r"y_3\ \text{for the tokens}\ (0, 1, 1),\ f = 0", once, "1.8446"
-
-
-derivation.figure(
-    "Left: gelu, silu and relu. Right: shares of the operations of a pass of GPT-2 small against the length; attention takes "
-    "more than half beyond 6703 tokens.",
-    panels=2,
-)(bends_and_shares)

@@ -23,6 +23,7 @@ from theory_jax.derivation.typeset import latex
 from theory_jax.derivation.unspecified import function
 from theory_jax.foundations._generators import GENERATORS, row_of
 from theory_jax.foundations.f_divergence import f_divergence, f_generator, f_generator_derivative, push_through_channel
+from theory_jax.lectures.foundations._f_divergence import near_and_far
 from theory_jax.lectures.foundations._formulas import ALPHA, FORMULAS, U, of_each
 from theory_jax.lectures.foundations.maximum_likelihood import at_most_log_2
 from theory_jax.lectures.lemmas.jensen import jensen
@@ -56,6 +57,21 @@ derivation = Derivation(
         "Total variation has no second derivative at 1, so the local statement is not about it.",
     ),
 )
+
+
+@derivation.figure(
+    "The heights $B_f(u, 1)$ of four generators above their tangents at 1. In Kullback-Leibler the price of a large ratio, that "
+    "is of uncovered data, grows faster than the ratio; in the reverse divergence the price of a small one has no limit."
+)
+def heights(axes):
+    ratios = np.linspace(0.02, 4, 120)
+    for name in ("kl", "reverse_kl", "squared_hellinger", "jensen_shannon"):
+        at, touch = (f_generator(np.log(r), divergence=name) for r in (ratios, np.ones(1)))
+        tangent_at_1 = touch + f_generator_derivative(np.zeros(1), divergence=name) * (ratios - 1)
+        axes.plot(ratios, at - tangent_at_1, label=name.replace("_", " "))
+    axes.set(xlabel="$u = p/q$", ylabel="$B_f(u, 1)$", ylim=(-0.1, 2.6))
+    axes.legend()
+
 
 k = derivation.index("k", "a point")
 j = derivation.index("j", "a point, next to $k$")
@@ -288,6 +304,20 @@ def disjoint_supports_give_no_signal():
     return Sides(left=found, right=values, wrong={"points without data dropped": values / 2})
 
 
+derivation.figure(
+    prose(
+        r"Left: divergences of $q + \varepsilon h$ from $q$ on three points, over $\varepsilon^2/2$ times {second}: near "
+        "equality the generators cannot be told apart. Right: of two Gaussians with variance 1 that move apart. Squared "
+        "Hellinger and Jensen-Shannon level off and stop telling the distance; both Kullback-Leibler divergences coincide here "
+        "and rise.",
+        second=holds(
+            _SECOND, "=", times(curvature(1), Total(k, h**2 / q)), named=True, wrong={"slope": slope(1) * Total(k, h**2 / q)}
+        ),
+    ),
+    panels=2,
+)(near_and_far)
+
+
 derivation.say(
     r"Between the two extremes the ends decide. Where $f'(\infty)$ is infinite (Kullback-Leibler, Pearson), data that the model "
     "leaves uncovered cost without limit, so a model that cannot fit everything spreads over all of the data: it covers the "
@@ -407,17 +437,3 @@ def two_points():
     pair = (jnp.log(jnp.array([_given[law]])) for law in (p, q))
     exchanged = f_divergence(*(push_through_channel(law, flip) for law in pair), divergence="pearson_chi_squared")[0]
     yield r"\text{Pearson's, after each point was exchanged with probability } \tfrac14", exchanged, "0.0625"
-
-
-@derivation.figure(
-    "The heights $B_f(u, 1)$ of four generators above their tangents at 1. In Kullback-Leibler the price of a large ratio, that "
-    "is of uncovered data, grows faster than the ratio; in the reverse divergence the price of a small one has no limit."
-)
-def heights(axes):
-    ratios = np.linspace(0.02, 4, 120)
-    for name in ("kl", "reverse_kl", "squared_hellinger", "jensen_shannon"):
-        at, touch = (f_generator(np.log(r), divergence=name) for r in (ratios, np.ones(1)))
-        tangent_at_1 = touch + f_generator_derivative(np.zeros(1), divergence=name) * (ratios - 1)
-        axes.plot(ratios, at - tangent_at_1, label=name.replace("_", " "))
-    axes.set(xlabel="$u = p/q$", ylabel="$B_f(u, 1)$", ylim=(-0.1, 2.6))
-    axes.legend()

@@ -3,9 +3,6 @@
 The lecture on the functions of theory_jax/foundations/maximum_likelihood.py.
 """
 
-import itertools
-import math
-
 import jax.numpy as jnp
 import numpy as np
 from sympy import KroneckerDelta, Rational, exp, log, pi
@@ -25,6 +22,7 @@ from theory_jax.foundations.maximum_likelihood import (
     gaussian_negative_log_likelihood,
     kl_divergence,
 )
+from theory_jax.lectures.foundations._maximum_likelihood import draw_fit_and_price, expected_divergence
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.tangent import tangent
 
@@ -52,6 +50,28 @@ derivation = Derivation(
         "The best single Gaussian in reverse divergence is found numerically. It is not unique: there is one near each mode.",
     ),
 )
+
+
+@derivation.figure(
+    "Left: the loss of the four labels over the model $q_1$. It touches its floor, the entropy of the sample, at $q_1 = 3/4$. "
+    "Right: two modes, the Gaussian that matches their moments (forward divergence) and the Gaussian on one mode (reverse "
+    "divergence).",
+    panels=2,
+)
+def loss_and_two_fits(left, right):
+    first = np.linspace(0.02, 0.98, 97)
+    sample = np.log(np.tile([0.75, 0.25], (97, 1)))
+    left.plot(first, cross_entropy(jnp.array(sample), jnp.log(np.stack([first, 1 - first], axis=1))), label="loss of the sample")
+    left.axhline(float(entropy(jnp.array(sample[:1]))[0]), linestyle="--", color="gray", label="entropy of the sample")
+    left.set(xlabel="$q_1$", ylabel="nats", ylim=(0.4, 2.0))
+    left.legend()
+    line = np.linspace(-9, 9, 400)
+    right.fill_between(line, (_normal(line, -3, 0.5) + _normal(line, 3, 0.5)) / 2, alpha=0.3, label="data")
+    right.plot(line, _normal(line, 0, 9.5), label="forward")
+    right.plot(line, _normal(line, 3, 0.5), label="reverse")
+    right.set(xlabel="$y$", ylabel="density", ylim=(0, 0.65))
+    right.legend()
+
 
 k = derivation.index("k", "a category")
 j = derivation.index("j", "a category, next to $k$")
@@ -308,9 +328,21 @@ derivation.chain(
     role="remark",
 )
 def the_price_of_estimation():
-    at_40, at_80, at_160 = (n * _expected_divergence(n, np.array([0.2, 0.3, 0.5])) for n in (40, 80, 160))
+    at_40, at_80, at_160 = (n * expected_divergence(n, np.array([0.2, 0.3, 0.5])) for n in (40, 80, 160))
     once = 2 * at_80 - at_40, 2 * at_160 - at_80
     return Sides(left=(4 * once[1] - once[0]) / 3, right=1.0, wrong={"K for K - 1": 1.5, "a chi-squared without its half": 2.0})
+
+
+derivation.figure(
+    prose(
+        "Left: the mean loss of six points over a Gaussian's mean and variance. Its least value, {least}, is at the mean and the "
+        "variance of the points (dot). Right: how far the frequencies of $N$ labels are on average from their distribution on "
+        "three categories. $N$ times it approaches half the expected chi-squared distance, {half}.",
+        least=holds(nll, "=", plus(Rational(1, 2) * log(2 * pi * s_hat), Rational(1, 2)), when={m: x_bar, s: s_hat}, named=True),
+        half=holds(Total(k, Variance(p.at(j), KroneckerDelta(j, k)) / (2 * p)), "=", (K - 1) / 2, named=True, wrong={"K": K / 2}),
+    ),
+    panels=2,
+)(draw_fit_and_price)
 
 
 @derivation.example("Four labels 1, 1, 1, 2 and the model that thinks both categories equally likely.")
@@ -320,37 +352,6 @@ def four_labels():
     yield Entropy(p), value(Entropy(p), given), "0.5623"
     yield Divergence(p, q), value(Divergence(p, q), given), "0.1308"
     yield r"\hat m, \hat s\ \text{of the points}\ 0, 2", (value(x_bar, {x: (0, 2)}), value(s_hat, {x: (0, 2)})), "(1, 1)"
-
-
-@derivation.figure(
-    "Left: the loss of the four labels over the model $q_1$. It touches its floor, the entropy of the sample, at $q_1 = 3/4$. "
-    "Right: two modes, the Gaussian that matches their moments (forward divergence) and the Gaussian on one mode (reverse "
-    "divergence).",
-    panels=2,
-)
-def loss_and_two_fits(left, right):
-    first = np.linspace(0.02, 0.98, 97)
-    sample = np.log(np.tile([0.75, 0.25], (97, 1)))
-    left.plot(first, cross_entropy(jnp.array(sample), jnp.log(np.stack([first, 1 - first], axis=1))), label="loss of the sample")
-    left.axhline(float(entropy(jnp.array(sample[:1]))[0]), linestyle="--", color="gray", label="entropy of the sample")
-    left.set(xlabel="$q_1$", ylabel="nats", ylim=(0.4, 2.0))
-    left.legend()
-    line = np.linspace(-9, 9, 400)
-    right.fill_between(line, (_normal(line, -3, 0.5) + _normal(line, 3, 0.5)) / 2, alpha=0.3, label="data")
-    right.plot(line, _normal(line, 0, 9.5), label="forward")
-    right.plot(line, _normal(line, 3, 0.5), label="reverse")
-    right.set(xlabel="$y$", ylabel="density", ylim=(0, 0.65))
-    right.legend()
-
-
-def _expected_divergence(n, p):
-    """E[KL(p_hat || p)] over every count table of n draws from three categories."""
-    counts = np.array([(a, b, n - a - b) for a, b in itertools.product(range(n + 1), repeat=2) if a + b <= n])
-    log_factorial = np.array([math.lgamma(c + 1) for c in range(n + 1)])
-    weight = np.exp(log_factorial[n] - log_factorial[counts].sum(1) + counts @ np.log(p))
-    with np.errstate(divide="ignore"):
-        log_p_hat = jnp.array(np.log(counts / n))
-    return weight @ np.asarray(kl_divergence(log_p_hat, jnp.broadcast_to(jnp.log(p), log_p_hat.shape)))
 
 
 def _normal(x, mean, variance):
