@@ -4,12 +4,14 @@ Forward is the way from data x to noise z.
 """
 
 import itertools
+import random
 
 import torch
 from torch import nn
 from torch.nn import functional
 
 from practice_torch.arguments import as_int64, require, require_integers, require_rank, require_same_shape, require_shape
+from practice_torch.flows._batch_normalization import BatchNormalization
 from practice_torch.flows._coupling import require_finite_exponential
 from practice_torch.flows.affine_coupling import bounded_log_scale
 from practice_torch.networks.perceptron import perceptron
@@ -94,10 +96,8 @@ class MAF(nn.Module):
         for network in self.networks:
             nn.init.zeros_(network[-1].weight)
             nn.init.zeros_(network[-1].bias)
-        order = list(range(1, dim + 1))
-        self.degrees = [order, *([1 + unit % max(1, dim - 1) for unit in range(width)] for width in hidden), 2 * order]
-        for number, (below, above) in enumerate(itertools.pairwise(self.degrees)):
-            mask = degrees_to_mask(torch.tensor(below), torch.tensor(above), strict=number == len(hidden))
+        self.degrees = _degrees(dim, hidden)
+        for number, mask in enumerate(_masks(self.degrees)):
             self.register_buffer(f"mask_{number}", mask, persistent=False)
 
     def forward(self, x):
@@ -117,30 +117,113 @@ class MAF(nn.Module):
         return z, total
 
     def _restored(self, network, z):
-        """The result of inverse, with every unit computed once, as soon as its inputs are known."""
-        *hidden, last = (layer for layer in network if isinstance(layer, nn.Linear))
-        rising = [sorted(range(len(degrees)), key=degrees.__getitem__) for degrees in self.degrees[:-1]]
-        by_degree = [
-            (layer.weight[units][:, below], layer.bias[units])
-            for layer, below, units in zip(hidden, rising, rising[1:], strict=False)
-        ]
-        weight, bias = last.weight[:, rising[-1]].unflatten(0, (2, -1)), last.bias.unflatten(0, (2, -1))
-        known, log_scales = [z[:, :0] for _ in rising], []  # entries of x, and units of each hidden layer by rising degree
-        for degree in range(z.shape[1]):  # of all entries so far
-            for number, (into, offset) in enumerate(by_degree, start=1):
-                ready = slice(known[number].shape[1], known[number].shape[1] + self.degrees[number].count(degree))
-                seen = functional.linear(known[number - 1], into[ready, : known[number - 1].shape[1]], offset[ready])
-                known[number] = torch.cat([known[number], seen.relu()], 1)
-            mean, raw = functional.linear(known[-1], weight[:, degree, : known[-1].shape[1]], bias[:, degree]).unbind(1)
-            log_scales.append(bounded_log_scale(raw, bound=self.bound))
-            entry = torch.addcmul(mean, z[:, degree], log_scales[-1].exp())
-            known[0] = torch.cat([known[0], entry[:, None]], 1)
-        return known[0], torch.stack(log_scales, 1).sum(1)
+        return _restored(network, self.degrees, z, lambda raw: bounded_log_scale(raw, bound=self.bound))
 
     def _conditions(self, network, y):
         """The mean and the log-scale of every entry given those before it."""
-        linear = [layer for layer in network if isinstance(layer, nn.Linear)]
-        for number, layer in enumerate(linear):
-            y = masked_linear(y if number == 0 else y.relu(), layer.weight, layer.bias, getattr(self, f"mask_{number}"))
-        mean, raw = y.chunk(2, dim=1)
+        mean, raw = _answers(network, [getattr(self, f"mask_{number}") for number in range(len(self.degrees) - 1)], y)
         return mean, bounded_log_scale(raw, bound=self.bound)
+
+
+class PublishedMAF(nn.Module):
+    """MAF as published: batch normalization behind every masked network; [B, D] -> z [B, D], log_det [B].
+
+    A network gives the mean and the logarithm of the precision of every entry, without a bound. The degrees of hidden units take
+    turns, or are drawn, in every run alike. `decay` is that of the averages by which evaluation and inverse normalize.
+    """
+
+    def __init__(self, *, dim, layers, hidden, drawn_degrees, decay):
+        super().__init__()
+        self.networks = nn.ModuleList(perceptron(dim, *hidden, 2 * dim, activation=nn.ReLU) for _ in range(layers))
+        self.norms = nn.ModuleList(BatchNormalization(dim, decay=decay, eps=1e-5) for _ in range(layers))
+        for layer in (layer for network in self.networks for layer in network if isinstance(layer, nn.Linear)):
+            nn.init.normal_(layer.weight, std=(layer.in_features + 1) ** -0.5)
+            nn.init.zeros_(layer.bias)
+        drawing = random.Random(0)
+        own = [drawing] * layers if drawn_degrees else [None]  # degrees in turns are the same in all networks
+        self.degrees = [_degrees(dim, hidden, draws) for draws in own]
+        for place, degrees in enumerate(self.degrees):
+            for number, mask in enumerate(_masks(degrees)):
+                self.register_buffer(f"mask_{place}_{number}", mask, persistent=False)
+
+    def forward(self, x):
+        """z and the log-determinant of the way from x to z."""
+        total = 0.0
+        for layer, norm in enumerate(self.norms):
+            z, of_network = forward(x, lambda y, layer=layer: self._conditions(layer, y))
+            z, of_norm = norm(z)
+            x, total = z.flip(1), total + of_network + of_norm
+        return x, total
+
+    def inverse(self, z):
+        """x and the log-determinant of the way from z to x."""
+        total = 0.0
+        for layer in reversed(range(len(self.networks))):
+            z, of_norm = self.norms[layer].inverse(z.flip(1))
+            degrees = self.degrees[layer % len(self.degrees)]
+            z, of_network = _restored(self.networks[layer], degrees, z, _of_log_precision)
+            total = total + of_norm + of_network
+        return z, total
+
+    def penalized(self):
+        """What an L2 penalty is of: all parameters."""
+        return self.parameters()
+
+    def _conditions(self, layer, y):
+        place, network = layer % len(self.degrees), self.networks[layer]
+        masks = [getattr(self, f"mask_{place}_{number}") for number in range(len(self.degrees[place]) - 1)]
+        mean, raw = _answers(network, masks, y)
+        return mean, _of_log_precision(raw)
+
+
+def _of_log_precision(raw):
+    return raw / -2
+
+
+def _degrees(dim, hidden, drawing=None):
+    """Degrees of a network's entries, hidden units layer by layer, and outputs: in turns, or drawn from those that see something.
+
+    Source of the draws: the code of Papamakarios et al. 2017, from the least degree of the layer before to dim - 1.
+    """
+    order = list(range(1, dim + 1))
+    degrees, most = [order], max(1, dim - 1)
+    for width in hidden:
+        least = min(min(degrees[-1]), most)
+        degrees.append([drawing.randint(least, most) if drawing else 1 + unit % most for unit in range(width)])
+    return [*degrees, 2 * order]
+
+
+def _masks(degrees):
+    """The mask of every layer of a network."""
+    pairs = [(torch.tensor(below), torch.tensor(above)) for below, above in itertools.pairwise(degrees)]
+    return [degrees_to_mask(*pair, strict=number == len(pairs)) for number, pair in enumerate(pairs, start=1)]
+
+
+def _answers(network, masks, y):
+    """What a masked network gives for every entry: two numbers, [B, D] each."""
+    linear = [layer for layer in network if isinstance(layer, nn.Linear)]
+    for number, (layer, mask) in enumerate(zip(linear, masks, strict=True)):
+        y = masked_linear(y if number == 0 else y.relu(), layer.weight, layer.bias, mask)
+    return y.chunk(2, dim=1)
+
+
+def _restored(network, degrees, z, log_scale_fn):
+    """The result of MAF.inverse for one network, with every unit computed once, as soon as its inputs are known."""
+    *hidden, last = (layer for layer in network if isinstance(layer, nn.Linear))
+    rising = [sorted(range(len(of_layer)), key=of_layer.__getitem__) for of_layer in degrees[:-1]]
+    by_degree = [
+        (layer.weight[units][:, below], layer.bias[units])
+        for layer, below, units in zip(hidden, rising, rising[1:], strict=False)
+    ]
+    weight, bias = last.weight[:, rising[-1]].unflatten(0, (2, -1)), last.bias.unflatten(0, (2, -1))
+    known, log_scales = [z[:, :0] for _ in rising], []  # entries of x, and units of each hidden layer by rising degree
+    for degree in range(z.shape[1]):  # of all entries so far
+        for number, (into, offset) in enumerate(by_degree, start=1):
+            ready = slice(known[number].shape[1], known[number].shape[1] + degrees[number].count(degree))
+            seen = functional.linear(known[number - 1], into[ready, : known[number - 1].shape[1]], offset[ready])
+            known[number] = torch.cat([known[number], seen.relu()], 1)
+        mean, raw = functional.linear(known[-1], weight[:, degree, : known[-1].shape[1]], bias[:, degree]).unbind(1)
+        log_scales.append(log_scale_fn(raw))
+        entry = torch.addcmul(mean, z[:, degree], log_scales[-1].exp())
+        known[0] = torch.cat([known[0], entry[:, None]], 1)
+    return known[0], torch.stack(log_scales, 1).sum(1)

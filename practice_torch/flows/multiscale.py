@@ -12,6 +12,8 @@ from practice_torch.arguments import require, require_rank, require_same_shape
 from practice_torch.flows._coupling import restored, stretched
 from practice_torch.flows._glow import GlowStep, zero_convolution
 from practice_torch.flows._masked_step import MaskedStep
+from practice_torch.flows._published_glow import PublishedGlow as PublishedGlow
+from practice_torch.flows._published_real_nvp import PublishedRealNVP as PublishedRealNVP
 from practice_torch.flows.affine_coupling import channel_mask, checkerboard_mask
 
 

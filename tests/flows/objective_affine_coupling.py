@@ -1,5 +1,10 @@
 """The objective of the experiment flows/affine_coupling, by functions with contracts."""
 
+import math
+
+import torch
+
+from practice_torch.experiments.training.flows import PenalizedFlow
 from practice_torch.flows.change_of_variables import standard_normal_log_prob
 from practice_torch.flows.dequantization import bits_per_dimension, logit_forward, uniform_dequantize
 from tests.support.data.spectra import SIZES
@@ -18,4 +23,22 @@ def flow(e, batch, phase, base=standard_normal_log_prob):
     return bits_per_dimension(base(z) + log_det + of_logits, dim=image[0].numel(), num_levels=levels).mean()
 
 
-OBJECTIVE = Objective(flow, unread={"points", "noises"}, sizes=dict(residual_blocks=2) | SIZES)
+def penalized(e, batch, phase, parameters):
+    """-log p of images with noise on their pixels, in nats, and the squares of these parameters."""
+    dim = batch["image"][0].numel()
+    nats = flow(e, batch, phase) * math.log(2) * dim - dim * math.log(e.recipe.num_levels)
+    return nats + e.recipe.l2 * torch.cat([part.flatten() for part in parameters]).square().sum()
+
+
+def loss(e, batch, phase):
+    """The published network is penalized for lengths of its kernels, and factors of log-scales but those between channels."""
+    if not isinstance(e, PenalizedFlow):
+        return flow(e, batch, phase)
+    named = dict(e.network.named_parameters())
+    return penalized(e, batch, phase, (
+        part for name, part in named.items()
+        if name.endswith("length") or name.endswith("factor") and not name.startswith("across")
+    ))  # fmt: skip
+
+
+OBJECTIVE = Objective(loss, unread={"points", "noises"}, sizes=dict(residual_blocks=2) | SIZES)

@@ -9,6 +9,7 @@ from practice_torch.data.images import KNOWN
 from practice_torch.experiments.flows.masked_autoregressive import PUBLISHED, RECIPES
 from practice_torch.flows import masked_autoregressive as practice
 from practice_torch.flows.change_of_variables import standard_normal_log_prob
+from practice_torch.flows.dequantization import logit_forward
 from tests.support import tiny
 
 X = torch.randn(6, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -32,6 +33,44 @@ def test_the_network_is_inverted_and_its_log_determinant_is_that_of_its_jacobian
     torch.testing.assert_close(back, -log_det)
     jacobian = torch.func.vmap(torch.func.jacrev(lambda row: network(row[None])[0][0]))(X)
     torch.testing.assert_close(torch.linalg.slogdet(jacobian).logabsdet, log_det)
+
+
+@pytest.mark.parametrize("drawn", [False, True])
+def test_the_published_network_standardizes_a_batch_and_is_inverted_by_averages(drawn):
+    """In training its noise has mean 0 and variance 1; conditions of an entry depend on those before it."""
+    torch.manual_seed(0)
+    network = practice.PublishedMAF(dim=4, layers=3, hidden=(16, 17), drawn_degrees=drawn, decay=0.75).double()
+    x = 1 + 3 * torch.randn(50, 4, dtype=torch.float64)
+    z, _ = network(x)
+    torch.testing.assert_close(z.mean(0), torch.zeros(4, dtype=torch.float64))
+    torch.testing.assert_close(z.var(0, correction=0), torch.ones(4, dtype=torch.float64), rtol=1e-3, atol=0)
+    first, _ = practice.forward(x, lambda y: network._conditions(0, y))
+    torch.testing.assert_close(network.norms[0].moments.mean, 0.25 * first.mean(0).detach())
+    torch.testing.assert_close(network.norms[0].moments.variance, 0.75 + 0.25 * first.var(0).detach())
+    network.eval()
+    z, log_det = network(X)
+    back, there = network.inverse(z)
+    torch.testing.assert_close(back, X)
+    torch.testing.assert_close(there, -log_det)
+    jacobian = torch.func.vmap(torch.func.jacrev(lambda row: network(row[None])[0][0]))(X)
+    torch.testing.assert_close(torch.linalg.slogdet(jacobian).logabsdet, log_det)
+    own = torch.func.vmap(torch.func.jacrev(lambda row: network._conditions(1, row[None])[0][0]))(X)
+    seen = own.abs().sum(0) > 0
+    assert not seen.triu().any() and (drawn or torch.equal(seen, torch.ones(4, 4).tril(-1).bool()))
+
+
+def test_degrees_that_are_drawn_differ_between_networks_and_are_those_of_every_run():
+    one, two = (practice.PublishedMAF(dim=9, layers=2, hidden=(7, 7), drawn_degrees=True, decay=0.9) for _ in range(2))
+    assert one.degrees == two.degrees and one.degrees[0] != one.degrees[1]
+    for degrees in one.degrees:
+        assert set(degrees[1]) | set(degrees[2]) <= set(range(1, 9)) and min(degrees[2]) >= min(degrees[1])
+
+
+@pytest.mark.parametrize(("name", "margin"), [("mnist", 1e-6), ("cifar10", 0.05)])
+def test_pixels_are_mapped_as_in_the_authors_code(name, margin):
+    """logit(alpha + (1 - 2 alpha) x), alpha as in its datasets."""
+    y = torch.linspace(0, 1, 5, dtype=torch.float64)[None]
+    torch.testing.assert_close(logit_forward(y, alpha=RECIPES[name].alpha)[0], torch.logit(margin + (1 - 2 * margin) * y))
 
 
 @pytest.mark.parametrize(("dim", "hidden"), [(1, (3,)), (2, (3, 2)), (5, (3, 7))])

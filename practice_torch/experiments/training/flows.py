@@ -164,6 +164,16 @@ class PixelFlow(nn.Module):
         return bits_per_dimension(log_prob + log_det, dim=math.prod(self.shape), num_levels=self.recipe.num_levels)
 
 
+class PenalizedFlow(PixelFlow):
+    """A flow of pixels trained on nats, with the squares of some of its parameters, `network.penalized()`, times `l2` added."""
+
+    def forward(self, batch, phase):
+        """The mean of -log p over a batch of noisy images in nats, and the penalty."""
+        log_prob, log_det = self._log_probs(*self.dequantized(batch["image"], self.generator))
+        squares = sum(parameter.square().sum() for parameter in self.network.penalized())
+        return self.recipe.l2 * squares - (log_prob + log_det).mean(), {}
+
+
 def require_plane(description):
     """Raises DataError where points have a single entry: no half of it could pass and another change."""
     size = description["shape"][0]
