@@ -6,6 +6,7 @@ import torch
 
 from practice_torch.diffusion import edm as practice
 from practice_torch.experiments.diffusion.edm import EdmRecipe, build
+from practice_torch.networks.ddpm_plus_plus import DdpmPlusPlus
 
 GENERATOR = torch.Generator().manual_seed(27)
 
@@ -110,3 +111,67 @@ def test_both_methods_call_the_network_equally_often(monkeypatch):
     model._distances(data, model.levels, model._levels(7))
     assert len(asked) == 2 * 7
     assert asked[0] == asked[7] == model.levels[0] and asked[6] == asked[-1] == pytest.approx(0.002)
+
+
+# ---------------------------------------------------------------------------------------------------- DDPM++
+
+
+SMALL = dict(channels=2, size=(8, 8), base_channels=8, multipliers=(1, 2), blocks=1)
+
+
+def test_ddpm_plus_plus_without_augmentations_is_told_zeros():
+    torch.manual_seed(0)
+    network = DdpmPlusPlus(**SMALL, augmentations=9)
+    torch.nn.init.normal_(network.output.weight)
+    x, level = draw(3, 2, 8, 8).float(), draw(3).float()
+    assert torch.equal(network(x, level), network(x, level, torch.zeros(3, 9)))
+    assert not torch.allclose(network(x, level), network(x, level, torch.ones(3, 9)))
+
+
+def test_ddpm_plus_plus_compiles_as_one_graph():
+    torch._dynamo.reset()
+    network, given = DdpmPlusPlus(**SMALL, augmentations=9), (torch.ones(2, 2, 8, 8), torch.ones(2), torch.ones(2, 9))
+    compiled = torch.compile(network, fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(*given), network(*given))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        (dict(size=(8, 8, 8)), "size is .* a height and a width"),
+        (dict(multipliers=()), "multipliers is"),
+        (dict(size=(8, 5)), r"size is \(8, 5\); with 2 multipliers it must be a multiple of 2"),
+        (dict(base_channels=6), "base_channels is 6; it must be a multiple of 4"),
+        (dict(blocks=0), "blocks is 0"),
+        (dict(attention_at=(16,)), "attention_at has 16; the levels have heights 8, 4"),
+    ],
+)
+def test_sizes_that_ddpm_plus_plus_cannot_have_are_refused(sizes, message):
+    with pytest.raises(ValueError, match=message):
+        DdpmPlusPlus(**SMALL | sizes)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "message"),
+    [
+        (((2, 2, 8), (2,), (2, 9)), "x has shape"),
+        (((2, 1, 8, 8), (2,), (2, 9)), "x has 1 channels; this network was built for 2"),
+        (((2, 2, 8, 5), (2,), (2, 9)), "x is 8 x 5; this network takes multiples of 2 only"),
+        (((2, 2, 8, 8), (3,), (2, 9)), "level"),
+        (((2, 2, 8, 8), (2,), (2, 8)), "augmentation"),
+    ],
+)
+def test_inputs_that_do_not_fit_ddpm_plus_plus_are_refused(shapes, message):
+    with pytest.raises(ValueError, match=message):
+        DdpmPlusPlus(**SMALL, augmentations=9)(*map(torch.zeros, shapes))
+    with pytest.raises(ValueError, match="built without augmentations"):
+        DdpmPlusPlus(**SMALL)(torch.zeros(2, 2, 8, 8), torch.zeros(2), torch.zeros(2, 9))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [(dict(augmentation=0.1), "augmentation .* 0 unless network is"), (dict(network="ddpm++"), "compact .* False with network")],
+)
+def test_options_without_effect_are_refused(fields, message):
+    with pytest.raises(ValueError, match=message):
+        EdmRecipe(**fields)
