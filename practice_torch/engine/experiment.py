@@ -11,6 +11,7 @@ from practice_torch.engine.artifacts import Artifact
 from practice_torch.engine.batches.data import Data
 from practice_torch.engine.bounds import Bounded
 from practice_torch.engine.distributed.evaluation_shares import Shares
+from practice_torch.engine.distributed.whole_batch import WholeBatch
 
 
 class Metric(NamedTuple):
@@ -36,6 +37,9 @@ class Phase:
     # Parameters with their own step size, which weight decay leaves alone: the end of their dotted names -> factor of the
     # phase's. {"log_step": 0.1} is for every log_step among what moves, {"0.bias": 2.0} for the first bias of a sequence.
     rates: Mapping[str, float] = field(default_factory=dict)
+    # Whether in some steps some of what moves has no gradient, such as a layer that grows later. Several processes then search
+    # for it in every backward pass; where it is not said, they end in an error.
+    partial: bool = False
 
     def __post_init__(self):
         if not isinstance(self.moves, tuple):
@@ -76,6 +80,16 @@ class HasCount(Protocol):
 
     def count(self, batch: Mapping[str, Tensor], phase: str) -> int | Tensor:
         """Number of terms of the mean. Gradients of several batches or processes are weighted by it."""
+
+
+@runtime_checkable
+class HasWholeBatch(Protocol):
+    """An experiment that computes more from a training batch than its loss, such as moving averages of sums over its examples.
+
+    Each of several processes has a part of the batch, and adds its sums to those of the others.
+    """
+
+    whole_batch: WholeBatch  # set by the engine; WholeBatch() in one process
 
 
 @runtime_checkable

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
@@ -23,8 +22,10 @@ from practice_torch.engine.costs.environment import arithmetic, environment
 from practice_torch.engine.costs.threads import take_threads
 from practice_torch.engine.costs.throughput import Throughput
 from practice_torch.engine.distributed.processes import Processes
+from practice_torch.engine.distributed.replicas import replicas_of, synchronize_batch_norms
+from practice_torch.engine.distributed.whole_batch import WholeBatch
 from practice_torch.engine.errors import RunError
-from practice_torch.engine.experiment import Experiment, require_experiment
+from practice_torch.engine.experiment import Experiment, HasWholeBatch, require_experiment
 from practice_torch.engine.optimizers import (
     displayed_player,
     initialize_moments,
@@ -79,6 +80,8 @@ class Training:
         self.throughput = Throughput(experiment, recipe, self.device, self.processes)
         if recipe.recompute_blocks:
             recompute_blocks(experiment)
+        if recipe.sync_batch_norm:
+            synchronize_batch_norms(experiment, self.processes)
         self.sharded = None
         if recipe.shard and self.processes.count > 1:
             from practice_torch.engine.distributed.sharding import Sharded  # takes half a second: only with --shard
@@ -89,14 +92,16 @@ class Training:
             raise RunError(f"{run.asked['topic']} has a phase without gradients; train it in one process")
         if self.processes.count > 1 and recipe.modality is None:
             raise RunError(f"{run.asked['topic']} draws its own examples, which processes do not share; train it in one process")
-        self.model = self.sharded or experiment.to(self.device)
+        model = self.sharded or experiment.to(self.device)
+        self.models = {phase.name: model for phase in experiment.phases}
         if self.processes.count > 1 and not self.sharded:
-            unused = len(experiment.phases) > 1 or bool(self.stages)  # parameters that a turn does not move
-            devices = None if self.device.type == "cpu" else [self.device]
-            self.model = DistributedDataParallel(experiment, device_ids=devices, find_unused_parameters=unused)
+            self.models = replicas_of(experiment, self.players, self.device)
+        if isinstance(experiment, HasWholeBatch):
+            experiment.whole_batch = WholeBatch(self.processes)
         self.compiled = recipe.compile and self.device.type == "cuda"
         self.graphs = self.compiled and recipe.cuda_graphs
-        self.compilation = gpu.compile_networks(experiment, graphs=self.graphs, whole=not self.sharded) if self.compiled else None
+        whole = not self.sharded and not recipe.sync_batch_norm  # collectives break a graph
+        self.compilation = gpu.compile_networks(experiment, graphs=self.graphs, whole=whole) if self.compiled else None
         self.train_data, self.held_out_data = train_data, held_out_data.to(self.device)
         self.generator = experiment.generator = torch.Generator(self.device)
         self.seed_generators(*((self.processes.rank,) if self.processes.rank else ()))  # every process draws its own noise
@@ -142,7 +147,7 @@ class Training:
         def loss_of(number):
             self.throughput.see(batches[number], self.stage)
             with self.autocast():
-                loss, logs = self.model(batches[number], name)
+                loss, logs = self.models[name](batches[number], name)
             loss, logs = _widened(loss), {key: _widened(value) for key, value in logs.items()}
             loss = loss * weights[number] if len(weights) > 1 or self.processes.count > 1 else loss
             if self.look_always and not is_finite(loss):
@@ -155,7 +160,7 @@ class Training:
         def around(number):
             """The last batch brings the gradients of all processes together."""
             alone = number < len(batches) - 1 and self.processes.count > 1 and player.optimizer is not None
-            return self.model.no_sync() if alone else contextlib.nullcontext()
+            return self.models[name].no_sync() if alone else contextlib.nullcontext()
 
         options = {"keep": self.look_always, "around": around}  # on an accelerator the last gradients are not inspected
         take_turn(self.experiment, player, range(len(batches)), loss_of, self._update, **options)

@@ -122,6 +122,8 @@ class Recipe(Bounded):
     """Shard weights, gradients and optimizer state over the processes (FSDP2)."""
     shard_copies: Annotated[int, AtLeast(0)] = 0
     """Copies of a sharded model, each split over its share of the processes (HSDP); 0: one on every machine."""
+    sync_batch_norm: bool = False
+    """On several GPUs: normalize by the statistics of the whole batch, as one GPU does, and not by those of each GPU's part."""
     compile: bool = True
     """Compile the networks on a GPU (torch.compile): the run starts a minute or more later, then is faster. A CPU never does."""
     cuda_graphs: bool = False

@@ -7,13 +7,17 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
+from torch import nn
 
+from practice_torch.engine.distributed.replicas import synchronize_batch_norms
+from practice_torch.engine.errors import RunError
 from practice_torch.engine.storage import checkpoint
 from tests.engine.test_engine_updates import trained
-from tests.support.engine.toys import Sharing, Weighing, resume
+from tests.support.engine.toys import Coded, Players, Sharing, Weighing, resume
 
 pytestmark = pytest.mark.xdist_group("processes")
 LAUNCH = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch"]
@@ -148,6 +152,38 @@ def test_two_processes_follow_the_gradient_of_one(tmp_path, weighted):
         for folder in (tmp_path / "whole", weighted / "toy")
     ]
     assert len(losses[0]) == 5 and losses[0] == pytest.approx(losses[1], rel=1e-10)
+
+
+def test_two_processes_learn_the_codes_of_one(tmp_path, weighted, two):
+    """Counts, sums and codes are those of the whole batch, to 1e-10; new codes are drawn by rank 0, for both."""
+    whole = trained(tmp_path / "whole", make=Coded, batch_size=24)
+    tensors, _ = checkpoint.newest(weighted / "coded" / "checkpoints", print)
+    for name in ("counts", "sums", "codebook"):
+        torch.testing.assert_close(tensors[f"experiment/{name}"], getattr(whole, name), rtol=1e-10, atol=1e-12)
+    assert float(whole.counts.sum()) == pytest.approx(24 * (1 - 0.9**14))
+    assert [each.value["restarted"] for each in two[1]] == [[[0.0] * 3] * 4] * 2
+
+
+def test_two_players_follow_their_gradients_in_two_processes(tmp_path, weighted):
+    whole = trained(tmp_path / "whole", make=Players, batch_size=24)
+    tensors, _ = checkpoint.newest(weighted / "players" / "checkpoints", print)
+    for name, parameter in whole.named_parameters():
+        torch.testing.assert_close(tensors[f"experiment/{name}"], parameter.detach(), rtol=1e-4, atol=1e-5)
+
+
+def test_batch_norms_are_synchronized_where_there_is_a_batch_to_share():
+    """torch's layer, with the weights that were there; it runs on GPUs alone."""
+    experiment = nn.ModuleDict({"network": nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))})
+    norm, gpus = experiment["network"][1], SimpleNamespace(count=8, device=torch.device("cuda"))
+    synchronize_batch_norms(experiment, SimpleNamespace(count=1, device=torch.device("cuda")))
+    assert experiment["network"][1] is norm
+    with pytest.raises(RunError, match="sync_batch_norm needs GPUs"):
+        synchronize_batch_norms(experiment, SimpleNamespace(count=2, device=torch.device("cpu")))
+    synchronize_batch_norms(experiment, gpus)
+    found = experiment["network"][1]
+    assert isinstance(found, nn.SyncBatchNorm) and found.weight is norm.weight and found.running_mean is norm.running_mean
+    with pytest.raises(RunError, match="no batch norm: leave --sync-batch-norm out"):
+        synchronize_batch_norms(nn.ModuleDict({"network": nn.Linear(3, 4)}), gpus)
 
 
 def test_the_launcher_trains_in_two_processes_and_a_signal_saves(tmp_path):

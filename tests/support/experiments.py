@@ -150,14 +150,30 @@ def has_scalar_losses_and_detached_logs(case):
     torch.manual_seed(0)
     train, _ = case.data
     experiment, batch = case.build(case.recipe, train), train.batch(torch.arange(min(len(train), case.recipe.batch_size)))
-    experiment.generator = torch.Generator().manual_seed(0)
+    experiment.generator, without = torch.Generator().manual_seed(0), {}
     for phase in playing_in_each_stage(experiment, case.recipe):
         loss, logs = experiment(batch, phase.name)
         assert loss.shape == () and bool(loss.isfinite()), f"the loss of {phase.name} is {loss}; it must be a finite scalar"
         assert loss.requires_grad or not phase.moves, f"the loss of {phase.name} has no gradient"
+        without.setdefault(phase.name, set()).update(_without_gradient(experiment, phase, loss))
         for name, value in logs.items():
             assert isinstance(value, torch.Tensor) and value.shape == (), f"log {name} is {value}; it must be a scalar tensor"
             assert not value.requires_grad, f"log {name} is not detached"
+    for phase in experiment.phases:  # several processes wait for gradients that do not come, or search for what is not missing
+        names = sorted(without.get(phase.name, ()))
+        assert phase.partial == bool(names), f"partial of phase {phase.name} is {phase.partial}; without gradients: {names}"
+
+
+def _without_gradient(experiment, phase, loss):
+    """The names of the parameters that the phase moves and the loss does not depend on."""
+    nodes, reached = [loss.grad_fn], set()
+    while nodes:
+        node = nodes.pop()
+        if node is not None and node not in reached:
+            reached.add(node)
+            nodes += [before for before, _ in node.next_functions]
+    found = {node.variable for node in reached if hasattr(node, "variable")}
+    return {name for name, parameter in phase_parameters(experiment, phase) if parameter not in found} if phase.moves else set()
 
 
 def explains_its_metrics(case):

@@ -111,6 +111,10 @@ def without_gradient(self, batch, phase):
     return loss.detach(), logs
 
 
+def of_half(self, batch, phase):
+    return self.network[0](batch["point"]).square().mean(), {}
+
+
 def logging(value):
     """A forward that logs value(loss)."""
 
@@ -204,6 +208,18 @@ PLANTED = (
     planted(has_scalar_losses_and_detached_logs, "a loss without gradient", "no gradient", forward=without_gradient),
     planted(has_scalar_losses_and_detached_logs, "a log with its graph", "not detached", forward=logging(lambda x: x)),
     planted(has_scalar_losses_and_detached_logs, "a number", "must be a scalar tensor", forward=logging(lambda x: x.item())),
+    planted(
+        has_scalar_losses_and_detached_logs,
+        "a layer that is left out",
+        r"False; without gradients: \['network.3",
+        forward=of_half,
+    ),
+    planted(
+        has_scalar_losses_and_detached_logs,
+        "a search in vain",
+        r"True; without gradients: \[\]",
+        phases=(Phase("train", moves=("network",), partial=True),),
+    ),
     planted(explains_its_metrics, "another metric", "metric loss is not among", evaluate=lambda self, data: {"error": 0.0}),
     planted(explains_its_metrics, "a metric without words", "does not hold", explains={}),
     planted(explains_its_metrics, "a tensor", "are numbers", evaluate=lambda self, data: {"loss": torch.zeros(())}),

@@ -1,6 +1,6 @@
 """A Wasserstein GAN of images that grows: it learns the coarsest images first, then new layers are faded in, size by size."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import torch
@@ -69,6 +69,7 @@ class GrowingGan(Wgan):
             shape=description["shape"], doublings=recipe.doublings, width=recipe.width, most_channels=recipe.most_channels
         )
         super().__init__(recipe, description, GrowingGenerator(latent=recipe.latent, **sizes), GrowingCritic(**sizes))
+        self.phases = tuple(replace(phase, partial=True) for phase in self.phases)  # what grows later
         self.place = place_at(recipe.stages(), 0)
 
     def forward(self, batch, phase):

@@ -31,12 +31,20 @@ def decoder(inputs, channels, *, width, halvings):
 def follow(experiment, z, indices):
     """The codes' moving averages take in a batch z [N, D]; codes that hardly occur are replaced by vectors drawn from it.
 
-    The experiment has the buffers codebook, counts and sums, and the fields decay and restart_below of its recipe.
+    The experiment has the buffers codebook, counts and sums, the fields decay and restart_below of its recipe, and whole_batch.
+    Several processes take in the vectors of all of them, and draw from those of rank 0.
     """
-    recipe, counts, sums = experiment.recipe, experiment.counts, experiment.sums
-    counts, sums, codebook = ema_codebook_update(z, indices, counts, sums, decay=recipe.decay)
+    recipe, batch = experiment.recipe, experiment.whole_batch
+    before = experiment.counts, experiment.sums
+    if batch.rank > 0:
+        before = [torch.zeros_like(average) for average in before]  # rank 0 adds the past, once
+    counts, sums, codebook = ema_codebook_update(z, indices, *before, decay=recipe.decay)
+    if batch.count > 1:
+        counts, sums = batch.total(counts), batch.total(sums)
+        *_, codebook = ema_codebook_update(z[:0], indices[:0], counts, sums, decay=1.0)  # the codes of these averages as they are
     rare = (counts < recipe.restart_below).unsqueeze(1)
     drawn = z[torch.randint(len(z), (recipe.codes,), generator=experiment.generator, device=z.device)]
+    drawn = batch.of_first(drawn)
     experiment.counts.copy_(torch.where(rare[:, 0], 1.0, counts))
     experiment.sums.copy_(torch.where(rare, drawn, sums))
     experiment.codebook.copy_(torch.where(rare, drawn, codebook))

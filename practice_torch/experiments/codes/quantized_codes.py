@@ -7,6 +7,7 @@ from torch import nn
 
 from practice_torch.arguments import as_int64
 from practice_torch.engine.artifacts import Figure
+from practice_torch.engine.distributed.whole_batch import WholeBatch
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.experiments.codes.image_codes import follow
 from practice_torch.experiments.language.generation import generate
@@ -38,6 +39,7 @@ class QuantizedCodes(nn.Module):
     def __init__(self, recipe, encoder, decoder, grid, *, classes=0):
         super().__init__()
         self.recipe, self.grid, self.conditional, self.generator = recipe, grid, classes > 0, None
+        self.whole_batch = WholeBatch()
         self.encoder, self.decoder = encoder, decoder
         self.prior = DecoderTransformer(  # a token behind those of the codes begins every list: K, or K + class
             vocabulary_size=recipe.codes + max(1, classes),

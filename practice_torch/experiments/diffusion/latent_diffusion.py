@@ -26,6 +26,7 @@ from practice_torch.engine.artifacts import ImageGrid
 from practice_torch.engine.batches.datasets import load_data
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.distributed.evaluation_shares import ALONE
+from practice_torch.engine.distributed.whole_batch import WholeBatch
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.published import Published
 from practice_torch.engine.recipe import Fixed, Recipe
@@ -126,7 +127,7 @@ class LatentDiffusionExperiment(nn.Module):
     def __init__(self, recipe, description):
         super().__init__()
         self.recipe, self.generator, self.shares, self.shape = recipe, None, ALONE, tuple(description["shape"])
-        self.classes = description["classes"] or []
+        self.classes, self.whole_batch = description["classes"] or [], WholeBatch()
         self.latent = (recipe.latent_channels, *grid_of(self.shape, recipe.halvings))
         self.first_stage, self.frozen = self._autoencoder(), self._autoencoder().requires_grad_(False)
         try:

@@ -101,7 +101,7 @@ class Pairs(NamedTuple):
 class Variants(nn.Module):
     """A model that learns the text; and a policy for each objective, which begins as its copy, as the reference does."""
 
-    phases = (Phase("train", ("text", "policies")),)
+    phases = (Phase("train", ("text", "policies"), partial=True),)  # the texts first, then the policies
 
     def __init__(self, recipe):
         super().__init__()

@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, ClassVar
 
 import torch
@@ -12,11 +13,14 @@ from practice_torch.engine.artifacts import Text
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.distributed.evaluation_shares import ALONE
 from practice_torch.engine.distributed.processes import Processes
+from practice_torch.engine.distributed.whole_batch import WholeBatch
 from practice_torch.engine.experiment import Phase
 from practice_torch.engine.loop import Training
 from practice_torch.engine.recipe import Recipe
 from practice_torch.engine.stages import Place, Stage
 from practice_torch.engine.storage.run import Run
+from practice_torch.experiments.codes.image_codes import follow
+from practice_torch.latent.vector_quantization import nearest_code
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ class StreamedPoints(Points):
     broken: Exception | None = None  # raised for example 5
     varies: bool = False
     resident_bytes: int = 37 * 12
+    order = None
 
     @property
     def description(self):
@@ -186,6 +191,25 @@ class Players(nn.Module):
 
     def sample(self, count):
         return {}
+
+
+class Coded(Noisy):
+    """Points and the codes that follow them, as moving averages; none is drawn anew."""
+
+    def __init__(self):
+        super().__init__()
+        self.double()
+        self.recipe, self.whole_batch = SimpleNamespace(codes=4, decay=0.9, restart_below=0.0), WholeBatch()
+        self.register_buffer("codebook", torch.eye(4, 3, dtype=torch.float64))
+        self.register_buffer("counts", torch.zeros(4, dtype=torch.float64))
+        self.register_buffer("sums", torch.zeros(4, 3, dtype=torch.float64))
+
+    def forward(self, batch, phase):
+        z = self.network[0](batch["point"].double())
+        codes = self.network[3](z) - batch["point"]
+        if self.training:  # an evaluation is rank 0's alone
+            follow(self, codes.detach(), nearest_code(codes, self.codebook))
+        return codes.square().sum(1).mean(), {}
 
 
 RECIPE = Recipe(
