@@ -53,3 +53,23 @@ def draw_games(left, right):
     right.axhline(1, linestyle="--", color="gray")
     right.set(xlabel="distance $d$", ylabel="slope $s^*$", ylim=(0.8, 4))
     right.legend(fontsize="small")
+
+
+def draw_price(objective, stable):
+    """Left: what a linear critic gains less what it pays, at three distances. Right: where a step of the game contracts."""
+    slopes = np.linspace(0, 3, 61)
+    for distance in (0.5, 1, 2):
+        (line,) = objective.plot(slopes, slopes * distance - (slopes - 1) ** 2, label=f"$d = {distance:g}$")
+        objective.plot(1 + distance / 2, distance + distance**2 / 4, "o", color=line.get_color())
+    objective.axvline(1, linestyle="--", color="gray")
+    objective.set(xlabel="slope $s$", ylabel=r"$s d - \lambda (s - 1)^2$")
+    objective.legend()
+    size, weight = np.meshgrid(np.linspace(0.1, 4, 40), np.linspace(0.05, 4, 40))
+    steps = np.array([[np.ones_like(size), -size / 2], [size / 2, 1 - weight * size]]).transpose(2, 3, 0, 1)
+    largest = np.abs(np.linalg.eigvals(steps)).max(axis=-1)
+    stable.contourf(size, weight, largest, levels=[0, 0.6, 0.8, 1], cmap="Blues_r", alpha=0.8)
+    at = np.linspace(0.1, 4, 40)
+    stable.plot(at, at / 4, color="C1", label="$h/4$")
+    stable.plot(at, 2 / at + at / 8, "--", color="C1", label="$2/h + h/8$")
+    stable.set(xlabel="step size $h$", ylabel=r"weight $\gamma$", ylim=(0.05, 4))
+    stable.legend(loc="upper right")

@@ -24,7 +24,7 @@ from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Inner, Slope, SquaredNorm, plus, times
 from theory_jax.derivation.parts import do
 from theory_jax.derivation.prose import holds, prose, where
-from theory_jax.lectures.adversarial._smallest_game import contracting, draw_games, trajectories
+from theory_jax.lectures.adversarial._smallest_game import contracting, draw_games, draw_price, trajectories
 
 derivation = Derivation(
     module=__name__,
@@ -56,6 +56,17 @@ derivation = Derivation(
         "A differentiable critic: at the ends of a segment the best one may have a kink.",
     ),
 )
+
+
+@derivation.figure(
+    "Left: Wasserstein's game from $(1, 0.1)$: without a penalty it spirals outwards, with the zero-centered one into the "
+    "equilibrium; with the target 1 it keeps going around. Right: the slope of a linear critic under a penalty, against the "
+    "distance of the pair; the best critic's is 1.",
+    panels=2,
+)
+def games_and_slopes(left, right):
+    draw_games(left, right)
+
 
 d = derivation.number("d", "the distance of a real and a fake point that belong together", positive=True)
 t = derivation.number("t", "the share of the way from the real to the fake point", "1 - uniforms", between=(0, 1))
@@ -317,6 +328,18 @@ def inside_the_unit_circle():
     return Sides(left=found, right=above * below, wrong={"the lower end alone": above})
 
 
+derivation.figure(
+    prose(
+        "Left: what a linear critic gains less what it pays, for the weight 1 of the penalty. The best slope (dots) is beyond "
+        "1 by {excess}. Right: the step sizes and weights with which the game contracts (blue, the darker the faster). Below "
+        "the lower line the determinant of a step, {step}, is above 1: the game spirals outwards.",
+        excess=holds(best - 1, "=", d / (2 * lam), named=True, wrong={"half of it": d / (4 * lam)}),
+        step=holds(determinant, "=", plus(1, -times(h / 4, 4 * gamma - h)), named=True),
+    ),
+    panels=2,
+)(draw_price)
+
+
 flip = derivation.number("w", "a critic's slope, positive", positive=True)
 derivation.chain(
     "With the target 1 the game has no point of rest",
@@ -423,13 +446,3 @@ def numbers():
     yield r"\text{gradient in the weights, } 8 \cdot (\tfrac35, \tfrac45)", through, "4.8, 6.4"
     eigenvalues = [np.abs(np.linalg.eigvals(np.array([[1, -0.25], [0.25, 1 - weight / 2]]))).max() for weight in (0, 1)]
     yield r"|r| \text{ without a penalty and with } \gamma = 1", eigenvalues, "1.0308, 0.7500"
-
-
-@derivation.figure(
-    "Left: Wasserstein's game from $(1, 0.1)$: without a penalty it spirals outwards, with the zero-centered one into the "
-    "equilibrium; with the target 1 it keeps going around. Right: the slope of a linear critic under a penalty, against the "
-    "distance of the pair; the best critic's is 1.",
-    panels=2,
-)
-def games_and_slopes(left, right):
-    draw_games(left, right)

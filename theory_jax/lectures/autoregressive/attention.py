@@ -152,7 +152,7 @@ derivation.figure(
         "Left: the weights of eight random tokens under a causal mask; a row sums to one, and what is behind its query is not "
         "seen (white). Right: the weight of a key with the score $\\beta$ among $N$ keys that score 0. The dots are at {need} "
         "for {eps}: ten times as many keys shift the curve by {more}.",
-        need=need,
+        need=holds(need, "=", log(9 * N)),
         eps=where(eps, Rational(1, 10)),
         more=holds(plus(log(10 * N * (1 - eps) / eps), -need), "=", log(10), named=True, wrong={"ten": 10}),
     ),

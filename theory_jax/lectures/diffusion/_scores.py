@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from theory_jax.diffusion.score_prediction import diffused_mixture, empirical_posterior_mean, mixture_score
+from theory_jax.diffusion.score_prediction import diffused_mixture, empirical_posterior_mean, mixture_log_prob, mixture_score
 
 POINTS = jnp.array([-1.0, 1.0])
 
@@ -34,3 +34,23 @@ def draw_scores(left, right, tweedie_mean):
     left.set(xlabel="$x_t$", ylabel="score", ylim=(-6, 6))
     right.set(xlabel="$x_t$", ylabel="mean of the data")
     left.legend()
+
+
+CENTERS = jnp.array([[-1.2, -0.6], [1.1, -0.8], [0.2, 1.2]])
+
+
+def draw_fields(*panels):
+    """The score of three data points in the plane with less and with more noise, as arrows, over the log-density."""
+    side = np.linspace(-2.2, 2.2, 12)
+    fine = np.linspace(-2.4, 2.4, 41)
+    weights = jnp.full(3, -math.log(3))
+    coarse, dense = (np.stack(np.meshgrid(s, s), axis=-1).reshape(-1, 2) for s in (side, fine))
+    for panel, level in zip(panels, (0.85, 0.4), strict=True):
+        noised = diffused_mixture(CENTERS, jnp.full(3, -jnp.inf), np.array([1]), np.array([1.0, level]))
+        means, log_vars = (part[0] for part in noised)
+        heights = np.asarray(mixture_log_prob(jnp.asarray(dense), means, log_vars, weights)).reshape(41, 41)
+        panel.contourf(fine, fine, np.exp(heights), levels=8, cmap="Blues")
+        arrows = (1 - level) * np.asarray(mixture_score(jnp.asarray(coarse), means, log_vars, weights))
+        panel.quiver(*coarse.T, *arrows.T, angles="xy", scale_units="xy", scale=4, width=0.004)
+        panel.plot(*(math.sqrt(level) * CENTERS).T, "o", color="C1", markersize=5)
+        panel.set(xlabel="$x_1$", ylabel="$x_2$", title=rf"$\bar\alpha_t = {level}$", aspect="equal")

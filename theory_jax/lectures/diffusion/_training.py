@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from theory_jax.diffusion.noise_schedules import cosine_alpha_bar
+from theory_jax.diffusion.training import warmup_decay
 
 
 def draw_kept(axes):
@@ -51,3 +52,31 @@ def steps_of_training(timesteps, warmup, moving_average):
         average = moving_average(average, jnp.array(weight), decay=decay)
         drawn = rf"n = {n},\ u = {u},\ x_0 = {x_0:g},\ \epsilon = {noise:g}"
         yield rf"{drawn}: \quad (t, \theta, d_n, A)", (t, weight, decay, float(average)), stated
+
+
+DECAYS = np.array([0.5, 0.8, 0.9, 0.95, 0.98])
+
+
+def draw_averages(path, shares):
+    """Left: iterates on their way to a minimum, and two averages. Right: the share of the variance that averages keep."""
+    random = np.random.default_rng(7)
+    theta, constant, warmed, seen = 3.0, 3.0, 3.0, []
+    for decay in np.asarray(warmup_decay(np.arange(600), decay=0.99)):
+        theta = 0.99 * theta + 0.1 * random.standard_normal()
+        constant, warmed = 0.99 * constant + 0.01 * theta, decay * warmed + (1 - decay) * theta
+        seen.append((theta, constant, warmed))
+    for curve, color, label in zip(np.transpose(seen), ("0.7", "C0", "C1"), ("iterates", "decay 0.99", "warm-up"), strict=True):
+        path.plot(curve, color=color, linewidth=0.8 if label == "iterates" else 1.8, label=label)
+    path.set(xlabel="step", ylabel=r"$\theta$")
+    path.legend()
+    value, average, squares = np.zeros(100), np.zeros((5, 100)), []
+    for drawn in random.standard_normal((600, 100)):
+        value = 0.9 * value + drawn
+        average = DECAYS[:, None] * average + (1 - DECAYS[:, None]) * value
+        squares.append([np.mean(value**2), *np.mean(average**2, axis=1)])
+    measured = np.mean(squares[100:], axis=0)
+    grid = np.linspace(0.4, 0.99, 60)
+    shares.plot(grid, (1 - grid) * (1 + 0.9 * grid) / ((1 + grid) * (1 - 0.9 * grid)), color="C0", label="$F / P$")
+    shares.plot(DECAYS, measured[1:] / measured[0], "o", color="C1", label="measured")
+    shares.set(xlabel="decay $d$", ylabel="share of the variance", ylim=(0, 1))
+    shares.legend()

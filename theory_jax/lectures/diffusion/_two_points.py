@@ -58,3 +58,20 @@ def draw_step_back(axes, levels, reverse_log_variance):
         axes.axhline(height, linestyle=style, color="gray", label=name)
     axes.set(xlabel="$x_2$", ylabel="variance")
     axes.legend()
+
+
+def draw_step_back_density(*panels):
+    """The density of a large and of a small step back, and the Gaussians with their means and variances."""
+    level, x_t = 0.75, 0.3
+    for panel, beta, reach in zip(panels, (0.7, 0.05), (3.0, 1.0), strict=True):
+        x = np.linspace(x_t - reach, x_t + reach, 241)
+        log_back = np.asarray(log_density(x, level)) - (x_t - math.sqrt(1 - beta) * x) ** 2 / (2 * beta)
+        step = x[1] - x[0]
+        back = np.exp(log_back) / (np.exp(log_back).sum() * step)
+        mean = back @ x * step
+        variance = back @ (x - mean) ** 2 * step
+        panel.fill_between(x, back, alpha=0.3, label="step back")
+        bell = np.exp(-((x - mean) ** 2) / (2 * variance)) / math.sqrt(2 * math.pi * variance)
+        panel.plot(x, bell, "--", color="C1", label="Gaussian")
+        panel.set(xlabel="$x_{t-1}$", ylabel="density", title=rf"$\beta_t = {beta:g}$", ylim=(0, 1.35 * back.max()))
+        panel.legend(ncols=2, loc="upper center")

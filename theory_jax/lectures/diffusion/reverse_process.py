@@ -57,6 +57,15 @@ derivation = Derivation(
     trained="These are exact posteriors. `diffusion/simple_loss` and `diffusion/training` train networks toward them.",
 )
 
+
+@derivation.figure(
+    "The variance of the step back to $x_1$ for data that are $-1$ or $1$. Far out $x_2$ tells the data, and the variance is "
+    r"$\tilde\beta_2$; between the modes it exceeds $\beta_2$. Its average over $x_2$ is between the two."
+)
+def variance_of_a_step_back(axes):
+    _two_points.draw_step_back(axes, _LEVELS, reverse_log_variance)
+
+
 _step = introduce_step(derivation)
 alpha, before, beta, a_t = _step.alpha, _step.before, _step.beta, _step.a_t
 tilde, kappa, rho = _step.tilde, _step.kappa, _step.rho
@@ -375,6 +384,18 @@ def small_steps_back_are_gaussian():
     return Sides(left=2 * fine - coarse, right=third**2 / 12, wrong={"the derivative not squared": abs(third) / 12})
 
 
+derivation.figure(
+    prose(
+        "The step back from 0.3 for data that are $-1$ or $1$, and the Gaussian with its mean and variance. Left: after a "
+        "step with much noise the bump is as wide as the data are apart, and the step back has two modes, which no Gaussian "
+        "has. Right: a small step, with a bump of the variance {bump}, is nearly undone by a Gaussian; so a diffusion model "
+        "takes many.",
+        bump=holds(-1 / Slope(log_step, x_prev, 2), "=", beta / alpha, named=True, wrong={"not scaled": beta}),
+    ),
+    panels=2,
+)(_two_points.draw_step_back_density)
+
+
 _LEVELS, _TWO, _given = jnp.array([1.0, 0.81, 0.5184]), np.array([2]), {before: 0.81, alpha: 0.64}
 
 
@@ -391,14 +412,6 @@ def the_last_step_but_one():
     yield r"\mathrm{Var}(x_1|x_2)\ \text{for Gaussian data},\ c = \tfrac14", gaussian, "0.2312"
     yield r"\mathrm{Var}(x_1|x_2 = 0)\ \text{for two points}", _two_points.step_back_variance(jnp.zeros(1), _LEVELS)[0], "0.5946"
     yield r"\beta_2", value(beta, _given), "0.36"
-
-
-@derivation.figure(
-    "The variance of the step back to $x_1$ for data that are $-1$ or $1$. Far out $x_2$ tells the data, and the variance is "
-    r"$\tilde\beta_2$; between the modes it exceeds $\beta_2$. Its average over $x_2$ is between the two."
-)
-def variance_of_a_step_back(axes):
-    _two_points.draw_step_back(axes, _LEVELS, reverse_log_variance)
 
 
 @derivation.numeric(

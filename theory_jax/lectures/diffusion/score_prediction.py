@@ -21,7 +21,7 @@ from theory_jax.diffusion.score_prediction import (
     score_from_noise,
     tweedie_mean,
 )
-from theory_jax.lectures.diffusion._scores import draw_scores, of_two_points
+from theory_jax.lectures.diffusion._scores import draw_fields, draw_scores, of_two_points
 from theory_jax.lectures.diffusion.forward_process import marginal_law
 from theory_jax.lectures.energy.langevin import stationary
 
@@ -59,6 +59,17 @@ derivation = Derivation(
         "(generalization) is not derived.",
     ),
 )
+
+
+@derivation.figure(
+    "Data that are $-1$ or $1$. Left: the score at three levels; at the level 0.52 the dashed lines are the scores of the noise "
+    "around each datum. The score changes from one line to the other as the posterior does. Right: the mean of the data by "
+    "Tweedie's formula, which becomes a step as the noise vanishes.",
+    panels=2,
+)
+def score_and_mean(left, right):
+    draw_scores(left, right, tweedie_mean)
+
 
 half = Rational(1, 2)
 x = derivation.number("x", "a noisy value", "x_t")
@@ -176,6 +187,21 @@ tweedie = derivation.chain(
     equals(Expectation(w, y), r"what is seen cancels", wrong={"not scaled up": sqrt(a) * Expectation(w, y)}),
     so="To say what was there before the noise, only the density of what is seen is needed.",
 )
+derivation.figure(
+    prose(
+        r"The score of three data points in the plane (orange, shrunk by $\sqrt{\bar\alpha_t}$), with less noise and with more; "
+        "the density is shaded. An arrow is a quarter of the variance of the noise times the score: it points to the mean of "
+        "the data, by Tweedie's formula {tweedie}. With less noise that is nearly always the nearest datum, with more a "
+        "mixture of all.",
+        tweedie=holds(
+            plus(x, times(1 - a, truth)) / sqrt(a),
+            "=",
+            Expectation(w, y),
+            wrong={"the deviation": plus(x, sqrt(1 - a) * truth) / sqrt(a)},
+        ),
+    ),
+    panels=2,
+)(draw_fields)
 derivation.chain(
     "The slope of the score tells the variance of the data",
     times(
@@ -401,16 +427,6 @@ def two_points():
     yield r"\frac{0.5 + 0.4816\, s^*}{0.72}", value(plus(x, (1 - a) * truth) / sqrt(a), given), "0.63366"
     yield r"(\log q_t)''", slope, "-0.73878"
     yield r"\mathrm{Var}(x_0|x_t) = 1 - 0.63366^2", value(Variance(w, y), given), "0.59847"
-
-
-@derivation.figure(
-    "Data that are $-1$ or $1$. Left: the score at three levels; at the level 0.52 the dashed lines are the scores of the noise "
-    "around each datum. The score changes from one line to the other as the posterior does. Right: the mean of the data by "
-    "Tweedie's formula, which becomes a step as the noise vanishes.",
-    panels=2,
-)
-def score_and_mean(left, right):
-    draw_scores(left, right, tweedie_mean)
 
 
 theta = derivation.number(r"\theta", "the slope of a linear model of the score")

@@ -31,7 +31,7 @@ from theory_jax.diffusion.simple_loss import (
     variational_loss,
     variational_weight,
 )
-from theory_jax.lectures.diffusion._best_losses import draw_best_losses, draw_weights, irreducible
+from theory_jax.lectures.diffusion._best_losses import draw_best_losses, draw_regression, draw_weights, irreducible
 from theory_jax.lectures.diffusion._schedules import introduce_step
 from theory_jax.lectures.diffusion.elbo import terms
 from theory_jax.lectures.diffusion.reverse_process import in_the_noise, step_variance
@@ -65,6 +65,18 @@ derivation = Derivation(
         "The term of the first step is the decoder's; the simple loss treats it like the others.",
     ),
 )
+
+
+@derivation.figure(
+    "Left: the weight that the bound gives to the simple loss, for the linear schedule of 1000 steps, next to the simple loss's "
+    r"own weight 1. Right: the loss of the best network. For standard normal data it is $\bar\alpha_t$; for data that are $-1$ "
+    "or $1$ it is small again where the noise is low, because the data are then known.",
+    panels=2,
+)
+def weights_and_best_losses(left, right):
+    draw_weights(left, variational_weight)
+    draw_best_losses(right)
+
 
 _step = introduce_step(derivation)
 alpha, before, beta, a_t, tilde = _step.alpha, _step.before, _step.beta, _step.a_t, _step.tilde
@@ -232,6 +244,22 @@ pythagoras = derivation.chain(
     uses=(best_guess,),
     so=r"A squared error is a sum of two: what no one can know, and how far the prediction is from the conditional mean.",
 )
+derivation.figure(
+    prose(
+        "Left: the noise in 300 noisy values of data that are $-1$ or $1$, at the level 0.6, and two predictions. What the "
+        "points scatter around the conditional mean is lost in any case; a line loses more, {sum}. Right: what a fixed "
+        "variance of the step costs if the true one is the other, {cost}: little but in the first steps.",
+        sum=holds(
+            Expectation(seen, Expectation(hidden, (target - f) ** 2)),
+            "=",
+            plus(Expectation(seen, Variance(hidden, target)), Expectation(seen, (m - f) ** 2)),
+            named=True,
+            wrong={"the scatter alone": Expectation(seen, Variance(hidden, target))},
+        ),
+        cost=holds(constant, "=", tangent.at(tilde / sigma2) / 2, named=True, wrong={"not halved": tangent.at(tilde / sigma2)}),
+    ),
+    panels=2,
+)(draw_regression)
 t = derivation.index("t", "a level")
 importance = derivation.numbers(r"\omega", t, "any positive weights of the levels", positive=True)
 seen_t = derivation.law("P_t({}|{})", (i, t), "the distribution of $x_t$ at a level")
@@ -404,14 +432,3 @@ def the_second_step():
     yield r"L_1 = C_2 + w_2\, \mathbb{E}(\epsilon - \hat\epsilon)^2", cost + large * error, "0.4650"
     best = irreducible(_LEVELS, np.array([1, 2]))
     yield r"\text{the best loss for data}\ \pm 1\ \text{at}\ t = 1, 2", best, "(0.2508, 0.4587)"
-
-
-@derivation.figure(
-    "Left: the weight that the bound gives to the simple loss, for the linear schedule of 1000 steps, next to the simple loss's "
-    r"own weight 1. Right: the loss of the best network. For standard normal data it is $\bar\alpha_t$; for data that are $-1$ "
-    "or $1$ it is small again where the noise is low, because the data are then known.",
-    panels=2,
-)
-def weights_and_best_losses(left, right):
-    draw_weights(left, variational_weight)
-    draw_best_losses(right)
