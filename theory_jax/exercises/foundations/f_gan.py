@@ -12,7 +12,7 @@ from theory_jax.lectures.foundations.f_gan import coefficients, critic, derivati
 
 
 @derivation.exercise(
-    r"What is the critic's loss at rest, for any generator and for the GAN's?",
+    r"What is the critic's loss at rest, for any $f$ and for the GAN's?",
     r"$f^*(f'(1)) - f'(1)$, which is $-f(1)$; for the GAN's, $2 \log 2$, 1.3863.",
     level="easy",
     hint="At rest the critic claims the ratio 1 everywhere, at real samples and at fakes.",

@@ -26,7 +26,7 @@ from theory_jax.foundations.f_gan import (
     location_scale_generator,
     quadratic_critic,
 )
-from theory_jax.lectures.foundations._gaussian_game import alternate, draw_orbits, largest_step, resting_jacobian
+from theory_jax.lectures.foundations._gaussian_game import draw_orbits, largest_step, resting_jacobian, step_together
 from theory_jax.lectures.foundations.variational_divergence import central as lower_bound
 
 derivation = Derivation(
@@ -39,11 +39,11 @@ derivation = Derivation(
         "Nagarajan & Kolter 2017, Gradient descent GAN optimization is locally stable",
     ),
     question="A critic can bound a divergence between data and model from samples. Train a generator against it, and the two "
-    "may circle for ever or diverge; early in training, when the critic tells every fake from the data, the generator may learn "
-    "nothing at all. Which slope does the generator get from a critic, when does it vanish, and where do the steps of both go?",
+    "may circle for ever or diverge; early in training, when the critic tells every fake from the data, the generator's "
+    "gradient may vanish. Which slope does the generator get from a critic, when does it vanish, and where do the steps go?",
     setting=(
         r"The data are distributed as $p$, the model's samples as $q_\theta$, both on finitely many points and positive, until "
-        "the game of Gaussians. $f$ is a smooth, strictly convex generator, $f^*$ its conjugate, $D_f$ its divergence of the "
+        "the game of Gaussians. $f$ is a smooth, strictly convex function, $f^*$ its conjugate, $D_f$ its divergence of the "
         "data from the model.",
         "A network gives every point a real number $v$; the output map $g_f$ makes it the critic's value $g_f(v)$, called $T$, "
         "in the domain of $f^*$. The slope of $f^*$ there is the ratio $w$ that the critic claims: $T$ is $f'(w)$, and $f^*(T)$ "
@@ -54,14 +54,14 @@ derivation = Derivation(
     ),
     limits=(
         "Global convergence of the game.",
-        "Alternating steps, optimizers with momentum, and noise of minibatches.",
+        "Alternating steps beyond the location's two eigenvalues, optimizers with momentum, and noise of minibatches.",
         "Networks: the stability analysis is for a critic that is linear in its parameters and Gaussians.",
     ),
 )
 
 k = derivation.index("k", "a point")
 p = derivation.law("p", k, "the data", "exp(log_probs_p)")
-f = derivation.function("f", "a smooth, strictly convex generator")
+f = derivation.function("f", "a smooth, strictly convex function")
 slope = function("f", 1)
 theta = derivation.number(r"\theta", "a parameter of the model")
 q = derivation.law("q", k, r"the model at $\theta$ zero", "exp(log_probs_q)")
@@ -167,7 +167,8 @@ derivation.chain(
     role="remark",
 )
 derivation.chain(
-    "Where the GAN's critic is sure of a fake, the slope of the game's own loss vanishes; that of the alternative does not",
+    "In the GAN's game the slope at a fake is, in size, the probability with which the critic calls it data; that of the "
+    "alternative is the rest",
     Matrix([[Slope(-softplus_up, v), Slope(softplus_down, v)]]),
     equals(
         Matrix([[-1 / (1 + exp(-v)), -1 / (1 + exp(v))]]),
@@ -175,8 +176,10 @@ derivation.chain(
         wrong={"the sigmoids exchanged": Matrix([[-1 / (1 + exp(v)), -1 / (1 + exp(-v))]])},
     ),
     so=prose(
-        "The first is $e^v$ times the second, {ratio}. As $v$ falls without bound the first goes to 0 and the second to $-1$: "
-        "early in training, when the critic is sure of every fake, the generator learns nothing by its own loss.",
+        "The first is $e^v$ times the second, {ratio}, and of size {small}. So early in training, when the critic is sure of "
+        "every fake and $v$ falls without bound, the slope of the game's own loss goes to 0 exponentially in $v$, and that of "
+        "the alternative to $-1$. At $v$ of $-4$ the generator's own loss has 1.8% of the slope 1, the alternative 98.2%.",
+        small=holds(1 / (1 + exp(-v)), "<", exp(v), wrong={"half of it": exp(v) / 2}),
         ratio=holds(
             Slope(-softplus_up, v), "=", times(exp(v), Slope(softplus_down, v)), wrong={"one slope": Slope(softplus_down, v)}
         ),
@@ -247,7 +250,7 @@ derivation.bridge(
 )
 data, model = Normal(x, mu, exp(2 * nu)), Normal(x, m, exp(2 * l))
 derivation.chain(
-    "A quadratic critic is rich enough for Gaussians",
+    "The log-ratio of two Gaussian densities is quadratic, so a quadratic critic is rich enough for Kullback-Leibler and the GAN",
     plus(data.log_density(x), -model.log_density(x)),
     equals(
         plus(
@@ -258,8 +261,7 @@ derivation.chain(
         r"expand the squares and collect the powers of $x$",
         wrong={"data and model exchanged": plus(model.log_density(x), -data.log_density(x))},
     ),
-    so="The logarithm of the ratio of two Gaussian densities is quadratic in $x$. So for Kullback-Leibler, where the best "
-    r"critic is $1 + \log(p/q)$, and for the GAN, where the best $v$ is $\log(p/q)$, nothing is lost to the class.",
+    so=r"The best $v$ is $1 + \log(p/q)$ for Kullback-Leibler and $\log(p/q)$ for the GAN, so nothing is lost to the class.",
     role="lemma",
 )
 kappa = derivation.number(r"\kappa", r"the curvature $a^2 / f''(1)$ of the critic's loss", positive=True)
@@ -314,7 +316,7 @@ _field = list(_jacobian(a, kappa) * sympy.Matrix([*cs, m, l]))
 off = Expectation(Normal(x, 0, 1), plus(cs[0], cs[1] * x, cs[2] * x**2) ** 2)
 damping = times(kappa, plus((cs[0] + cs[2]) ** 2, cs[1] ** 2, 2 * cs[2] ** 2))
 derivation.chain(
-    "Near the solution the players rotate, and only the critic's curvature damps the rotation",
+    "Near the solution, for standard normal data, the players rotate, and only the critic's curvature damps the rotation",
     plus(
         *(
             times(deviation, change) if change.is_Add else deviation * change
@@ -344,8 +346,8 @@ derivation.chain(
 derivation.symbol(r"\lambda", "an eigenvalue of $J$")
 eta = derivation.number(r"\eta", "the size of a step", positive=True)
 _FACTOR = plus((1 - eta * kappa / 2) ** 2, times(eta**2, a**2 - kappa**2 / 4))
-derivation.chain(
-    "Steps of finite size converge near the solution if they are small enough",
+together = derivation.chain(
+    "Simultaneous steps of finite size converge near the solution if they are small enough",
     _FACTOR,
     equals(
         plus(1, -times(eta, kappa - eta * a**2)),
@@ -358,8 +360,16 @@ derivation.chain(
         r"If $\kappa$ is below $2a$, the location's deviation shrinks if and only if $\eta$ is below $\kappa/a^2$, where the "
         "factor is {one}. This bound is $1/f''(1)$: 1 for Kullback-Leibler, 2 for the GAN. In general simultaneous steps "
         r"converge near the solution if $\eta$ is below $-2\, \mathrm{Re} \lambda / |\lambda|^2$ for every eigenvalue, and "
-        r"leave it if $\eta$ is larger than that for one.",
+        r"leave it if $\eta$ is larger than that for one. If they alternate instead, and the generator sees the critic's new "
+        r"coefficients, the product of the eigenvalues of the location's step is {alternating}: what drove the spiral outwards, "
+        r"$\eta^2 a^2$, is gone.",
         one=holds(plus(1, -times(eta, kappa - eta * a**2)), "=", 1, when={eta: kappa / a**2}, named=True),
+        alternating=holds(
+            (Matrix([[1, 0], [eta * a, 1]]) * Matrix([[1 - eta * kappa, -eta * a], [0, 1]])).det(),
+            "=",
+            1 - eta * kappa,
+            named=True,
+        ),
     ),
     role="remark",
 )
@@ -367,9 +377,13 @@ derivation.chain(
 
 derivation.answer = prose(
     "Against a perfect critic the slope of the generator's own loss is that of the divergence itself: {slope}. In the GAN's game "
-    "a critic that is sure of a fake gives that loss no slope; the alternative loss has one, but is not the divergence's. The "
-    "players then descend nothing in common: near the solution, here for Gaussians and a quadratic critic, they rotate around "
-    "it, and spiral in because $f^*$ is curved, if their steps are small enough. Nothing is shown about convergence from afar.",
+    "its slope in the output at a fake is {own}, minus the probability with which the critic calls the fake data: it goes to 0 "
+    "as the critic becomes sure. That of the alternative loss, {other}, does not, but is not the divergence's. The players then "
+    "descend nothing in common: near the solution, here for standard normal data and a quadratic critic, they rotate around it, "
+    "and spiral in because $f^*$ is curved, if their simultaneous steps are small enough. Nothing is shown about convergence "
+    "from afar.",
+    own=holds(Slope(-softplus_up, v), "=", -1 / (1 + exp(-v)), named=True),
+    other=holds(Slope(softplus_down, v), "=", -1 / (1 + exp(v)), named=True),
     slope=holds(Slope(divergence, theta), "=", -Total(k, times(move, price)), wrong={"the sign": Total(k, times(move, price))}),
 )
 
@@ -378,11 +392,20 @@ derivation.answer = prose(
     "f-GAN",
     do(r"draw real samples $x$ and noise $z$; fakes are $m + e^l z$", location_scale_generator),
     do(r"$v \leftarrow$ the critic's output $c_0 + c_1 x + c_2 x^2$, at real samples and at fakes", quadratic_critic),
-    do(r"step the critic down the mean of $f^*(g_f(v_{\text{fake}})) - g_f(v_{\text{real}})$", f_gan_critic_loss, by=curved),
-    do(r"with the critic frozen, step $m$ and $l$ down that of $-f^*(g_f(v_{\text{fake}}))$", f_gan_generator_loss, by=central),
+    do(
+        r"$g_c \leftarrow$ the slopes of the mean of $f^*(g_f(v_{\text{fake}})) - g_f(v_{\text{real}})$ in $c_0, c_1, c_2$",
+        f_gan_critic_loss,
+        by=curved,
+    ),
+    do(
+        r"$g_\theta \leftarrow$ those of $-f^*(g_f(v_{\text{fake}}))$ in $m$ and $l$, with the critic frozen",
+        f_gan_generator_loss,
+        by=central,
+    ),
+    do(r"step both at once: $c \leftarrow c - \eta g_c$ and $(m, l) \leftarrow (m, l) - \eta g_\theta$", by=together),
 )
-def two_rounds():
-    yield from alternate(location_scale_generator, quadratic_critic, f_gan_critic_loss, f_gan_generator_loss)
+def three_rounds():
+    yield from step_together(location_scale_generator, quadratic_critic, f_gan_critic_loss, f_gan_generator_loss)
 
 
 @derivation.example(
