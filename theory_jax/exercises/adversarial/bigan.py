@@ -1,4 +1,4 @@
-"""Exercises of the lecture: Bidirectional GANs: pairs that cannot be told apart make the encoder the generator's inverse."""
+"""Exercises of the lecture: Bidirectional GANs: pairs that cannot be told apart make the encoder the generator's posterior."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Bidirectional GANs: pairs that cannot be told apart make the encoder the generator's inverse.
+"""Bidirectional GANs: pairs that cannot be told apart make the encoder the generator's posterior.
 
 The lecture on the functions of theory_jax/adversarial/bigan.py.
 """
@@ -29,7 +29,7 @@ from theory_jax.lectures.lemmas.gibbs import gibbs
 
 derivation = Derivation(
     module=__name__,
-    title="Bidirectional GANs: pairs that cannot be told apart make the encoder the generator's inverse",
+    title="Bidirectional GANs: pairs that cannot be told apart make the encoder the generator's posterior",
     lectures=(10,),
     sources=(
         "Donahue, Kraehenbuehl & Darrell 2017, Adversarial Feature Learning",
@@ -129,16 +129,24 @@ inverse = derivation.chain(
     ),
     states=2,
     central=True,
-    so=r"A generator without noise always repeats itself: the first term is 1. So at least the share $1 - \mathrm{TV}$ of the "
-    "data is reconstructed, and all of it if the pairs match. With encoder and generator exchanged the same lines say that an "
-    "encoder without noise finds every latent again. Then it is the inverse, wherever data and prior are positive.",
+    so=prose(
+        r"A generator without noise always repeats itself: the first term is 1. So at least the share $1 - \mathrm{TV}$ of the "
+        "data is reconstructed, and all of it if the pairs match. The same lines hold with encoder and generator exchanged, from "
+        "{exchanged} on: if the pairs match, an encoder without noise finds every latent again. If neither has noise, each is "
+        "the inverse of the other, since data and prior are positive everywhere.",
+        exchanged=holds(
+            plus(Expectation(p, Expectation(encoder, encoder)), -Expectation(prior, Expectation(generator, encoder))),
+            "=",
+            Total(x, Total(z, times(encoder, P - Q))),
+        ),
+    ),
 )
 derivation.answer = prose(
     "The pairs match if and only if the generator makes the data and the encoder is its posterior. An encoded example comes back "
     "with the probability {back}, and that is at least {itself}, the probability with which the generator repeats itself, less "
     "the total variation of the pairs. A generator without noise always repeats itself: if the pairs match, every example comes "
-    "back, and an encoder without noise is the inverse. A noisy generator may not repeat itself, and a match then implies no "
-    "more than its probability to do so, which can be that of a guess: independent pairs match, too, {match}. A "
+    "back, and if the encoder has no noise either, it is the inverse. A noisy generator may not repeat itself, and a match then "
+    "implies no more than its probability to do so, which can be that of a guess: independent pairs match, too, {match}. A "
     "reconstruction term bounds what is left open, $H(x|z)$.",
     back=comes_back,
     itself=repeats,
@@ -202,8 +210,8 @@ derivation.chain(
     states=2,
     so=prose(
         "The last line is $H(x|z)$. With independent pairs the game is perfectly won and the code tells nothing, {nothing}. "
-        "Adding the left side to the loss, with the generator as the model, pushes that entropy down (ALICE's cycle term); "
-        "with maps without noise the game alone already makes it 0.",
+        "Adding the left side to the loss, with the generator as the model, pushes that entropy down (ALICE's cycle term). "
+        "If the generator has no noise and the pairs match, it is 0 already.",
         nothing=holds(Expectation(pair_z, Entropy(back)), "=", Entropy(p), when={back: p}),
     ),
 )
