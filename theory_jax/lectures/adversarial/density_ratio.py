@@ -159,9 +159,15 @@ derivation.chain(
     role="lemma",
 )
 bound = derivation.number("B", "a bound of the ratio", "exp(log_bound)", positive=True)
+capped = derivation.assume(
+    "The bound is at least the ratio at every point",
+    plus(bound, -r),
+    example={bound: 2, p: (0.5, 0.25, 0.25), q: (0.25, 0.5, 0.25)},
+    wrong={"a bound of half the size": plus(bound / 2, -r)},
+)
 y = derivation.index("y", "a point, next to $x$")
 rejection = derivation.chain(
-    "Kept with probability r/B, samples have the distribution of the data",
+    "If the bound is at least the ratio at every point, samples kept with probability r/B have the distribution of the data",
     q * r / bound / Total(y, q.at(y) * r.at(y) / bound),
     equals(
         times(p / bound, bound),
@@ -169,8 +175,9 @@ rejection = derivation.chain(
         wrong={"turned over": times(q**2 / p / bound, bound)},
     ),
     equals(p, "the bound cancels", wrong={"the samples": q}),
-    so="The left side is Bayes' rule for a sample that was kept. The bound must hold everywhere: a probability above 1 does not "
-    "exist, and where $r$ is above $B$ too few are kept (exercise 3).",
+    so="The left side is Bayes' rule for a sample that was kept. The bound makes $r/B$ a probability: where $r$ is above $B$, "
+    "all samples are kept, and still too few (exercise 3).",
+    uses=(capped,),
 )
 chi = derivation.define(r"\chi^2", Total(x, (p - q) ** 2 / q), "the chi-squared divergence of $p$ from $q$")
 second = derivation.chain(
@@ -187,14 +194,8 @@ second = derivation.chain(
     role="lemma",
     so=prose("So {variance}.", variance=holds(Variance(q, r), "=", chi, wrong={"the second moment": 1 + chi})),
 )
-capped = derivation.assume(
-    "The bound holds",
-    plus(bound, -r),
-    example={bound: 2, p: (0.5, 0.25, 0.25), q: (0.25, 0.5, 0.25)},
-    wrong={"a bound of half the size": plus(bound / 2, -r)},
-)
 derivation.chain(
-    "The bound is at least one more than the chi-squared divergence",
+    "A valid bound is at least one more than the chi-squared divergence",
     bound,
     equals(
         Expectation(q, r * bound),
@@ -212,8 +213,8 @@ derivation.chain(
 derivation.answer = prose(
     "The logistic loss is least at the true log-odds of the label, and these are {best}: so the logit, less the logarithm of the "
     "prior odds, is the log-ratio. Weighted by the ratio, samples have the means of the data, {weighted} for every function $h$; "
-    "kept with probability $r/B$, with a bound $B$ of the ratio, they have the distribution of the data. The price is the "
-    "chi-squared divergence of $p$ from $q$: it is the variance of the weights, {price}, and at most {kept} are kept.",
+    "kept with probability $r/B$, with a $B$ that is at least $r$ everywhere, they have the distribution of the data. The price "
+    "is the chi-squared divergence of $p$ from $q$: it is the variance of the weights, {price}, and at most {kept} are kept.",
     best=holds(log(true_odds), "=", plus(log(r), log(odds)), wrong={"without the odds": log(r)}),
     weighted=holds(Expectation(q, r * h), "=", Expectation(p, h)),
     price=holds(Variance(q, r), "=", chi),
@@ -297,8 +298,9 @@ def three_points():
 
 
 @derivation.figure(
-    "The example: samples (outlined) and those that are kept (filled), for three bounds. With the bound 2 the filled bars have "
-    "the shape of $p$; with 4, too, but half as many are kept; with 1, less than the largest ratio, the shape is wrong.",
+    r"Three points with the probabilities $\frac12, \frac14, \frac14$ in the data, and $\frac14, \frac14, \frac12$ among samples "
+    "(outlined). The samples that are kept (filled), for three bounds. With the bound 2 the filled bars have "
+    "the shape of the data; with 4, too, but half as many are kept; with 1, less than the largest ratio, the shape is wrong.",
     panels=3,
 )
 def kept_samples(*panels):
