@@ -32,8 +32,8 @@ derivation = Derivation(
         "Gu, Goel & Re 2022, Efficiently modeling long sequences with structured state spaces",
     ),
     question="A recurrence is computed one step after the other, which wastes a parallel machine, although in training all "
-    "inputs are known. The powers of a matrix, one for each step, cost as much again. Why can a linear one be trained as a "
-    "single convolution, and how is its kernel found without the powers of a matrix?",
+    "inputs are known. A convolution is not, but its kernel seems to need all powers of a matrix, one after the other. Why can a "
+    "linear recurrence be trained as a single convolution, and when is its kernel found without the powers?",
     setting=(
         r"$x_t = A x_{t-1} + B u_t$ and $y_t = C x_t + D u_t$ for $t = 0, \dots, T-1$, with one input and one output; $x_{-1}$ "
         r"is given. $A, B, C, D$ are the same at all steps, and nothing nonlinear happens between them.",
@@ -91,7 +91,7 @@ zero = derivation.define("K_0", Total(i, read * gain), "... and of the input now
 output = plus(Total(i, times(read, plus(times(mode, state), times(gain, now)))), times(direct, now))
 convolved = plus(Total(j, times(lagged, u)), times(zero, now), times(direct, now))
 as_convolution = derivation.chain(
-    "The output is a convolution",
+    "The output is a convolution of the inputs with one kernel, plus what is left of the start",
     output,
     equals(
         plus(
@@ -195,16 +195,17 @@ geometric = derivation.chain(
 )
 closed = Total(i, times(read, gain, (1 - mode**length * w**length) / (1 - mode * w)))
 of_kernel = derivation.chain(
-    "The transform of the kernel, without its powers",
+    "At a node that is no inverse of an eigenvalue, the transform of the kernel has no powers but one",
     Total(l, entry * w**l),
     equals(Total(i, times(read, gain, Total(l, mode**l * w**l))), "insert the kernel, and sum over the lags first"),
     equals(
         closed,
         prose(
-            "divide the geometric sum by {factor}, which is {none} only at {pole}: where $w$ is the inverse of an eigenvalue",
+            "divide the geometric sum by {factor}, which is {none} only at {pole}, where the sum itself is {sum}",
             factor=1 - mode * w,
             pole=where(mode, 1 / w),
             none=holds(1 - mode * w, "=", 0, named=True),
+            sum=holds(Total(l, mode**l * w**l), "=", length, named=True),
         ),
         wrong={
             "w inverted": Total(i, read * gain * (1 - (mode / w) ** length) / (1 - mode / w)),
@@ -215,14 +216,17 @@ of_kernel = derivation.chain(
     uses=(geometric,),
     so="For matrices this is $C (I - A^L w^L)(I - Aw)^{-1} B$, see below. At the $L$-th roots of unity, where the power of $w$ "
     "is 1, the numerator is the same for all of them, and the values are the discrete Fourier transform of $K$: its inverse "
-    "returns the kernel. So one power of $A$ is left, and one linear system for each node.",
+    "returns the kernel. So one power of $A$ is left, and one linear system for each node. For a general $A$ that gains nothing, "
+    "since solving a system costs more than the product of a matrix and a vector that yields the next power. It gains where "
+    "$A$ has structure: if it is diagonal, a system is a division; the lecture on structured state spaces adds low rank.",
 )
 derivation.answer = prose(
     "Unrolled from rest, {rest}, a linear recurrence is a convolution of the inputs with one kernel: {convolved} is its "
     "output. In matrices the kernel is $C A^l B$, what a single input of 1 leaves behind. A product of Fourier transforms "
     "computes all outputs at once, if both sequences are padded with zeros. The transform of the kernel needs no powers but "
-    "one: {transform} at every node $w$ that is not the inverse of an eigenvalue. To sample, run the recurrence: the last "
-    "state is all that the future needs of the past.",
+    "one: {transform} at every node $w$ that is not the inverse of an eigenvalue. That gains something where $A$ has structure, "
+    "such as the diagonal one of these modes; else the powers are cheaper. To sample, run the recurrence: the last state is all "
+    "that the future needs of the past.",
     rest=where(start, 0),
     convolved=holds(output, "=", convolved, named=True),
     transform=holds(Total(l, entry * w**l), "=", closed, named=True),
@@ -245,8 +249,8 @@ for written, meaning in (
 
 @derivation.symbolic(
     r"\sum_{l<L} C A^l B\, w^l = C (I - A^L w^L)(I - A w)^{-1} B",
-    because=r"The same for matrices: $I - A^L w^L$ and $(I - Aw)^{-1}$ are functions of $A$, so they commute. All systems of two "
-    r"states, $L = 1$ to 3.",
+    because=r"The same for matrices: $I - A^L w^L$ and $(I - Aw)^{-1}$ are functions of $A$, so they commute; $w$ is no inverse "
+    "of an eigenvalue. All systems of two states, $L = 1$ to 3.",
     role="remark",
 )
 def transform_of_matrices():
@@ -371,14 +375,23 @@ def the_kernel_from_its_transform():
 
 @derivation.algorithm(
     "Train as a convolution, sample as a recurrence",
-    do(r"in training: $K_l \leftarrow C A^l B$ for $l = 0, \dots, L - 1$", convolution_kernel, by=as_convolution),
+    do(
+        r"in training: if $A$ has structure and no $L$-th root of unity $w$ as an eigenvalue, $\hat K \leftarrow C (I - A^L w^L)"
+        r"(I - Aw)^{-1} B$ at all of these, and $K \leftarrow$ its inverse Fourier transform",
+        truncated_generating_function,
+        by=of_kernel,
+    ),
+    do(r"else $K_l \leftarrow C A^l B$ for $l = 0, \dots, L - 1$", convolution_kernel, by=as_convolution),
     do(r"$y \leftarrow K * u + D u$ for the whole sequence, padded with zeros", causal_convolution_fft, by=multiplied),
     do(r"in sampling, with the state $x$, from rest or the last of the chunk before: for each input $u_t$:"),
     do(r"$x \leftarrow A x + B u_t$ and $y_t \leftarrow C x + D u_t$", recurrent_response, by=unrolled, indent=1),
 )
 def both_ways():
+    values = truncated_generating_function(jnp.exp(-2j * jnp.pi * jnp.arange(3) / 3), *HALVING, length=3)
+    yield r"A = \tfrac12, B = C = 1, D = 0, u = (1, 2, 0): \quad \hat K \text{ at } w = 1", values[0].real, "1.75"
+    yield r"K \text{, its inverse transform}", jnp.fft.ifft(values).real, "(1.00, 0.50, 0.25)"
     kernel = convolution_kernel(*HALVING, length=3)
-    yield r"A = \tfrac12, B = C = 1, D = 0, u = (1, 2, 0): \quad K", kernel, "(1.00, 0.50, 0.25)"
+    yield r"K \text{ by powers}", kernel, "(1.00, 0.50, 0.25)"
     yield r"\text{in training, } y", causal_convolution_fft(SIGNAL, kernel), "(1.00, 2.50, 1.25)"
     state = jnp.zeros((1, 1))
     for step, said in enumerate(("1.00", "2.50")):
