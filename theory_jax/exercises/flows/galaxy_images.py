@@ -45,17 +45,17 @@ derivation.exercise(
 
 @derivation.exercise(
     r"Two galaxies of the axis ratio $\frac12$ have the angles 89 and $-89$ degrees: a turn of 2 degrees is between them. How "
-    r"far apart are their conditions if the angle itself is given, and how far are they if $q \cos 2\phi$ and $q \sin 2\phi$ "
-    "are? Why does that matter to a network?",
-    "The angles differ by 178 degrees, almost as far as can be; the pairs differ by 0.0349. A network is smooth in its "
+    r"far apart are their conditions if the angle itself is given, and how far are they if $\varepsilon \cos 2\phi$ and "
+    r"$\varepsilon \sin 2\phi$ are? Why does that matter to a network?",
+    "The angles differ by 178 degrees, almost as far as can be; the pairs differ by 0.0419. A network is smooth in its "
     "condition: what it learns at one condition helps it at those nearby. With the pair these two galaxies help each other, as "
     "their images suggest; with the angle they do not, although they are nearly the same image.",
     level="medium",
-    hint="Where do the doubled angles lie on a circle?",
+    hint="Where do the doubled angles lie on a circle, and how large is the ellipticity?",
 )
 def a_jump():
-    pairs = 0.5 * np.exp(2j * np.radians([89.0, -89.0]))
-    yield abs(pairs[0] - pairs[1]), "0.0349"
+    pairs = 0.6 * np.exp(2j * np.radians([89.0, -89.0]))
+    yield abs(pairs[0] - pairs[1]), "0.0419"
     yield 89.0 - (-89.0), "178"
 
 

@@ -13,7 +13,7 @@ from theory_jax.derivation.kinds import Sides
 from theory_jax.derivation.lecture import Derivation
 from theory_jax.derivation.notation import Expectation, Slope, Variance, plus, times
 from theory_jax.derivation.parts import do
-from theory_jax.derivation.prose import holds, prose
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.flows.galaxy_images import (
     INDICES,
     elliptical_radius,
@@ -107,9 +107,15 @@ reading = derivation.chain(
     equals(ellipticity * Matrix([[cos(2 * phi), sin(2 * phi)]]), "the double angle"),
     central=True,
     uses=(over_an_ellipse,),
-    so="The profile enters by $m$ alone, which cancels. The angle enters doubled: half a turn brings a galaxy onto itself. So "
-    r"the condition, too, should double it: $q \cos 2\phi$ and $q \sin 2\phi$ are the same for $\phi$ and $\phi + \pi$, where "
-    r"$\phi$ jumps and the galaxy does not. (With $\varepsilon$ in the place of $q$ they do not jump at a round galaxy either.)",
+    so=prose(
+        "The profile enters by $m$ alone, which cancels. The angle enters doubled: half a turn brings a galaxy onto itself. So "
+        r"the condition of the flow, too, should be this pair: it does not change by half a turn, where $\phi$ jumps and the "
+        "galaxy does not, and both numbers are 0 at {round}, {none}, since a round galaxy has no direction. With $q$ in the "
+        r"place of $\varepsilon$ the pair would have the length 1 there, and another direction for every $\phi$ of the same "
+        "image.",
+        round=where(q, 1),
+        none=holds(ellipticity, "=", 0),
+    ),
 )
 from_ellipticity = derivation.chain(
     "The axis ratio follows from the ellipticity",
@@ -140,7 +146,6 @@ kernel = derivation.law("w", j, "the kernel's weights")
 place = derivation.numbers("X", i, "the first coordinate of a pixel", "grid_x")
 other = derivation.numbers("Y", i, "the second coordinate", "grid_y")
 step = derivation.numbers("h", j, "how far the kernel moves the light")
-
 
 _both = Expectation(light, place * other) - Expectation(light, place) * Expectation(light, other)
 
@@ -188,7 +193,6 @@ derivation.chain(
     so="The same factor is in front of the other component, since its numerator has no blur in it.",
 )
 
-
 # ---------------------------------------------------------------------------------------------------- the condition
 
 derivation.say(
@@ -208,8 +212,8 @@ forgetful = Expectation(asked, Expectation(given_y, (slope - Expectation(asked, 
 derivation.answer = prose(
     r"By second moments: without knowing the profile they give the ellipticity $\varepsilon$ and twice the angle, {first} and "
     "{second}; the axis ratio is {ratio}. A blur adds its variance to the moments of both coordinates, so subtract it first. "
-    "Give the shape to the flow with the angle doubled, too. A perfect flow without its condition draws from all galaxies: "
-    "what is read off its images misses the order by twice the variance of the shapes, as a mean square.",
+    "Give the same pair to the flow as its condition. A perfect flow without its condition draws from all galaxies: what is read "
+    "off its images misses orders that are distributed as the data by twice the variance of the shapes, as a mean square.",
     first=holds((xx - yy) / (xx + yy), "=", ellipticity * cos(2 * phi)),
     second=holds(2 * xy / (xx + yy), "=", ellipticity * sin(2 * phi)),
     ratio=holds(q, "=", sqrt((1 - ellipticity) / (1 + ellipticity)), named=True),
@@ -229,12 +233,11 @@ conditional = derivation.chain(
     "that are read off its images do.",
 )
 
-
 drawn = derivation.index("y'", "the condition of the galaxy that is drawn", states=2)
 ordered = derivation.law(r"\alpha", y, "how often a condition is ordered: as often as it is in the data")
 shape = derivation.numbers("c", y, r"a component of the shape of a condition, $\varepsilon \cos 2\phi$ for example")
 missed = derivation.chain(
-    "A flow that forgets the condition misses the order by twice the variance of the shapes",
+    "A perfect flow that forgets the condition misses the order by twice the variance of the shapes",
     Expectation(ordered, Expectation(ordered.at(drawn), (shape - shape.at(drawn)) ** 2)),
     equals(
         plus(
@@ -360,7 +363,6 @@ derivation.bridge(
     index=[n],
 )
 
-
 derivation.chain(
     "Areas stay when a round galaxy is made an ellipse, so flux and half-light radius do",
     plus(
@@ -420,7 +422,7 @@ derivation.algorithm(
     do(r"light $\leftarrow F\, b^{2n} e^{-b (\rho/R)^{1/n}} / (2 \pi R^2 n\, \Gamma(2n))$", sersic_profile, by=profile, indent=1),
     do("blur it by the telescope's kernel", gaussian_point_spread, by=spread, indent=1),
     do(
-        r"train: steps of flow matching on such images, with $q \cos 2\phi$ and $q \sin 2\phi$ given to the network",
+        r"train: steps of flow matching on such images, with $\varepsilon \cos 2\phi$ and $\varepsilon \sin 2\phi$ given",
         by=conditional,
     ),
     do(
@@ -433,13 +435,11 @@ derivation.algorithm(
     do("compare the mean squared difference of ordered and read shapes with twice their variance", by=missed),
 )(one_galaxy)
 
-
 derivation.example(
     r"A Gaussian galaxy, of the index $\frac{1}{2}$, with an $R$ of 4 pixels and the axis ratio $\frac{1}{2}$, at 45 degrees: "
     r"$m$ is $R^2 / (2 \log 2)$, the eigenvalues are $m/q$ and $mq$. Then orders of this galaxy and of one that lies across "
     "it, equally often. Last, $b$ for three indices."
 )(a_gaussian_galaxy)
-
 
 derivation.figure(
     "Left: a galaxy of index 1 with the ellipse of its second moments, and that of the same galaxy blurred by 3 pixels (dashed): "
