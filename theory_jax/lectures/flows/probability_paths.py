@@ -60,17 +60,21 @@ a, s = alpha(t), sigma(t)
 da, ds = a.diff(t), s.diff(t)
 place = derivation.define("x_t", a * data + s * noise, "the position on the path", "affine_path")
 field = derivation.chain(
-    "The slope of a path is a field of velocities",
+    "While the noise has a positive coefficient, the slope of a path is a function of its position and the time",
     Slope(place, t),
     equals(plus(da * data, ds * noise), "differentiate at fixed ends", wrong={"the ends exchanged": plus(da * noise, ds * data)}),
     equals(
         plus(ds / s * (place - a * data), da * data),
-        prose(r"{noise}, where $\sigma$ is positive", noise=holds(noise, "=", (place - a * data) / s)),
+        prose(
+            r"solve the path for the noise, {noise}, which needs a positive $\sigma$, and insert it",
+            noise=holds(noise, "=", (place - a * data) / s),
+        ),
         wrong={"the ratio turned over": plus(s / ds * (place - a * data), da * data)},
     ),
     central=True,
-    so=r"The last line contains the noise only through the position: every path to $x_1$ that passes through a position at "
-    r"a time has this velocity there. Call it $u$. So paths to one data point never cross while $\sigma$ is positive.",
+    so="The last line contains the noise only through the position: a path to $x_1$ that passes through a position at a time "
+    r"has this velocity there. Call it $u$: a field of velocities. Paths to one data point never cross while $\sigma$ is "
+    "positive, since the position and the time determine the noise, and the noise determines the path.",
 )
 
 derivation.say(
@@ -138,7 +142,7 @@ derivation.say(
 mean, spread = derivation.number("m", "the mean of the data"), derivation.number("v", "their variance", positive=True)
 second = derivation.define("c", mean**2 + spread, "the second moment of the data", positive=True)
 work = derivation.chain(
-    "Of all paths from noise to data the linear one has the least work",
+    r"Of all paths $\alpha x_1 + \sigma x_0$ from noise to independent data the linear one has the least work",
     Expectation(Normal(noise, 0, 1), Expectation(Normal(data, mean, spread), plus(da * data, ds * noise) ** 2)),
     equals(
         plus(second * da**2, ds**2),
@@ -159,9 +163,9 @@ work = derivation.chain(
         "leave out the squares, which are zero only where the slopes are those of the linear path",
         dropping=plus(second * (da - 1) ** 2, (ds + 1) ** 2),
     ),
-    so=r"Integrate from 0 to 1. The bracket after $\partial t$ has the same value at both ends of every path from noise to "
+    so=r"Integrate from 0 to 1. The bracket after $\partial t$ has the same value at both ends of every such path from noise to "
     r"data, since $\alpha$ is $t$ and $\sigma$ is $1 - t$ there. So the work is at least $1 + c$, and only the linear path has "
-    "no more.",
+    "no more. Paths that pair noise and data otherwise, or bend, are not compared.",
 )
 speed = (pi / 2) ** 2 * (second * cos(pi * t / 2) ** 2 + sin(pi * t / 2) ** 2)
 derivation.chain(
@@ -263,8 +267,15 @@ derivation.chain(
     role="remark",
     so=prose(
         "Along a path the velocity does not depend on the time. At time 1 the path is at {end}, the slope in $x_0$ of the convex "
-        r"function {convex}. By Brenier's theorem, which we cite, such a map is the cheapest transport from $\mathcal{N}(0, I)$ "
-        r"to $\mathcal{N}(x_1, s^2 I)$: optimal for one data point, not for all of the data.",
+        "function {convex}. By Brenier's theorem, which we cite, of all maps that carry $\\mathcal{N}(0, I)$ to "
+        r"$\mathcal{N}(x_1, s^2 I)$ such a slope has the least mean squared distance between a point and its image, here {moved} "
+        "a coordinate: optimal for one data point, not for all of the data.",
+        moved=holds(
+            Expectation(Normal(noise, 0, 1), (data + least * noise - noise) ** 2),
+            "=",
+            plus(data**2, (1 - least) ** 2),
+            named=True,
+        ),
         end=holds(straight, "=", plus(data, least * noise), when={t: 1}, named=True),
         convex=times(data, noise) + least * noise**2 / 2,
     ),
