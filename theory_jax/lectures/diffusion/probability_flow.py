@@ -35,9 +35,9 @@ derivation = Derivation(
     "integral over all paths. A motion without noise would give both, provided that its densities are the same. Which "
     "deterministic motion has the densities of a diffusion, and how does it give the exact log-density of a point?",
     setting=(
-        r"As in the lecture on score-based equations: $dx = f\, dt + g\, dw$ with positive, smooth densities $p$ that vanish "
-        r"far out, and the score $s = \nabla \log p$. One dimension, except where two are written; in several, slopes in "
-        "space are gradients and divergences.",
+        r"As in the lecture on score-based equations: $dx = f\, dt + g\, dw$ with a $g$ that depends on the time alone, with "
+        r"positive, smooth densities $p$ that vanish far out, and the score $s = \nabla \log p$. One dimension, except where "
+        "two are written; in several, slopes in space are gradients and divergences.",
         r"The flow is $\dot x = v$ with the velocity $v = f - \frac12 g^2 s$, which is smooth enough that through every point "
         "goes one path.",
         r"Variance preserving: $f = -\frac12 \beta x$, $g^2 = \beta$, with the integral $B$ of $\beta$. For data "
@@ -48,6 +48,7 @@ derivation = Derivation(
         "A learned score. It is the score of no diffusion in general: the likelihood is then that of the flow with this score, "
         "and a sampler with noise has another one.",
         r"The error of taking $\mathcal{N}(0, I)$ for the last density, beyond normal data.",
+        "That the continuity equation determines the densities of the flow, which a smooth velocity ensures.",
     ),
 )
 
@@ -60,7 +61,7 @@ p, f = derivation.function("p", "the density at a time"), derivation.function("f
 g = derivation.number("g", "the diffusion", "diffusion", positive=True)
 velocity = plus(f(x), -(g**2) / 2 * Slope(log(p(x)), x))
 transport = derivation.chain(
-    "The diffusion's change of density, written as transport",
+    "While the density is positive and smooth, its change by the diffusion is that of a transport without noise",
     plus(-Slope(f(x) * p(x), x), g**2 / 2 * Slope(p(x), x, 2)),
     equals(
         plus(-Slope(f(x) * p(x), x), Slope(product(g**2 / 2, Slope(log(p(x)), x), p(x)), x)),
@@ -78,8 +79,8 @@ transport = derivation.chain(
     central=True,
     so=prose(
         "The first line is the Fokker-Planck equation. The last means: mass at $x$ moves with the velocity {velocity}, and "
-        "nothing is created or lost. So points that start from the data's distribution and follow it have the diffusion's "
-        "densities.",
+        "nothing is created or lost. So points that start from the data's distribution and follow this velocity have the "
+        "diffusion's densities.",
         velocity=velocity,
     ),
 )
@@ -93,7 +94,7 @@ left, right = (
 q, v1, v2 = density(x, y), left(x, y), right(x, y)
 moving = plus(-Slope(v1 * q, x), -Slope(v2 * q, y), v1 * Slope(q, x), v2 * Slope(q, y)) / q
 change = derivation.chain(
-    "Along a path the log-density changes by the divergence alone",
+    "Along a path of a smooth velocity the logarithm of a positive density changes by the divergence alone",
     moving,
     equals(
         -plus(Slope(v1, x), Slope(v2, y)),
@@ -108,8 +109,9 @@ change = derivation.chain(
     ),
 )
 derivation.answer = prose(
-    "Points that start from the data's distribution and move without noise, with the velocity {velocity}, have the diffusion's "
-    "density at every time: the score counts half of what it counts in the reversed equation, which has noise. Along a path the "
+    "If its densities are positive and smooth, a diffusion shares them with points that start from the data's distribution and "
+    "move without noise, with the velocity {velocity}: the score counts half of what it counts in the reversed equation, which "
+    "has noise. Along a path the "
     "log-density falls at the rate of the velocity's divergence, so $" + INTEGRATED + "$: the log-density of a point is that of "
     "its end plus the integral of the divergence. A random probe estimates the divergence with one backward pass.",
     said=(INTEGRATED,),
@@ -119,7 +121,7 @@ time = derivation.number("t", "the time", positive=True)
 of_flow = derivation.function("v", "the velocity of the flow, at a point and a time", arguments=2)(x, time)
 below = derivation.function("F", "the distribution function: the probability of less than $x$, at a time", arguments=2)(x, time)
 derivation.chain(
-    "In one dimension quantiles stay, so paths never cross",
+    "In one dimension, if the flow of mass vanishes far out, quantiles stay, and where the density is positive paths never cross",
     Slope(plus(Slope(below, time), product(of_flow, Slope(below, x))), x),
     equals(
         plus(Slope(Slope(below, x), time), Slope(product(of_flow, Slope(below, x)), x)),
@@ -129,7 +131,9 @@ derivation.chain(
     uses=(transport,),
     role="remark",
     so="The last line is zero: it is the continuity equation of this density. So the bracket in the first line is the same at "
-    "every point, and it vanishes far out: it is zero. But it is the change of $F$ along a path. A point keeps its quantile.",
+    "every point. Far out it vanishes, since $F$ is 0 and 1 at the two ends, and $v p$ vanishes there: it is zero. But it is "
+    "the change of $F$ along a path. A point keeps its quantile. Where the density is positive, $F$ rises, so a quantile is one "
+    "point only: two paths that meet are one.",
 )
 
 
@@ -190,7 +194,7 @@ path = x0 * sqrt(V / c)
 end = derivation.number("V_T", "the variance at the end", positive=True)
 ending = x0 * sqrt(end / c)
 derivation.chain(
-    "For normal data each point keeps its distance in deviations",
+    "For normal data the variance-preserving flow keeps each point's distance in deviations",
     plus(-rate * x / 2, rate * x / (2 * V)),
     equals(product(rate * (1 - V), x) / (2 * V), "common denominator"),
     equals(
@@ -215,7 +219,8 @@ derivation.chain(
 )
 cost = plus(log(end) / 2, -(end - 1) * x0**2 / (2 * c))
 derivation.chain(
-    "A standard normal distribution in place of the last density costs little, once the variance is near 1",
+    "For normal data a standard normal in place of the last density costs the log-density of a point what the last variance "
+    "differs from 1, times a factor that grows with the point's square",
     plus(LogDensity(ending, 0, 1), log(end / c) / 2, -LogDensity(x0, 0, c)),
     equals(
         plus(-(ending**2) / 2, log(end / c) / 2, log(c) / 2, x0**2 / (2 * c)),
@@ -226,8 +231,9 @@ derivation.chain(
     role="remark",
     so=prose(
         "The first line is the log-density that the algorithm computes, less the true one. It is {zero} at {one}, where its "
-        "slope in $V_T$ is {slope}. So the error is of the order of $V_T - 1$, and {order} at every time: it "
-        "vanishes as fast as the variance that is left of the data.",
+        "slope in $V_T$ is {slope}. So at a given point the error is of the order of $V_T - 1$, and {order} at every time: it "
+        "vanishes as fast as the variance that is left of the data. It is not small everywhere: it grows with the square of the "
+        "point's distance in deviations.",
         zero=holds(cost, "=", 0, named=True),
         one=where(end, 1),
         slope=holds(Slope(cost, end), "=", plus(1, -(x0**2) / c) / 2, named=True),
@@ -280,7 +286,7 @@ J = derivation.numbers("J", (k, l), "the slopes of the velocity in space, its Ja
 D = derivation.count(l, "D", "the number of coordinates")
 e1, e2 = derivation.number("e_1", "a probe's first entry", "probes"), derivation.number("e_2", "its second entry")
 probing = derivation.chain(
-    "A random probe finds the divergence, on average",
+    "A random probe with independent entries of mean 0 and variance 1 finds the divergence, on average",
     Expectation(
         Normal(e1, 0, 1),
         Expectation(Normal(e2, 0, 1), plus(J.at(0, 0) * e1**2, (J.at(0, 1) + J.at(1, 0)) * e1 * e2, J.at(1, 1) * e2**2)),
@@ -297,9 +303,9 @@ probing = derivation.chain(
             "their mean": plus(J.at(0, 0), J.at(1, 1)) / 2,
         },
     ),
-    so=r"The bracket is $e^\top J e$. It needs one backward pass through the velocity, whatever $D$; this divergence, entry by "
-    "entry, needs $D$ of them. The path does not depend on the probe. So the estimate of the log-density has the exact one as "
-    "its mean, also with one probe for the whole path.",
+    so=r"The bracket is $e^\top J e$; of the normal entries only these moments were used. It needs one backward pass through "
+    "the velocity, whatever $D$; this divergence, entry by entry, needs $D$ of them. The path does not depend on the probe. So "
+    "the estimate of the log-density has the exact one as its mean, also with one probe for the whole path.",
 )
 probe = derivation.define(
     "r({},{})", sqrt(D) * KroneckerDelta(k, l), "the probe along coordinate $k$, of length $\\sqrt D$", over=(k, l)
@@ -364,7 +370,7 @@ _TWO = jnp.full((1, 1), 2.0)
         indent=1,
     ),
     do(r"... and, with the same stages, for $\dot \ell = e^\top J e$", by=probing, indent=1),
-    do(r"return $\log \mathcal{N}(x; 0, I) + \ell$", log_prob, by=change),
+    do(r"return $\log \mathcal{N}(x; 0, I) + \ell$, with the standard normal for $p_T$", log_prob, by=change),
 )
 def two_steps():
     yield r"x_0 = 2: \quad v", probability_flow_drift(-_TWO / 4, -_RATE * _TWO / 2, jnp.full(1, math.sqrt(_RATE))), "-1.0397"
