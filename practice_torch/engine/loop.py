@@ -38,7 +38,7 @@ from practice_torch.engine.patience import Patience
 from practice_torch.engine.progress import Bar
 from practice_torch.engine.recipe import Recipe
 from practice_torch.engine.recomputation import recompute_blocks
-from practice_torch.engine.stages import enter, place_at, stages_of
+from practice_torch.engine.stages import batch_numbers, enter, place_at, stages_of
 from practice_torch.engine.step import autocast, take_step, take_turn
 from practice_torch.engine.storage import background_writes, checkpoint, snapshot
 from practice_torch.engine.storage.run import Records, Run, difference
@@ -124,7 +124,8 @@ class Training:
     @functools.cached_property
     def batches(self) -> Any:
         """The training's batches by number, made when they are first needed: an evaluation reads no training data."""
-        return batches_of(self.train_data, self.recipe, self.processes, self.share)
+        numbers = functools.partial(batch_numbers, self.experiment.phases, self.stages, self.recipe.accumulate)
+        return batches_of(self.train_data, self.recipe, self.processes, self.share, numbers)
 
     def seed_generators(self, *words: object) -> None:
         """Begin this process's random numbers anew, by the run's seed and the words."""

@@ -1,5 +1,7 @@
 """Stages of a training: consecutive steps in which the same phases play. The number of a step alone decides its stage."""
 
+import itertools
+from collections.abc import Iterator
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from practice_torch.engine.experiment import Experiment, Phase
@@ -54,10 +56,33 @@ def place_at(stages: tuple[Stage, ...], step: int) -> Place:
     return Place(stages[-1].name, step)
 
 
+def batch_numbers(phases: tuple[Phase, ...], stages: tuple[Stage, ...], accumulate: int, first: int = 0) -> Iterator[int]:
+    """The numbers of the batches that a training takes, from `first` on: endless, and without those of phases that do not play.
+
+    Batches are numbered as if all phases played in every step.
+    """
+    if not stages:
+        yield from itertools.count(first)
+    turns = sum(phase.times for phase in phases)
+    for step in itertools.count(first // (turns * accumulate)):
+        playing = _playing(stages, place_at(stages, step))
+        before = step * turns * accumulate
+        for phase in phases:
+            after = before + phase.times * accumulate
+            if phase.name in playing:
+                yield from range(max(before, first), after)
+            before = after
+
+
 def enter(experiment: Experiment, stages: tuple[Stage, ...], step: int) -> tuple[Phase, ...]:
     """Set the experiment's place after `step` steps, and return the phases of the next one."""
     if not stages:
         return experiment.phases
     experiment.place = place_at(stages, step)
-    (playing,) = (stage.phases for stage in stages if stage.name == experiment.place.stage)
+    playing = _playing(stages, experiment.place)
     return tuple(phase for phase in experiment.phases if phase.name in playing)
+
+
+def _playing(stages, place):
+    (phases,) = (stage.phases for stage in stages if stage.name == place.stage)
+    return phases

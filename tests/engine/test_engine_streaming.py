@@ -1,6 +1,8 @@
 """Streamed data: the same batches as from memory, with any workers and after any kill; and the placement of data."""
 
 import contextlib
+import functools
+import itertools
 import os
 import signal
 import time
@@ -30,9 +32,9 @@ CPU = torch.device("cpu")
 
 
 @contextlib.contextmanager
-def streaming(workers, **words):
+def streaming(workers, numbers=itertools.count, **words):
     data = replace(StreamedPoints.drawn(), **words)
-    with contextlib.closing(Stream(data, Order(37, 8, seed=1), CPU, workers)) as stream:
+    with contextlib.closing(Stream(data, Order(37, 8, seed=1), CPU, workers, numbers)) as stream:
         yield stream
 
 
@@ -53,13 +55,18 @@ def test_a_stream_gives_the_batches_of_memory_from_any_number_on(workers):
     assert torch.equal(torch.get_rng_state(), draws)
 
 
-def test_batches_that_are_skipped_start_no_workers_anew(tmp_path):
-    """Of a phase that does not play in a stage."""
-    expected = Batches(StreamedPoints.drawn(), 8, seed=1)
-    with streaming(2, readers=tmp_path) as stream:
-        for number in range(0, 30, 3):
-            assert torch.equal(stream[number]["point"], expected[number]["point"])
-    assert len(list(tmp_path.iterdir())) == 2
+def test_batches_that_are_not_wanted_are_not_read(tmp_path):
+    """Of a phase that does not play in a stage: the workers go on, and never meet its examples, which would be an error."""
+    order, numbers = Order(37, 8, seed=1), functools.partial(itertools.count, step=4)
+    wanted = [order.indices(order.draws(number)) for number in (0, 4)]
+    assert all(5 not in indices for indices in wanted) and any(5 in order.indices(order.draws(number)) for number in (1, 2, 3))
+    with streaming(2, numbers, readers=tmp_path, broken=DataError("example 5")) as stream:
+        for number, indices in zip((0, 4), wanted, strict=True):
+            assert torch.equal(stream[number]["point"], stream.data.points[indices])
+        with pytest.raises(ValueError, match="batch 9 is not wanted: the next one is 13"):
+            stream.numbers = lambda first: iter([first + 4])
+            stream[9]
+    assert len(list(tmp_path.iterdir())) <= 2
 
 
 def test_an_example_gets_its_place_in_the_whole_training():

@@ -1,5 +1,6 @@
 """Trainings in stages: who plays when, exact resume in every stage, what is shown, and what each stage costs."""
 
+import itertools
 import json
 import os
 import re
@@ -15,7 +16,7 @@ from practice_torch.engine.experiment import Phase
 from practice_torch.engine.loop import Interrupted
 from practice_torch.engine.optimizers import Player, initialize_moments
 from practice_torch.engine.recipe import Recipe
-from practice_torch.engine.stages import Place, Stage, enter, place_at, stages_of
+from practice_torch.engine.stages import Place, Stage, batch_numbers, enter, place_at, stages_of
 from tests.support.engine.toys import RECIPE, Points, Staged, StagedRecipe, begin, remains, resume
 
 STAGED = StagedRecipe(**(RECIPE.fields() | {"average_decay": 0.7, "clip_norm": 0.5}))
@@ -73,6 +74,14 @@ def test_only_the_phases_of_a_stage_play_each_with_its_own_batches(tmp_path):
     expected = Batches(Points.drawn(), 8, STAGED.seed)
     numbers = [*range(0, 15, 3), 15, 16, 17, 19, 20]
     assert all(torch.equal(points, expected[number]["point"]) for number, points in zip(numbers, seen, strict=True))
+    for first in (0, 3, 16, 19):  # what workers read ahead
+        wanted = batch_numbers(Staged.phases, STAGED.stages(), STAGED.accumulate, first)
+        rest = numbers[numbers.index(first) :]
+        assert list(itertools.islice(wanted, len(rest))) == rest
+            list(itertools.islice(wanted, len(numbers)))[: len(numbers) - numbers.index(first)] == numbers[numbers.index(first) :]
+        )
+    assert list(itertools.islice(batch_numbers(Staged.phases, STAGED.stages(), 2), 6)) == [0, 1, 6, 7, 12, 13]
+    assert list(itertools.islice(batch_numbers(Staged.phases, (), 2, 5), 3)) == [5, 6, 7]
     training.run.lock.release()
 
 

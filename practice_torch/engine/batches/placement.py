@@ -4,6 +4,7 @@ Both give the same batches. `auto` takes the device if the set fits there and if
 that what a run computes never depends on how much memory is free.
 """
 
+import itertools
 import os
 import sys
 
@@ -14,7 +15,7 @@ from practice_torch.data.streams.streamed import Streamed
 from practice_torch.engine.batches.augmentation import Augmented
 from practice_torch.engine.batches.data import Data
 from practice_torch.engine.batches.order import Batches, Order, Repeated
-from practice_torch.engine.batches.streaming import Stream
+from practice_torch.engine.batches.streaming import Numbers, Stream
 from practice_torch.engine.distributed.processes import Processes
 from practice_torch.engine.errors import OptionError
 from practice_torch.engine.recipe import Recipe
@@ -23,9 +24,11 @@ SHARE = 0.5  # of the free memory, at most: gradients, moments and activations n
 
 
 def batches_of(
-    data: Data | Streamed, recipe: Recipe, processes: Processes, batch_size: int
+    data: Data | Streamed, recipe: Recipe, processes: Processes, batch_size: int, numbers: Numbers = itertools.count
 ) -> Batches | Stream | Augmented | Repeated:
-    """The training batches of this process. If there is a choice of placement, stderr gets the choice and the reason.
+    """The training batches of this process, of which `numbers` are wanted (see Stream).
+
+    If there is a choice of placement, stderr gets the choice and the reason.
 
     OptionError if `stream` is set for data that can only be held in memory, or if a shift is as large as the images.
     """
@@ -38,15 +41,19 @@ def batches_of(
         placement, reason = _choice(data, recipe, processes)
         if processes.first:
             readers = "1 worker" if recipe.workers == 1 else f"{recipe.workers} workers"
-            where = f"on {device}" if placement == "device" else f"streamed from the disk, {readers}"
+            source = "the disk" if data.order is None else "its URL"
+            where = f"on {device}" if placement == "device" else f"streamed from {source}, {readers}"
             print(f"training data, {amount(data.resident_bytes)}: {where} ({reason})", file=sys.stderr)
         if placement == "device":
             data = data.resident()
     elif recipe.placement == "stream":
         name = data.description.get("name", "this set")
         raise OptionError(f"placement is stream, but {name} is read into memory: leave --placement out, or `prepare` the data")
-    order = Order(len(data), *share)
-    batches = Stream(data, order, device, recipe.workers) if isinstance(data, Streamed) else Batches(data.to(device), *share)
+    order = Order(len(data), *share, shards=data.order if isinstance(data, Streamed) else None)
+    if isinstance(data, Streamed):
+        batches = Stream(data, order, device, recipe.workers, numbers)
+    else:
+        batches = Batches(data.to(device), *share)
     return Augmented(batches, order, recipe) if recipe.augments() else batches
 
 

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import warnings
+from collections.abc import Callable, Iterator
 
 import torch
 from torch.utils.data import DataLoader
@@ -21,30 +22,29 @@ from practice_torch.data.streams.streamed import Streamed
 from practice_torch.engine.batches.order import Order
 from practice_torch.engine.errors import RunError
 
+Numbers = Callable[[int], Iterator[int]]
+
 AHEAD = 2  # batches that each worker has ready or is reading
-SKIPPED = 64  # batches, at most, that are read and left out where later ones are wanted: new workers would cost more
 DIE_WITH_THE_PARENT = 1  # PR_SET_PDEATHSIG of Linux
 
 
 class Stream:
     """The batches of a streamed set in this order, on the device: the same as `Batches` would cut from it in memory.
 
-    Wanted in ascending order: a number that is smaller than the next one, or much larger, starts the workers anew. workers = 0:
-    the training's own process reads each batch when it is needed.
+    numbers: given a number, the numbers that are wanted from there on, in ascending order; no other batch is read. In another
+    order, the workers start anew. workers = 0: the training's own process reads each batch when it is needed.
     """
 
-    def __init__(self, data: Streamed, order: Order, device: torch.device, workers: int) -> None:
-        self.data, self.order, self.device, self.workers = data, order, device, workers
-        self._loading, self._next = None, 0
+    def __init__(
+        self, data: Streamed, order: Order, device: torch.device, workers: int, numbers: Numbers = itertools.count
+    ) -> None:
+        self.data, self.order, self.device, self.workers, self.numbers = data, order, device, workers, numbers
+        self._loading, self._coming, self._next = None, iter(()), 0
 
     def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
-        if self._loading is None or not 0 <= number - self._next <= SKIPPED:
+        if self._loading is None or number != self._next:
             self._begin(number)
-            self._next = number
-        while self._next < number:
-            self._take()
-            self._next += 1
-        batch, self._next = self._take(), number + 1
+        batch = self._take()
         return {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
 
     def close(self) -> None:
@@ -53,7 +53,10 @@ class Stream:
 
     def _begin(self, number):
         self.close()
-        options = {}
+        self._coming, options = self.numbers(number), {}
+        self._next = next(self._coming)
+        if self._next != number:
+            raise ValueError(f"batch {number} is not wanted: the next one is {self._next}")
         if self.workers:
             linux = sys.platform == "linux"  # elsewhere, forked processes are not safe
             options = {"prefetch_factor": AHEAD, "worker_init_fn": functools.partial(_in_worker, os.getpid())}
@@ -62,7 +65,7 @@ class Stream:
             warnings.filterwarnings("ignore", "This DataLoader will create")  # more workers than cores: the recipe's choice
             loader = DataLoader(
                 _Reader(self.data, self.order),
-                sampler=itertools.count(number),
+                sampler=self.numbers(number),
                 batch_size=None,
                 num_workers=self.workers,
                 pin_memory=self.device.type == "cuda",
@@ -85,6 +88,7 @@ class Stream:
         if isinstance(batch, DataError):
             self.close()
             raise batch
+        self._next = next(self._coming)
         return batch
 
 
@@ -92,11 +96,14 @@ class _Reader:
     """A worker's task: number of a batch -> its examples, or the DataError raised while reading them."""
 
     def __init__(self, data, order):
-        self.data, self.order = data, order
+        self.data, self.order, self.soon = data, order, []
 
     def __getitem__(self, number):
         draws = self.order.draws(number)
         try:
+            if self.order.shards is not None and (soon := self.order.upcoming(draws)) != self.soon:
+                self.data.ahead(soon)
+                self.soon = soon
             return self.data.batch(self.order.indices(draws), draws)
         except DataError as error:  # returned, since torch wraps raised errors in its own message and the worker's traceback
             return error
