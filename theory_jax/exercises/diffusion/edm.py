@@ -2,16 +2,19 @@
 
 import jax.numpy as jnp
 import numpy as np
-from sympy import Integer, Rational, Symbol, limit, oo, sqrt
+from sympy import Integer, Rational, Symbol, exp, limit, oo, sqrt, tanh
 
 from theory_jax.derivation.parts import value
-from theory_jax.derivation.prose import holds, prose
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.diffusion.edm import noise_levels, preconditioning
-from theory_jax.lectures.diffusion.edm import c_in, c_out, c_skip, derivation, sigma, size
+from theory_jax.lectures.diffusion.edm import _mean, c_in, c_out, c_skip, derivation, sigma, size, x, y, z
+
+near, far = exp(-((z - 1) ** 2) / (2 * sigma**2)), exp(-((z + 1) ** 2) / (2 * sigma**2))
 
 
 @derivation.exercise(
-    r"At which level do skip and network share the work, $c_\mathrm{skip} = \frac12$? What are median and mean of the levels?",
+    r"At which level do skip and network share the work, with $\frac12$ as the skip's factor? What are median and mean of the "
+    "levels?",
     prose(
         r"Where the noise is as large as the data: {skip} at the level $\sigma_d$. With 0.7 for both, the code's factor is 0.5. "
         r"The median is $e^{-1.2}$, or 0.301, the mean $e^{-1.2 + 0.72}$, or 0.619.",
@@ -28,11 +31,14 @@ def in_the_middle():
 
 
 @derivation.exercise(
-    r"How large are the mean squares of $y - x$ and of $y - c_\mathrm{skip}\, x$ at $\sigma = 2 \sigma_d$, in units of "
-    r"$\sigma_d^2$?",
     prose(
-        "4 and {left}, or 0.8: the linear denoiser takes away four fifths of the noise.",
-        left=holds(c_out**2 / size**2, "=", Rational(4, 5), when={sigma: 2 * size}),
+        r"How large are the mean squares of $y - x$ and of $y - c_\mathrm{skip}\, x$ at {level}, in units of $\sigma_d^2$?",
+        level=where(sigma, 2 * size),
+    ),
+    prose(
+        "{noise} and {left}, or 0.8: the linear denoiser takes away four fifths of the noise.",
+        noise=holds(_mean((y - x) ** 2) / size**2, "=", 4, named=True),
+        left=holds(c_out**2 / size**2, "=", Rational(4, 5)),
     ),
     level="easy",
     hint="The first is the noise alone; the second is the square of the output's factor.",
@@ -43,10 +49,16 @@ def linear_denoising():
 
 
 @derivation.exercise(
-    r"The data are $\pm 1$ with equal probability, and $\sigma = 1$. What is the best output of the network where "
-    r"$c_\mathrm{in}\, x$ is $\sqrt{\frac12}$, that is $x = 1$?",
-    r"The best denoiser is $\tanh(x/\sigma^2)$, here 0.7616, so the best output is $(0.7616 - \frac12)/\sqrt{\frac12}$, or "
-    "0.370: two points are no Gaussian.",
+    prose(
+        r"The data are $\pm 1$ with equal probability, and {level}. What is the best output of the network where "
+        r"$c_\mathrm{in}\, x$ is $\sqrt{\frac12}$, that is where $x$ is 1?",
+        level=where(sigma, 1),
+    ),
+    prose(
+        r"By Bayes' rule the best denoiser at the noisy value $z$ is {best}, here 0.7616, so the best output is $(0.7616 - "
+        r"\frac12)/\sqrt{\frac12}$, or 0.370: two points are no Gaussian.",
+        best=holds((near - far) / (near + far), "=", tanh(z), named=True),
+    ),
     level="medium",
     hint="Which of the two points did the noisy value come from, by Bayes' rule?",
 )

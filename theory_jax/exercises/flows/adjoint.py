@@ -28,7 +28,8 @@ def twice_as_long():
 
 
 @derivation.exercise(
-    r"A loss $\int_0^T r(x_t)\, dt$ along the path: what is the adjoint equation? Check it for $x' = x$, $r = x$ and $T = 1$.",
+    r"A loss $\int_0^T r(x_t)\, dt$ along the path: what is the adjoint equation? Check it on the line, for the linear field of "
+    "the rate 1, an $r$ that is the state itself, and the time 1 of the end.",
     prose(
         r"A further entry of the state accumulates $r$, and its adjoint is 1 at all times: $a' = -J^\top a - \nabla r$. Here {a} "
         "solves it, since {equation}, which is minus itself minus 1, and is {none} at the end; at the start it "
@@ -51,11 +52,20 @@ def along_the_path():
 
 
 @derivation.exercise(
-    r"A likelihood adds the entry $\ell' = -\nabla \cdot v$ to the state. What does the adjoint of $x$ gain? And what is the "
-    r"gradient of $\ell(1)$ in $\lambda$ for $v = \lambda x$ in two dimensions?",
-    r"The adjoint of $\ell$ is constant, $a_\ell$, and that of $x$ gains a term: $a' = -J^\top a + a_\ell \nabla (\nabla \cdot "
-    "v)$. It contains second derivatives of $v$. Those of a network with rectifiers are 0 where they exist, so there the term "
-    r"is lost. For $v = \lambda x$ the divergence is $2 \lambda$, so the gradient is $-2$.",
+    prose(
+        r"A likelihood adds the entry $\ell' = -\nabla \cdot v$ to the state. What does the adjoint of $x$ gain? And what is the "
+        r"gradient of $\ell(1)$ in $\lambda$ for the linear field $\lambda x$ in two dimensions?",
+        said=(r"\ell' = -\nabla \cdot v",),
+    ),
+    prose(
+        r"The adjoint of $\ell$ is constant, $a_\ell$, and that of $x$ gains a term: $a' = -J^\top a + a_\ell \nabla (\nabla "
+        r"\cdot v)$. It contains second derivatives of $v$. Those of a network with rectifiers are 0 where they exist, so there "
+        r"the term is lost. The linear field has the divergence {divergence}, twice the slope of a coordinate, so $\ell(1)$ is "
+        "minus that and its gradient {gradient}.",
+        divergence=holds(2 * Slope(rate * begin, begin), "=", 2 * rate, named=True),
+        gradient=holds(Slope(-2 * rate, rate), "=", -2, named=True),
+        said=(r"a' = -J^\top a + a_\ell \nabla (\nabla \cdot v)",),
+    ),
     level="hard",
     hint="Which entries does the Jacobian of the larger state have in its last row?",
 )

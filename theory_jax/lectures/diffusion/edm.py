@@ -6,7 +6,7 @@ The lecture on the functions of theory_jax/diffusion/edm.py.
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sympy import Symbol, log, oo, sqrt
+from sympy import Rational, Symbol, log, oo, sqrt
 
 from theory_jax.derivation.bridges import function_of
 from theory_jax.derivation.chains import at_least, equals
@@ -15,6 +15,7 @@ from theory_jax.derivation.notation import Expectation, Limit, LogDensity, Norma
 from theory_jax.derivation.parts import do
 from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.diffusion.edm import denoise, edm_loss, loss_weight, noise_levels, preconditioning
+from theory_jax.lectures.diffusion._edm import draw_what_is_left
 
 derivation = Derivation(
     module=__name__,
@@ -29,19 +30,43 @@ derivation = Derivation(
     "and losses of size one. Which scalings around it achieve this at every level, and what is then left for the network to "
     "learn?",
     setting=(
-        r"One entry of the data is $y$, with $\mathbb{E}[y] = 0$ and $\mathbb{E}[y^2] = \sigma_d^2$; the noise $n$ has mean 0, "
-        r"variance 1, and no correlation with $y$. The network sees $x = y + \sigma n$.",
-        r"The denoiser is $D = c_\mathrm{skip}\, x + c_\mathrm{out}\, F(c_\mathrm{in}\, x, c_\mathrm{noise})$ with a network "
-        r"$F$, and its loss $\lambda(\sigma)\, (D - y)^2$, for each entry.",
+        prose(
+            r"One entry of the data is $y$, with $\mathbb{E}[y] = 0$ and $\mathbb{E}[y^2] = \sigma_d^2$; the noise $n$ has mean "
+            r"0, variance 1, and no correlation with $y$. The network sees $x = y + \sigma n$.",
+            said=(r"\mathbb{E}[y] = 0", r"\mathbb{E}[y^2] = \sigma_d^2", r"x = y + \sigma n"),
+        ),
+        prose(
+            r"The denoiser is $D = c_\mathrm{skip}\, x + c_\mathrm{out}\, F(c_\mathrm{in}\, x, c_\mathrm{noise})$ with a network "
+            r"$F$, and its loss $\lambda(\sigma)\, (D - y)^2$, for each entry.",
+            said=(r"D = c_\mathrm{skip}\, x + c_\mathrm{out}\, F(c_\mathrm{in}\, x, c_\mathrm{noise})",),
+        ),
         "Every mean below is of a quadratic expression in $y$ and $n$, so it depends on these moments only: it is computed with "
         "Gaussians, and holds for all distributions that have them. Uses of a density are marked.",
     ),
     limits=(
         "That these scalings train better: the source measured it.",
-        r"The distribution of the levels, and $c_\mathrm{noise} = \frac14 \log \sigma$: both are choices.",
+        r"The distribution of the levels, and $\frac14 \log \sigma$ as what the network is told of the level: both are choices.",
         "The sampler: this lecture is about training alone.",
     ),
 )
+
+
+@derivation.figure(
+    r"Left: the factors for data of size $\frac12$; a network that predicts noise multiplies its errors by $\sigma$ (dashed). "
+    "Right: the density of the levels at which training looks.",
+    panels=2,
+)
+def factors_and_levels(factors, levels):
+    sigma = np.logspace(-3, 2, 101)
+    for one, label in zip(preconditioning(jnp.asarray(sigma)), ("skip", "out", "in"), strict=False):
+        factors.loglog(sigma, one, label=rf"$c_\mathrm{{{label}}}$")
+    factors.loglog(sigma, sigma, "--", color="gray", label=r"$\sigma$")
+    factors.set(xlabel=r"$\sigma$", ylabel="factor", ylim=(1e-3, 10))
+    factors.legend()
+    normals = np.linspace(-3.5, 3.5, 141)
+    levels.semilogx(noise_levels(jnp.asarray(normals)), np.exp(-(normals**2) / 2) / np.sqrt(2 * np.pi) / 1.2)
+    levels.set(xlabel=r"$\sigma$", ylabel=r"density of $\log \sigma$")
+
 
 y = derivation.number("y", "an entry of the data", "x0")
 n = derivation.number("n", "an entry of the noise", "noise")
@@ -66,7 +91,7 @@ def _mean(body, center=0):
 
 
 one_of_network = derivation.chain(
-    "The denoiser's loss is one of the network",
+    "The denoiser's loss is a regression of the network on a target",
     weight * (skip * x + out * F - y) ** 2,
     equals(
         times(weight * out**2, (F - (y - skip * x) / out) ** 2),
@@ -92,7 +117,7 @@ derivation.chain(
     role="lemma",
 )
 derivation.chain(
-    "A target of variance one, with the least amplification",
+    "The skip that leaves the least to the network is the best linear denoiser, and leaves the square of the output's factor",
     _mean((y - skip * x) ** 2),
     equals(
         plus((1 - skip) ** 2 * size**2, skip**2 * sigma**2),
@@ -124,7 +149,7 @@ derivation.chain(
     ),
 )
 derivation.chain(
-    "A loss of one at the start, at every level",
+    "With these factors and this weight a network that returns 0 has a mean loss of one at every level",
     _mean((c_skip * x - y) ** 2 / c_out**2),
     equals(
         plus((1 - c_skip) ** 2 * size**2, c_skip**2 * sigma**2) / c_out**2,
@@ -230,7 +255,7 @@ derivation.chain(
 )
 z = derivation.number("z", "a noisy value")
 derivation.chain(
-    "For Gaussian data nothing is left",
+    "For Gaussian data of mean 0 the skip alone is the best denoiser, and nothing is left for the network",
     plus(z, sigma**2 * Slope(LogDensity(z, 0, sigma**2 + size**2), z)),
     equals(plus(z, -(sigma**2) * z / (sigma**2 + size**2)), "the slope of the logarithm of a Gaussian"),
     equals(c_skip * z, r"the definition of $c_\mathrm{skip}$", wrong={"the other share": (1 - c_skip) * z}),
@@ -242,8 +267,22 @@ derivation.chain(
         same=holds(c_skip * z + c_out * F, "=", c_skip * z),
     ),
 )
+derivation.figure(
+    prose(
+        r"Data $-\frac12$ or $\frac12$. Left: the best denoiser at three levels, and its skip (dashed), which is all of it for "
+        "Gaussian data: {gaussian}. Right: what the network has to say. At every level its input and its target are of size one; "
+        "what it learns is a step between the data, which becomes a small correction as the noise grows.",
+        gaussian=holds(
+            plus(z, sigma**2 * Slope(LogDensity(z, 0, sigma**2 + size**2), z)),
+            "=",
+            c_skip * z,
+            wrong={"the other share": (1 - c_skip) * z},
+        ),
+    ),
+    panels=2,
+)(draw_what_is_left)
 derivation.chain(
-    "The score is a scaling, too",
+    "The score of such a denoiser is a scaling of the network's output and input, too",
     (c_skip * z + c_out * F - z) / sigma**2,
     equals(
         plus(-z / (sigma**2 + size**2), size * F / (sigma * sqrt(sigma**2 + size**2))),
@@ -290,7 +329,7 @@ derivation.chain(
     equals(size, prose("{ratio}", ratio=holds(Limit(size**2 / sigma**2, sigma, oo), "=", 0))),
     role="remark",
 )
-share = derivation.define("a", 1 / (1 + sigma**2), r"the share of the variance that is signal, for $\sigma_d = 1$")
+share = derivation.define("a", 1 / (1 + sigma**2), "the share of the variance that is signal, for data of size 1")
 derivation.chain(
     "With data of size one it is velocity prediction",
     (y - share * x) / (sigma / sqrt(1 + sigma**2)),
@@ -375,8 +414,10 @@ def two_steps():
 
 
 @derivation.example(
-    r"$\sigma_d = \frac12$, at the levels $\frac12$ and 1; then $x = 1$ at level 1, with a network that "
-    "returns 0."
+    prose(
+        r"{size}, at the levels $\frac12$ and 1; then the noisy entry 1 at level 1, with a network that returns 0.",
+        size=where(size, Rational(1, 2)),
+    )
 )
 def two_levels():
     for level, said in ((0.5, ("0.5000", "0.3536", "1.4142", "8")), (1.0, ("0.2000", "0.4472", "0.8944", "5"))):
@@ -388,20 +429,3 @@ def two_levels():
     denoised = denoise(jnp.array([[1.0]]), jnp.array([1.0]), lambda a, _: 0 * a)[0, 0]
     yield "D", denoised, "0.2000"
     yield r"(D - x) / \sigma^2", denoised - 1, "-0.8000"
-
-
-@derivation.figure(
-    r"Left: the factors for $\sigma_d = \frac12$; a network that predicts noise multiplies its errors by $\sigma$ (dashed). "
-    "Right: the density of the levels at which training looks.",
-    panels=2,
-)
-def factors_and_levels(factors, levels):
-    sigma = np.logspace(-3, 2, 101)
-    for one, label in zip(preconditioning(jnp.asarray(sigma)), ("skip", "out", "in"), strict=False):
-        factors.loglog(sigma, one, label=rf"$c_\mathrm{{{label}}}$")
-    factors.loglog(sigma, sigma, "--", color="gray", label=r"$\sigma$")
-    factors.set(xlabel=r"$\sigma$", ylabel="factor", ylim=(1e-3, 10))
-    factors.legend()
-    normals = np.linspace(-3.5, 3.5, 141)
-    levels.semilogx(noise_levels(jnp.asarray(normals)), np.exp(-(normals**2) / 2) / np.sqrt(2 * np.pi) / 1.2)
-    levels.set(xlabel=r"$\sigma$", ylabel=r"density of $\log \sigma$")

@@ -29,14 +29,23 @@ derivation = Derivation(
     "memory grows with the number of steps. How does its gradient reach the start and the parameters of the velocity without "
     "the steps being stored, and is it the gradient that backpropagation finds?",
     setting=(
-        r"The flow is $x' = v(x, t, \theta)$ on $[0, T]$. The velocity is continuous, and continuously differentiable in $x$ "
-        r"and in $\theta$; $J = \partial v / \partial x$ and $u = \partial v / \partial \theta$ on the path, for one parameter "
-        r"$\theta$ at a time.",
-        "The loss $L$ is a differentiable function of $x_T$. The adjoint $a(t)$ is its gradient in the state at time $t$, with "
-        r"the parameters as they are, a column: $a(T) = \nabla L(x_T)$.",
-        r"A small displacement $\delta$ of the state moves with the flow: $\delta' = J \delta$. The sensitivity $s = \partial "
-        r"x_t / \partial \theta$ has $s' = J s + u$ and $s(0) = 0$: what the parameter did before is carried on, what it does "
-        "now is added.",
+        prose(
+            r"The flow is $x' = v(x, t, \theta)$ on $[0, T]$. The velocity is continuous, and continuously differentiable in "
+            r"$x$ and in $\theta$; $J = \partial v / \partial x$ and $u = \partial v / \partial \theta$ on the path, for one "
+            r"parameter $\theta$ at a time.",
+            said=(r"x' = v(x, t, \theta)", r"J = \partial v / \partial x", r"u = \partial v / \partial \theta"),
+        ),
+        prose(
+            "The loss $L$ is a differentiable function of $x_T$. The adjoint $a(t)$ is its gradient in the state at time $t$, "
+            r"with the parameters as they are, a column: $a(T) = \nabla L(x_T)$.",
+            said=(r"a(T) = \nabla L(x_T)",),
+        ),
+        prose(
+            r"A small displacement $\delta$ of the state moves with the flow: $\delta' = J \delta$. The sensitivity $s = "
+            r"\partial x_t / \partial \theta$ has $s' = J s + u$ and begins at 0: what the parameter did before is carried on, "
+            "what it does now is added.",
+            said=(r"\delta' = J \delta", r"s = \partial x_t / \partial \theta", "s' = J s + u"),
+        ),
     ),
     limits=(
         "Steps of a chosen size: backpropagation also sees how they were chosen, unless their sizes are held constant.",
@@ -55,7 +64,7 @@ later = derivation.numbers("b", i, "the adjoint at the time $t + h$")
 displaced = derivation.numbers(r"\delta", i, "a small displacement of the state at time $t$")
 now = plus(later, times(h, Total(j, times(J.at(j, i), later.at(j)))))
 transposed = derivation.chain(
-    "What a displacement does to the loss, seen later and seen now",
+    "Seen later or seen now, a displacement does the same to the loss, so the adjoint goes back by the transposed Jacobian",
     Total(i, times(later, plus(displaced, times(h, Total(j, times(J, displaced.at(j))))))),
     equals(
         Total(j, times(plus(later.at(j), times(h, Total(i, times(J, later)))), displaced.at(j))),
@@ -258,7 +267,7 @@ derivation.bridge(
 @derivation.numeric(
     r"\log_2 \frac{e_N}{e_{2N}} = 4",
     because=r"A bent field of two entries and two parameters on $[0, 1]$. $e_N$ is the largest difference between the adjoint's "
-    r"gradients and those of automatic differentiation through the same $N$ steps, $N = 5$ and 10.",
+    r"gradients and those of automatic differentiation through the same $N$ steps, for 5 and 10 steps.",
     tolerance=0.05,
     since="the order is reached as the steps vanish",
     role="remark",
@@ -324,8 +333,14 @@ def two_steps_back():
 
 
 @derivation.example(
-    r"$\lambda = \frac12$, $x_0 = 2$, $L = x_T$ and $T = 1$, in 10 steps and in one. Then two entries with $J = \begin{pmatrix} "
-    r"0 & 1 \\ 0 & 0 \end{pmatrix}$ and $L = x_{T,1}$."
+    prose(
+        "The linear field with {rate}, {start} and {end}, whose loss is the end $x_T$ itself, in 10 steps and in one. Then two "
+        "entries of which the first moves by the second, $J$ with the rows $(0, 1)$ and $(0, 0)$; the loss is the first at the "
+        "end.",
+        rate=where(rate, Rational(1, 2)),
+        start=where(begin, 2),
+        end=where(T, 1),
+    )
 )
 def one_half():
     given = jnp.array([[2.0]]), jnp.ones((1, 1)), jnp.array([0.5])
@@ -341,8 +356,8 @@ def one_half():
 
 
 @derivation.figure(
-    "Left: $x' = 2x$ in 20 steps to $t = 1$, and back from there: the start is found again. Right: $x' = -40 x$ in as many "
-    "steps, which is stable on the way there. On the way back it leaves the path at once.",
+    "Left: the linear field of the rate 2, in 20 steps to the time 1, and back from there: the start is found again. Right: "
+    "that of the rate $-40$ in as many steps, which is stable on the way there. On the way back it leaves the path at once.",
     panels=2,
 )
 def there_and_back(growing, contracting):
