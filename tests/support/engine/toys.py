@@ -67,6 +67,7 @@ class StreamedPoints(Points):
     varies: bool = False
     resident_bytes: int = 37 * 12
     order = None
+    order = None
 
     @property
     def description(self):
