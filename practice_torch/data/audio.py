@@ -12,6 +12,7 @@ from practice_torch.data.reading.files import read_bytes, reading
 from practice_torch.data.reading.folders import files_in, folder_or_number_labels
 from practice_torch.data.reading.memory import require_memory
 from practice_torch.data.reading.sound_files import RATES, SUFFIXES, Counters, decode, mono, windows
+from practice_torch.data.remote.store import is_url
 from practice_torch.data.sound_set import Sounds
 from practice_torch.data.splits import existing_path, fingerprint, held_out_count, random_split
 from practice_torch.data.streams.streamed_sounds import load_prepared
@@ -56,6 +57,8 @@ def load(source, *, held_out=0.2, seed=0, sample_rate=8000, length=1024, skip_un
         sounds, labels = synthesize(notes, length=length, sample_rate=sample_rate, generator=generator)
         classes, remarks, digest, used = PITCHES, [], fingerprint(sounds, labels), torch.arange(notes)
     else:
+        if is_url(name):
+            raise DataError(f"{name}: sounds are not read from a URL (their lengths are in the shards): copy it to a disk")
         path = existing_path(source, NAMES, KINDS)
         if not path.is_dir():
             mend = f"give its folder, {path.parent}" if path.suffix.lower() in SUFFIXES else "it must be " + KINDS

@@ -14,6 +14,7 @@ from practice_torch.data.image_set import Images
 from practice_torch.data.preparation.prepared import is_prepared
 from practice_torch.data.reading import image_files
 from practice_torch.data.reading.decoding import MOST_PIXELS, SUFFIXES
+from practice_torch.data.remote.store import is_url
 from practice_torch.data.splits import existing_path, fingerprint, random_split
 from practice_torch.data.squares import FACTORS, SIDE, WHITE, squares
 from practice_torch.data.streams.streamed_images import load_prepared
@@ -36,7 +37,7 @@ KNOWN = {
     "cifar10": ([3, 32, 32], 10, 50_000),
     "cifar100": ([3, 32, 32], 100, 50_000),
 }
-KINDS = "a folder of images, an .npz file or a .parquet file, or what `prepare images` wrote"
+KINDS = "a folder of images, an .npz file or a .parquet file, or what `prepare images` wrote, or its URL"
 FORMS = (
     f"digits and squares (embedded); {', '.join(TORCHVISION)} (downloaded); a folder of images ({' '.join(SUFFIXES)}) of one "
     "size, or of any with --image-size, where sub-folders are labels; an .npz file with an array images, uint8 or floats in "
@@ -69,8 +70,8 @@ def load(source, *, held_out=0.2, seed=0, classes=None, folder=None, image_size=
         cache = folder or os.environ.get("DIPTYCH_CACHE", "~/.cache/diptych")
         contents = parts = _from_torchvision(name, Path(cache).expanduser())
     else:
-        path = None if name in _EMBEDDED else existing_path(source, NAMES, KINDS)
-        if path is not None and is_prepared(path):
+        path = name if is_url(name) else None if name in _EMBEDDED else existing_path(source, NAMES, KINDS)
+        if is_url(name) or path is not None and is_prepared(path):
             if only_class is not None:
                 raise DataError(f"only_class is {only_class}; {name} is prepared: prepare a folder of this class alone")
             if examples_per_class:

@@ -11,12 +11,13 @@ from practice_torch.data.errors import DataError
 from practice_torch.data.preparation.prepared import is_prepared
 from practice_torch.data.reading.files import reading, size_of
 from practice_torch.data.reading.memory import require_memory
+from practice_torch.data.remote.store import is_url
 from practice_torch.data.splits import existing_path, fingerprint, held_out_count
 from practice_torch.data.streams.streamed_text import load_prepared
 from practice_torch.data.text_set import Text, Vocabulary
 
 NAMES = ("pydoc",)
-KINDS = "a UTF-8 text file or a folder that `prepare text` wrote"
+KINDS = "a UTF-8 text file, or a folder that `prepare text` wrote or its URL"
 FORMS = f"pydoc (Python's own help pages); {KINDS}, of any size."
 PYDOC = 500_000  # characters of Python's help pages, about: they differ between versions
 SMALLER = "use a shorter text"
@@ -32,7 +33,8 @@ def load(source, *, held_out=0.1, seed=0, context=64, level="character", learn=N
     newlines. The split draws nothing; seed is taken so that every modality is loaded by the same call.
 
     Of a folder that `prepare text` wrote, which has its own tokens, the training part is streamed (StreamedText), and no more
-    than streamed_text.HELD_OUT tokens are held out.
+    than streamed_text.HELD_OUT tokens are held out. Behind a URL (s3://bucket/folder), it is read by way of the local disk
+    (RemoteText).
 
     Raises DataError, one line, where the text cannot be used.
     """
@@ -40,9 +42,11 @@ def load(source, *, held_out=0.1, seed=0, context=64, level="character", learn=N
         raise DataError(f"level is {level!r}; it must be 'character', 'byte' or 'token'")
     if context < 1:
         raise DataError(f"context is {context}; it must be at least 1")
+    if is_url(source):
+        return _prepared(source, held_out, context, level, seed)
     path = None if str(source) == "pydoc" else existing_path(source, NAMES, KINDS)
     if path and path.is_dir() and is_prepared(path):
-        return _prepared(path, held_out, context, level)
+        return _prepared(path, held_out, context, level, seed)
     text = _read(path, level) if path else pydoc()
     name, raw = str(source), text.encode()
     symbols = text if level == "character" else raw  # tokens are split as bytes are: their figures are of the same text
@@ -82,10 +86,11 @@ def load(source, *, held_out=0.1, seed=0, context=64, level="character", learn=N
     return tuple(parts)
 
 
-def _prepared(path, held_out, context, level):
-    train, stream, description = load_prepared(
-        path, held_out_count=lambda total: held_out_count(total, held_out, f"tokens in {path}"), context=context, level=level
-    )
+def _prepared(path, held_out, context, level, seed):
+    def hidden(total):
+        return held_out_count(total, held_out, f"tokens in {path}")
+
+    train, stream, description = load_prepared(path, held_out_count=hidden, context=context, level=level, seed=seed)
     rest = Text(stream, context, context, train.vocabulary, {})
     counted = {"split": "held-out", "count": len(rest), "tokens": len(stream)}
     return train, replace(rest, description=description | counted)

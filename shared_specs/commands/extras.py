@@ -7,7 +7,8 @@ CLONE = Path(__file__).resolve().parents[2]  # of a wheel: site-packages, which 
 MODULES = {
     "jax": ("flax", "jax", "optax"),
     "book": ("furo", "myst_parser", "sphinx"),
-    "torch": ("accelerate", "filelock", "PIL", "pyarrow", "soundfile", "tensorboard") + ("torch", "torchaudio", "torchvision"),
+    "torch": ("accelerate", "filelock", "fsspec", "PIL", "pyarrow", "soundfile", "tensorboard")
+    + ("torch", "torchaudio", "torchvision"),
 }
 
 

@@ -214,6 +214,27 @@ def test_larger_images_are_stored_smaller_only_on_request(tmp_path):
         prepare_images.Options(most_side=-1)
 
 
+def test_one_square_of_every_image(tmp_path):
+    """Pillow's box around a pixel, and the center of a face of CelebA's size, where both differences of sides are even."""
+    face = Image.fromarray(np.random.default_rng(0).integers(0, 256, (218, 178, 3), np.uint8))
+    (tmp_path / "in").mkdir()
+    for name in "ab":
+        face.save(tmp_path / "in" / f"{name}.jpg")
+    decoded = Image.open(tmp_path / "in" / "a.jpg")
+    for crop, box in {"128@89,121": (25, 57, 153, 185), "140": (19, 39, 159, 179), "3@1,1": (0, 0, 3, 3)}.items():
+        manifest = prepare(tmp_path / crop, tmp_path / "in", crop=crop).manifest
+        assert manifest["options"]["crop"] == crop and manifest["height"] == manifest["width"] == [box[2] - box[0]] * 2
+        kept = bytes(images.load(tmp_path / crop)[0].rows.row(0, "content")[1][0])
+        assert np.array_equal(open_image("a", _written(tmp_path / "x", kept)), np.asarray(decoded.crop(box)))
+    assert prepare(tmp_path / "small", tmp_path / "in", crop="140", most_side=64).manifest["height"] == [64, 64]
+    for crop, taken in {"128@63,121": "columns -1 to 126", "128@89,155": "rows 91 to 218", "179": "columns 0 to 178"}.items():
+        say = ["a.jpg is 178x218 (width x height)", f"the crop {crop} takes", taken, "--skip-unusable"]
+        refused(prepare, tmp_path / "refused", tmp_path / "in", crop=crop, say=say)
+    for crop in ("0", "64@3", "big", "-3", "64@1,-2"):
+        with pytest.raises(ValueError, match=f"crop is '{crop}'; it must be SIZE or SIZE@X,Y"):
+            prepare_images.Options(crop=crop)
+
+
 def _written(path, raw):
     path.write_bytes(raw)
     return path
@@ -377,4 +398,9 @@ def test_jobs_are_written_alike_in_any_order_in_other_processes(tmp_path, monkey
         write(tmp_path / "other", name, place)
     for path in whole.paths:
         assert path.read_bytes() == (tmp_path / "other" / path.name).read_bytes()
-    assert asked["workers"] == 2 and whole.manifest["options"] == {"skip_unusable": False, "ignore_labels": False, "most_side": 0}
+    assert asked["workers"] == 2 and whole.manifest["options"] == {
+        "skip_unusable": False,
+        "ignore_labels": False,
+        "crop": "",
+        "most_side": 0,
+    }

@@ -11,10 +11,10 @@ from collections import OrderedDict
 import numpy as np
 
 from practice_torch.data.errors import DataError
+from practice_torch.data.preparation.prepared import MOST_OPEN
 
 MOST_BYTES, MOST_ROWS = 2**28, 2**14  # in a shard: of the sources, as far as known before reading them
 BATCH = 2**25  # bytes in a record batch, which is what preparing holds in memory
-MOST_OPEN = 256  # shards that a process keeps open; systems allow about a thousand files
 
 
 class RowWriter:
@@ -70,7 +70,8 @@ class ArrowRows:
     """The rows of a prepared folder, by number. Each process maps the shards that it reads, when it first does."""
 
     def __init__(self, prepared):
-        self.paths, self.starts = prepared.paths, np.cumsum([0, *prepared.counts])
+        self.prepared, self.starts = prepared, np.cumsum([0, *prepared.counts])
+        self.names = [shard["file"] for shard in prepared.manifest["shards"]]
         self.open = OrderedDict()
 
     def __len__(self):
@@ -83,17 +84,22 @@ class ArrowRows:
         """(the shard's path and row, for messages; the values of the columns), bytes as a view of the file."""
         shard = bisect.bisect_right(self.starts, index) - 1
         within = int(index - self.starts[shard])
-        batches, starts = self._shard(shard)
+        batches, starts, _ = self._shard(shard)
         part = bisect.bisect_right(starts, within) - 1
         batch, at = batches[part], within - starts[part]
         values = [batch.column(name)[at] for name in columns]
         values = [value.as_buffer() if name == "content" else value.as_py() for name, value in zip(columns, values, strict=True)]
-        return f"{self.paths[shard].name}, row {within}", values
+        return f"{self.names[shard]}, row {within}", values
 
     def integers(self, shard, column):
         """A column of integers of one shard, int64 [n]."""
-        batches, _ = self._shard(shard)
+        batches, *_ = self._shard(shard)
         return np.concatenate([batch.column(column).to_numpy() for batch in batches])
+
+    def keep(self, numbers):
+        """Let go of all shards but these."""
+        for number in self.open.keys() - set(numbers):
+            del self.open[number]
 
     def _shard(self, number):
         if number in self.open:
@@ -101,7 +107,8 @@ class ArrowRows:
             return self.open[number]
         from pyarrow import ArrowInvalid, ipc, memory_map
 
-        path, count = self.paths[number], int(self.starts[number + 1] - self.starts[number])
+        path, held = self.prepared.local(number)
+        count = int(self.starts[number + 1] - self.starts[number])
         try:
             reader = ipc.open_file(memory_map(str(path)))
             batches = [reader.get_batch(part) for part in range(reader.num_record_batches)]
@@ -115,5 +122,5 @@ class ArrowRows:
             raise DataError(f"{path} does not have the {count} rows of the manifest: copy it again, or prepare it again")
         if len(self.open) >= MOST_OPEN:
             self.open.popitem(last=False)
-        self.open[number] = batches, starts
+        self.open[number] = batches, starts, held
         return self.open[number]

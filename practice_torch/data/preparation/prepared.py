@@ -16,12 +16,16 @@ from pathlib import Path
 from practice_torch.data.errors import DataError
 from practice_torch.data.progress import Amount
 from practice_torch.data.reading.files import reading
+from practice_torch.data.remote.cache import Cache
+from practice_torch.data.remote.store import is_url, read
 
 FORMAT, VERSION, MANIFEST = "diptych data", 1, "manifest.json"
 UNFINISHED = ".preparing.json"  # the request in preparation, until the manifest exists
 PART = "part.json"  # in place of a manifest, in a folder that is a part of another one
 SHARDS = (".bin", ".arrow")  # suffixes of their files
 BLOCK = 2**22  # bytes read at once
+MOST_OPEN = 256  # shards that a process keeps open; systems allow about a thousand files
+TOGETHER = 2**32  # bytes
 AGAIN = "prepare it again, into another folder"
 
 
@@ -29,13 +33,30 @@ AGAIN = "prepare it again, into another folder"
 class Prepared:
     """A prepared folder and the content of its manifest."""
 
-    folder: Path
+    folder: Path | str  # str: a URL
     manifest: dict
+    cache: Cache | None = None  # of a URL: its shards on the local disk
 
     @property
     def paths(self):
-        """The shards' paths, in order."""
-        return [self.folder / shard["file"] for shard in self.manifest["shards"]]
+        """The shards' paths, or URLs, in order."""
+        files = [shard["file"] for shard in self.manifest["shards"]]
+        return [f"{self.folder}/{file}" for file in files] if self.cache else [self.folder / file for file in files]
+
+    def local(self, number):
+        """(the path of a shard on this machine, an open file as long as which it is there, or None)."""
+        return self.cache.held(number) if self.cache else (self.folder / self.manifest["shards"][number]["file"], None)
+
+    def read(self, name):
+        """The content of another file of the folder."""
+        if self.cache:
+            return read(f"{self.folder}/{name}")
+        with reading(self.folder / name, AGAIN):
+            return (self.folder / name).read_bytes()
+
+    def together(self):
+        """The number of shards of a URL whose examples are mixed: of about TOGETHER bytes."""
+        return max(1, TOGETHER // max(shard["bytes"] for shard in self.manifest["shards"]))
 
     @property
     def counts(self):
@@ -61,10 +82,12 @@ def is_prepared(path):
 
 def open_prepared(path, modality=None):
     """A prepared folder, of this modality. DataError if it is not whole, as far as is seen without reading the shards."""
+    if is_url(path):
+        return _behind(str(path).rstrip("/"), modality)
     folder = Path(path)
-    manifest = _content(folder / MANIFEST)
-    if modality is not None and manifest["modality"] != modality:
-        raise DataError(f"{folder} is prepared {manifest['modality']}; this recipe takes {modality}: prepare {modality}")
+    with reading(folder / MANIFEST, AGAIN):
+        manifest = _content((folder / MANIFEST).read_bytes(), folder / MANIFEST)
+    _require(modality, folder, manifest)
     with reading(folder, AGAIN):
         for shard in manifest["shards"]:
             file = folder / shard["file"]
@@ -73,6 +96,22 @@ def open_prepared(path, modality=None):
             if (size := file.stat().st_size) != shard["bytes"]:
                 raise DataError(f"{file} has {size} bytes; the manifest lists {shard['bytes']}: copy it again, or {AGAIN}")
     return Prepared(folder, manifest)
+
+
+def _behind(url, modality):
+    """A prepared folder behind a URL; its shards are compared with the manifest when they are fetched."""
+    manifest = _content(read(f"{url}/{MANIFEST}"), f"{url}/{MANIFEST}")
+    _require(modality, url, manifest)
+    cache = Cache([(f"{url}/{shard['file']}", shard["bytes"], shard["sha256"]) for shard in manifest["shards"]])
+    prepared = Prepared(url, manifest, cache)
+    sizes = sorted((shard["bytes"] for shard in manifest["shards"]), reverse=True)
+    cache.require_room(sum(sizes[: 3 * prepared.together()]))  # of those used, the next, and the last of a slower process
+    return prepared
+
+
+def _require(modality, folder, manifest):
+    if modality is not None and manifest["modality"] != modality:
+        raise DataError(f"{folder} is prepared {manifest['modality']}; this recipe takes {modality}: prepare {modality}")
 
 
 def verify(path):
@@ -117,10 +156,8 @@ def digest_of(content):
     return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def _content(file):
+def _content(raw, file):
     """The content of a manifest. DataError unless it is whole, and agrees with itself."""
-    with reading(file, AGAIN):
-        raw = file.read_bytes()
     try:
         content = json.loads(raw)
         known = content.get("format") == FORMAT

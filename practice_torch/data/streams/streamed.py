@@ -5,6 +5,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
+from practice_torch.data.shard_order import ShardOrder
+
 
 @runtime_checkable
 class Streamed(Protocol):
@@ -17,6 +19,7 @@ class Streamed(Protocol):
 
     description: Mapping[str, Any]  # can be written as JSON; "sha256" is the digest of the manifest
     resident_bytes: int  # size of the set as tensors on a device
+    order: ShardOrder | None  # of a set behind a URL; then ahead(shards) fetches them, and it is never resident
     varies: bool  # whether `draws` change an example, as by random crops: a resident set, of fixed views, is then another one
 
     def __len__(self) -> int:

@@ -1,7 +1,9 @@
 """Prepared images, read from the disk: decoded, cropped to squares and resized example by example, in the workers."""
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -13,25 +15,29 @@ from practice_torch.data.preparation.arrow_shards import ArrowRows
 from practice_torch.data.preparation.prepared import open_prepared
 from practice_torch.data.reading.decoding import decode, open_image
 from practice_torch.data.reading.memory import require_memory
+from practice_torch.data.shard_order import ShardOrder
 from practice_torch.data.splits import held_out_count
 
 MOST_HELD_OUT = 2000  # images, used by evaluations and held in memory
+SHARDS_HELD_OUT = 16  # of images behind a URL, that they are drawn from: all of these are fetched at the start
 
 
 @dataclass(frozen=True, eq=False)
 class StreamedImages:
-    """Images [C, H, W] of one size from a prepared folder: those that a permutation takes to `first`, `first` + 1, ...
+    """Images [C, H, W] of one size from a prepared folder.
 
+    rows_of: from indices [B] to the rows of a part of the images.
     side: of the square that an image becomes: its shorter side is brought to it, and the longer one is cropped, at the center or
     at a random place; None: they have one size, and stay as they are.
     """
 
     rows: ArrowRows
-    first: int
+    rows_of: Callable
     count: int
     seed: int
     side: int | None
     description: dict
+    order: ShardOrder | None = None  # of images behind a URL
 
     def __len__(self):
         return self.count
@@ -44,7 +50,7 @@ class StreamedImages:
     @property
     def varies(self):
         """Whether the visible part of an image is random."""
-        return self.side is not None
+        return self.side is not None or self.order is not None
 
     def batch(self, indices, draws=None):
         """{"image": float32 [B, C, H, W] in 0..1, "label": int64 [B]}; there is no "label" where the data has none.
@@ -64,8 +70,16 @@ class StreamedImages:
         batch = {"image": torch.from_numpy(pixels).float().div_(255)}
         return batch | ({} if self.description["classes"] is None else {"label": torch.tensor(labels, dtype=torch.int64)})
 
+    def ahead(self, numbers):
+        """Fetch these shards, and let go of others."""
+        self.rows.keep(numbers)
+        self.rows.prepared.cache.ahead(numbers)
+
     def resident(self):
         """All of them as `Images`, cropped at their centers."""
+        if self.order is not None:
+            name = self.description["name"]
+            raise DataError(f"{name} is streamed from its URL: leave --placement out, or copy it to a disk")
         require_memory(f"the {self.count} images of {self.description['name']}", self.resident_bytes, "leave them on the disk")
         order = self._rows(torch.arange(self.count))
         pixels = decode(lambda: (self._read(row)[:2] for row in order), self.count, self.side, self.description["shape"][0] == 3)
@@ -75,7 +89,7 @@ class StreamedImages:
         return Images(pixels, labels, 255, self.description)
 
     def _rows(self, indices):
-        return permuted(indices + self.first, len(self.rows), self.seed).tolist()
+        return self.rows_of(indices).tolist()
 
     def _read(self, row):
         labelled = self.description["classes"] is not None
@@ -96,9 +110,41 @@ def load_prepared(folder, *, held_out, seed, classes, side):
     description = {"name": str(folder), "shape": [3 if manifest["colored"] else 1, *size], "classes": names}
     description |= {"sha256": manifest["sha256"], "remarks": manifest["remarks"]}
     rows = ArrowRows(prepared)
-    train = StreamedImages(rows, hidden, count - hidden, seed, side, description | {"split": "train", "count": count - hidden})
-    rest = StreamedImages(rows, 0, hidden, seed, side, description | {"split": "held-out", "count": hidden})
-    return train, rest.resident()
+    if prepared.cache:
+        parts, order = _of_few_shards(rows, hidden, seed)
+    else:
+        shuffled = partial(permuted, count=count, seed=seed)
+        parts, order = (partial(_after, hidden, shuffled), shuffled), None
+    about = {"split": "train", "count": count - hidden}
+    train = StreamedImages(rows, parts[0], count - hidden, seed, side, description | about, order)
+    rest = StreamedImages(rows, parts[1], hidden, seed, side, description | {"split": "held-out", "count": hidden})
+    found = rest.resident()
+    if prepared.cache:
+        rows.keep(())
+    return train, found
+
+
+def _after(first, rows_of, indices):
+    return rows_of(indices + first)
+
+
+def _of_few_shards(rows, hidden, seed):
+    """((rows to train on, rows held out), the order of the first): those held out are in at most SHARDS_HELD_OUT shards."""
+    shards = len(rows.names)
+    chosen = permuted(torch.arange(min(shards, SHARDS_HELD_OUT)), shards, f"{seed}/held out").tolist()
+    among = np.concatenate([np.arange(rows.starts[shard], rows.starts[shard + 1]) for shard in chosen])
+    if hidden >= len(among):
+        found = f"{hidden} images are to be held out, from {len(chosen)} shards with {len(among)} images"
+        raise DataError(f"{rows.prepared.folder}: {found}: lower --held-out")
+    found = torch.from_numpy(among)[permuted(torch.arange(hidden), len(among), seed)].sort().values
+    below = torch.searchsorted(found, torch.from_numpy(rows.starts))
+    counts = np.diff(rows.starts) - below.diff().numpy()
+    return (partial(_all_but, found - torch.arange(hidden)), found.__getitem__), ShardOrder(counts, rows.prepared.together())
+
+
+def _all_but(others, indices):
+    """The rows of indices among all rows but some: `others` has their numbers, less the number of those before each, sorted."""
+    return indices + torch.searchsorted(others, indices, right=True)
 
 
 def _one_size(folder, manifest):

@@ -33,6 +33,7 @@ class StreamedSounds:
     starts: np.ndarray  # the number of windows in the shards before each
     description: dict
     varies = True  # draws decide where a window begins
+    order = None
 
     def __len__(self):
         return int(self.starts[-1])
@@ -84,7 +85,7 @@ def load_prepared(folder, *, held_out, seed, sample_rate, length):
     rows, count = ArrowRows(prepared), manifest["count"]
     few = min(held_out_count(count, held_out, f"sounds in {folder}"), MOST_HELD_OUT)
     hidden = permuted(torch.arange(few), count, seed).sort().values.numpy()
-    per_shard = [int(_windows(rows, shard, length, hidden).sum()) for shard in range(len(rows.paths))]
+    per_shard = [int(_windows(rows, shard, length, hidden).sum()) for shard in range(len(rows.names))]
     description = {"name": str(folder), "shape": [1, length], "length": length, "sample_rate": sample_rate}
     description |= {"classes": manifest["classes"], "sha256": manifest["sha256"], "remarks": manifest["remarks"]}
     starts = np.cumsum([0, *per_shard])

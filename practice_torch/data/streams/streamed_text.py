@@ -3,17 +3,18 @@
 import hashlib
 import mmap
 from bisect import bisect_right
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from itertools import accumulate
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from practice_torch.data.errors import DataError
-from practice_torch.data.preparation.prepared import AGAIN, open_prepared
+from practice_torch.data.preparation.prepared import AGAIN, MOST_OPEN, Prepared, open_prepared
 from practice_torch.data.reading.files import reading
 from practice_torch.data.reading.memory import require_memory
+from practice_torch.data.streams.remote_text import remote_text
 from practice_torch.data.text_set import Text
 
 HELD_OUT = 2**21  # largest number of held-out tokens, from the end: they are read into memory and evaluated as a whole
@@ -33,14 +34,14 @@ class PreparedTokenizer:
 class Shards:
     """The tokens of all shards as one sequence, which any process maps when it first reads it."""
 
-    paths: tuple[Path, ...]
+    prepared: Prepared
     ends: tuple[int, ...]  # the number of tokens up to and with each shard
     dtype: np.dtype
     vocabulary: int
-    maps: dict = field(default_factory=dict, repr=False)
+    maps: OrderedDict = field(default_factory=OrderedDict, repr=False)
 
     def __getstate__(self):
-        return vars(self) | {"maps": {}}
+        return vars(self) | {"maps": OrderedDict()}
 
     def __len__(self):
         return self.ends[-1]
@@ -64,40 +65,50 @@ class Shards:
                 filled += len(part)
         if result.size and int(result.max()) >= self.vocabulary:
             row = int((result >= self.vocabulary).any(1).argmax())
-            self._require_known(result[row], self.paths[bisect_right(self.ends, int(starts[row]))])
+            self._require_known(result[row], bisect_right(self.ends, int(starts[row])))
         return torch.from_numpy(result.astype(np.int64))
 
     def read(self, start, stop, dtype):
         """The tokens start..stop as one tensor."""
-        require_memory(f"the {stop - start} tokens of {self.paths[0].parent}", (stop - start) * dtype.itemsize, SMALLER)
+        require_memory(f"the {stop - start} tokens of {self.prepared.folder}", (stop - start) * dtype.itemsize, SMALLER)
         result, first = torch.empty(stop - start, dtype=dtype), 0
-        for path, end in zip(self.paths, self.ends, strict=True):
+        for shard, end in enumerate(self.ends):
             a, b = max(start, first), min(stop, end)
             if a < b:
+                path, _held = self.prepared.local(shard)
                 with reading(path, SMALLER):
                     part = np.fromfile(path, self.dtype, count=b - a, offset=(a - first) * self.dtype.itemsize)
                 if len(part) < b - a:
                     raise DataError(f"{path} was cut while it was read: {AGAIN}")
-                self._require_known(part, path)
+                self._require_known(part, shard)
                 result[a - start : b - start] = torch.from_numpy(part.astype(np.int32) if dtype == torch.int32 else part)
             first = end
         return result
 
-    def _require_known(self, tokens, path):
+    def keep(self, shards):
+        """Let go of all shards but these."""
+        for shard in self.maps.keys() - set(shards):
+            del self.maps[shard]
+
+    def _require_known(self, tokens, shard):
         if len(tokens) and (largest := int(tokens.max())) >= self.vocabulary:
+            path = self.prepared.paths[shard]
             found = f"a token {largest}; the vocabulary ends at {self.vocabulary - 1}"
             raise DataError(f"{path} is damaged (it holds {found}): verify the folder with prepare --verify, or {AGAIN}")
 
     def _mapped(self, shard):
         if (found := self.maps.get(shard)) is None:
-            path = self.paths[shard]
+            path, held = self.prepared.local(shard)
             with reading(path, AGAIN), open(path, "rb") as file:
                 memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
             memory.madvise(mmap.MADV_RANDOM)  # reading ahead would read 60 times the bytes of a window
-            found = self.maps[shard] = np.frombuffer(memory, self.dtype)
-            if len(found) != self.ends[shard] - (self.ends[shard - 1] if shard else 0):
+            if len(self.maps) >= MOST_OPEN:  # a map holds a file open
+                self.maps.popitem(last=False)
+            found = self.maps[shard] = np.frombuffer(memory, self.dtype), held
+            if len(found[0]) != self.ends[shard] - (self.ends[shard - 1] if shard else 0):
                 raise DataError(f"{path} was changed while it was used: {AGAIN}")
-        return found
+        self.maps.move_to_end(shard)
+        return found[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +121,7 @@ class StreamedText:
     vocabulary: PreparedTokenizer
     description: dict
     varies = False  # an example is the same each time
+    order = None
 
     def __len__(self):
         return self.tokens - self.context
@@ -131,7 +143,7 @@ class StreamedText:
         return Text(stream, self.context, 1, self.vocabulary, self.description)
 
 
-def load_prepared(path, *, held_out_count, context, level):
+def load_prepared(path, *, held_out_count, context, level, seed):
     """(streamed training part, tokens held out [H], their description) of prepared text.
 
     held_out_count: from the number of tokens to how many of them to hold out, of which HELD_OUT are taken at most.
@@ -142,7 +154,7 @@ def load_prepared(path, *, held_out_count, context, level):
     for shard in manifest["shards"]:
         if shard["count"] * dtype.itemsize != shard["bytes"]:
             found = f"{shard['bytes']} bytes are not {shard['count']} tokens of {dtype.name}"
-            raise DataError(f"{prepared.folder / 'manifest.json'}: {shard['file']}: {found}: {AGAIN}")
+            raise DataError(f"{prepared.folder}/manifest.json: {shard['file']}: {found}: {AGAIN}")
     if level == "character" or level == "byte" and tokenizer.library != "bytes":
         mend = "give it the text file itself" if level == "character" else "prepare it with --tokens bytes"
         raise DataError(f"{path} holds tokens ({tokenizer.library}); this recipe takes {level}s: {mend}")
@@ -153,7 +165,7 @@ def load_prepared(path, *, held_out_count, context, level):
             f"{path} has {total} tokens, {total - hidden} to train on and {hidden} held out; each part needs at least "
             f"{context + 1} (the context of {context} and one more): prepare a longer text, or take a shorter context"
         )
-    shards = Shards(tuple(prepared.paths), tuple(accumulate(prepared.counts)), dtype, manifest["vocabulary"])
+    shards = Shards(prepared, tuple(accumulate(prepared.counts)), dtype, manifest["vocabulary"])
     about = {key: manifest["tokenizer"][key] for key in ("library", "end_of_text", "bytes") if key in manifest["tokenizer"]}
     description = {
         "name": str(path),
@@ -168,7 +180,10 @@ def load_prepared(path, *, held_out_count, context, level):
     if remarks := manifest.get("remarks"):
         description["remarks"] = remarks
     counted = {"split": "train", "count": total - hidden - context, "tokens": total - hidden}
-    train = StreamedText(shards, total - hidden, context, tokenizer, description | counted)
+    if prepared.cache:
+        train = remote_text(shards, total - hidden, context, seed, tokenizer, description | counted)
+    else:
+        train = StreamedText(shards, total - hidden, context, tokenizer, description | counted)
     return train, shards.read(total - hidden, total, DTYPES[dtype.name]), description
 
 
@@ -187,9 +202,8 @@ def _tokenizer(prepared):
         if vocabulary != 256:
             raise DataError(f"{prepared.folder}: its tokens are bytes, and its vocabulary is {vocabulary}, not 256: {AGAIN}")
         return PreparedTokenizer(about["library"], None)
-    file = prepared.folder / about["file"]
-    with reading(file, AGAIN):
-        content = file.read_bytes()
+    content = prepared.read(about["file"])
     if hashlib.sha256(content).hexdigest() != about["sha256"]:
+        file = f"{prepared.folder}/{about['file']}"
         raise DataError(f"{file} is another tokenizer than its shards were made with: copy the right one there, or {AGAIN}")
     return PreparedTokenizer(about["library"], content)

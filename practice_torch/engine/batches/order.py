@@ -5,6 +5,7 @@ import hashlib
 import torch
 
 from practice_torch.data.permutation import permuted
+from practice_torch.data.shard_order import ShardOrder
 from practice_torch.data.streams.streamed import Streamed
 from practice_torch.engine.batches.data import Data
 from practice_torch.engine.errors import RunError
@@ -30,14 +31,17 @@ class Order:
 
     The batches cut a stream of whole permutations, one per epoch: every example comes once an epoch, every batch has the same
     size (so shapes never change), and a batch may reach over an epoch's end. A data set smaller than a batch is the batch. The
-    permutations are computed where they are needed (see permutation.py): nothing grows with the number of examples.
+    permutations are computed where they are needed (see permutation.py): nothing grows with the number of examples. `shards` is
+    the order of a set whose shards are fetched one by one (see shard_order.py).
 
     Each of `count` processes takes every count-th batch: together they see the batches of a single process.
     """
 
-    def __init__(self, examples: int, batch_size: int, seed: int, rank: int = 0, count: int = 1) -> None:
+    def __init__(
+        self, examples: int, batch_size: int, seed: int, rank: int = 0, count: int = 1, shards: ShardOrder | None = None
+    ) -> None:
         self.examples, self.size, self.seed = examples, min(batch_size, examples), seed_of(seed, "order")
-        self.rank, self.count = rank, count
+        self.rank, self.count, self.shards = rank, count, shards
 
     def first(self, number: int) -> int:
         """The place of a batch's first example in the stream; the others follow."""
@@ -50,12 +54,19 @@ class Order:
 
     def indices(self, draws: torch.Tensor) -> torch.Tensor:
         """The examples at these places of the stream."""
+        if self.shards is not None:
+            return self.shards.indices(draws % self.examples, draws // self.examples, self.seed)
         return permuted(draws % self.examples, self.examples, self.seed, draws // self.examples)
+
+    def upcoming(self, draws: torch.Tensor) -> list[int]:
+        """The shards that are needed at these places, and those that are next, of a set that has an order of shards."""
+        place = int(draws[0])
+        return self.shards.upcoming(place % self.examples, place // self.examples, self.seed)
 
 
 def first_batch(data: Data | Streamed, recipe: Recipe) -> dict[str, torch.Tensor]:
     """The examples of a training's first batch, those of all processes, before augmentation."""
-    order = Order(len(data), recipe.batch_size, recipe.seed)
+    order = Order(len(data), recipe.batch_size, recipe.seed, shards=data.order if isinstance(data, Streamed) else None)
     draws = order.draws(0)
     indices = order.indices(draws)
     return data.batch(indices, draws) if isinstance(data, Streamed) else data.batch(indices)

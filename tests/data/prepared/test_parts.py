@@ -52,6 +52,8 @@ def refused(function, *arguments, say):
 
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch):
+    """Shards of some hundred bytes; what a killed process has written is kept by the system, without fsync."""
+    monkeypatch.setattr(os, "fsync", lambda number: None)
     monkeypatch.setattr(prepare_text, "CHUNK", 700)
     monkeypatch.setattr("practice_torch.data.preparation.preparing_rows.MOST_ROWS", 3)
     monkeypatch.setattr("practice_torch.data.preparation.preparing_rows.MOST_BYTES", 1500)
