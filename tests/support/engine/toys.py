@@ -67,7 +67,6 @@ class StreamedPoints(Points):
     varies: bool = False
     resident_bytes: int = 37 * 12
     order = None
-    order = None
 
     @property
     def description(self):
