@@ -1,0 +1,41 @@
+"""How recipes of diffusion models of images differ from the published trainings that they are written to reproduce."""
+
+from practice_torch.engine.published import Difference
+
+_ARITHMETIC = Difference("arithmetic", "float32", "bfloat16 products; --precision float32 for float32", "not known")
+
+# The network, schedule, optimizer, flips and sampler of cifar10_ddpm are the published ones.
+DDPM = (
+    _ARITHMETIC._replace(there="float32 of a TPU v3"),
+    Difference(
+        "initialization", "the last layers of branches 1e-5 times the others", "the last layers of branches zero", "not known"
+    ),
+    Difference(
+        "average",
+        "decay 0.9999 from the first step on",
+        "decay t/(t + 9) until it is 0.9999, at step 89,991",
+        "none after 800,000 steps: what was averaged before then has a weight of e^-71",
+    ),
+)
+
+# CelebA at 64 pixels, whose network is DDPM's with a further level.
+DDIM = (
+    Difference(
+        "data",
+        "one square of 128 pixels, around row 121 and column 89, of each photograph of the training split",
+        "squares of 178 at a random height, each epoch at another, of all photographs but 1%",
+        "not known: samples have another distribution, and FID compares with it",
+    ),
+    Difference(
+        "initialization", "PyTorch's own, with no layer at zero", "Glorot's, the last layers of branches at zero", "not known"
+    ),
+    Difference("levels", "in pairs, t and T - 1 - t", "independent", "not known"),
+    Difference(
+        "optimizer",
+        "gradients of the error summed over pixels, clipped to a norm of 1",
+        "gradients of its mean over pixels, clipped to a norm of 1, as in DDPM",
+        "not known",
+    ),
+    Difference("schedule", "number of steps not published; the configuration's limit is 5,000,000", "500,000 steps", "not known"),
+    _ARITHMETIC,
+)
