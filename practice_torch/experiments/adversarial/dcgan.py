@@ -12,13 +12,13 @@ from practice_torch.engine.artifacts import ImageGrid
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.distributed.evaluation_shares import ALONE
 from practice_torch.engine.experiment import Metric, Phase
-from practice_torch.engine.published import Published
+from practice_torch.engine.published import Difference, Published
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
 from practice_torch.evaluation.memorization import nearest_distance
 from practice_torch.evaluation.precision_recall import nearest_neighbor_radii
 from practice_torch.experiments.judging.image_judge import JUDGED, Judge
 from practice_torch.experiments.judging.points import distance
-from practice_torch.experiments.media.published_data import CELEBA, PREPARE_CELEBA
+from practice_torch.experiments.media.published_data import CELEBA, PREPARE_CELEBA_108
 from practice_torch.experiments.training.adversarial_game import GAME, GENERATOR_LOSSES, GameStatistics, phases, turn
 from practice_torch.foundations.maximum_likelihood import categorical_negative_log_likelihood
 from practice_torch.foundations.training_practice import scale_to_range
@@ -223,10 +223,20 @@ RECIPES = {
 PUBLISHED = {
     "celeba": Published(
         CELEBA,
-        PREPARE_CELEBA,
+        PREPARE_CELEBA_108,
         "FID of 50,000 samples",
         21.4,
         "DCGAN without two time scales in Heusel et al. 2017, table 1; quoted from memory, not looked up",
+        differences=(
+            Difference(
+                "data",
+                "cropped images of 64 pixels, from a folder without the program that made it; the code it derives from takes 108",
+                "the square of 108 at the center, brought to 64 by a bicubic filter, without 1% of the images",
+                "not known: FID compares with the images of the crop",
+            ),
+            Difference("batches", "64 images", "128 images, as Radford et al. 2016", "not known"),
+            Difference("evaluation", "images are JPEGs when Inception sees them", "images are not compressed", "not known"),
+        ),
     )
 }
 

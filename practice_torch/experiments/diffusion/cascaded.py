@@ -20,7 +20,7 @@ from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.published import Published
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.experiments.judging.image_judge import Judge, references
-from practice_torch.experiments.media.published_data import CELEBA, PREPARE_CELEBA
+from practice_torch.experiments.media.published_data import CELEBA, PREPARE_WHOLE_CELEBA
 from practice_torch.experiments.sampling.diffusion_sampling import chain, draw
 from practice_torch.experiments.training.unet_sizes import unet_of
 
@@ -219,7 +219,7 @@ RECIPES = {
 PUBLISHED = {
     "celeba": Published(
         CELEBA,
-        PREPARE_CELEBA,
+        PREPARE_WHOLE_CELEBA,
         "FID of 50,000 samples",
         None,
         "Ho et al. 2022, Cascaded Diffusion Models, reach 1.48 on ImageNet at 64 pixels, class by class, with larger networks",

@@ -33,7 +33,7 @@ from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.engine.stages import Stage, place_at
 from practice_torch.experiments.codes.image_codes import decoder, encoder, follow, grid_of
 from practice_torch.experiments.judging.image_judge import JUDGED, Judge, references
-from practice_torch.experiments.media.published_data import CELEBA, PREPARE_CELEBA
+from practice_torch.experiments.media.published_data import CELEBA, PREPARE_WHOLE_CELEBA
 from practice_torch.experiments.sampling.diffusion_sampling import chain, draw, guided
 from practice_torch.experiments.training.unet_sizes import unet_of
 from practice_torch.latent.vector_quantization import vector_quantization_loss
@@ -331,7 +331,7 @@ RECIPES = {
 PUBLISHED = {
     "celeba": Published(
         CELEBA,
-        PREPARE_CELEBA,
+        PREPARE_WHOLE_CELEBA,
         "FID of samples in 500 steps",
         5.11,
         "Rombach et al. 2022, table 1, LDM-4 on CelebA-HQ 256, with a perceptual and adversarial first stage",

@@ -22,7 +22,7 @@ from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.published import Published
 from practice_torch.engine.recipe import Fixed, Recipe
-from practice_torch.experiments.media.published_data import CELEBA, PREPARE_CELEBA
+from practice_torch.experiments.media.published_data import CELEBA, PREPARE_WHOLE_CELEBA
 from practice_torch.experiments.sampling.diffusion_sampling import chain, draw
 from practice_torch.experiments.training.unet_sizes import unet_of
 
@@ -212,7 +212,7 @@ RECIPES = {
 PUBLISHED = {
     "celeba": Published(
         CELEBA,
-        PREPARE_CELEBA,
+        PREPARE_WHOLE_CELEBA,
         "PSNR of a sample, in decibels, from 16 to 128 pixels (sample_psnr)",
         23.26,
         "CelebA-HQ after training on FFHQ, README of github.com/Janspiry/Image-Super-Resolution-via-Iterative-Refinement, "
