@@ -8,9 +8,7 @@ from torch.nn import functional
 
 from practice_torch.arguments import as_int64
 from practice_torch.networks.linear import product_dtype
-from practice_torch.networks.linear_cross_entropy import linear_cross_entropy
-
-LARGE = 4096  # tokens in a vocabulary: from here on a table of all logits is slower than blocks of them
+from practice_torch.networks.linear_cross_entropy import next_token_loss
 
 
 class CachedDecoder(nn.Module):
@@ -44,11 +42,7 @@ class CachedDecoder(nn.Module):
         hidden = self.hidden(tokens)
         if targets is None:
             return self.logits(hidden)
-        targets = as_int64(targets).flatten()
-        if self.vocabulary_size >= LARGE:
-            head = self.token_embedding.weight
-            return linear_cross_entropy(hidden.flatten(0, 1), head, targets, size=self.vocabulary_size)
-        return functional.cross_entropy(self.logits(hidden).flatten(0, 1), targets)
+        return next_token_loss(hidden, self.token_embedding.weight, targets, size=self.vocabulary_size)
 
     def logits(self, hidden):
         """Logits of each next token from the output of `hidden`: [..., E] -> [..., V]."""

@@ -2,6 +2,7 @@
 
 import torch
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 from practice_torch.arguments import as_int64
 from practice_torch.networks.linear import in_own_precision, product_dtype
@@ -10,6 +11,18 @@ from practice_torch.networks.linear import in_own_precision, product_dtype
 LOGITS = {"cpu": 26_000_000}  # 104 MB of float32
 LOGITS_ELSEWHERE = 200_000_000  # 0.8 GB, a hundredth of a large GPU's memory: its products need blocks of thousands of tokens
 MULTIPLE = 64  # tokens: a block is a whole multiple, as MKL's tiles are
+LARGE = 4096  # tokens in a vocabulary: from here on a table of all logits is slower than blocks of them
+
+
+def next_token_loss(hidden, head, targets, *, size):
+    """Mean of -log softmax(W h)_y in nats, W the first `size` rows of the head: [B, T, E], [V, E], [B, T] -> [].
+
+    A large vocabulary's goes without a table of all logits.
+    """
+    hidden, targets = hidden.flatten(0, 1), as_int64(targets).flatten()
+    if size >= LARGE:
+        return linear_cross_entropy(hidden, head, targets, size=size)
+    return functional.cross_entropy(functional.linear(hidden, head)[..., :size], targets)
 
 
 def linear_cross_entropy(hidden, weight, targets, *, size=None):

@@ -7,6 +7,7 @@ what it passes on, then all of them from their true beginnings.
 """
 
 import torch
+from torch._subclasses import FakeTensor  # torch exports it nowhere else
 from torch.nn.functional import pad
 
 # On a CPU: how many numbers make an operation longer than its start, and are the states of a segment, of which a core's cache
@@ -114,13 +115,18 @@ def workspace(count, start, steps):
 
 def sizes(steps, initial):
     """Number of blocks of a segment and of steps of a block, both powers of two, for states that begin as `initial`."""
-    width, largest = CPU if initial.device.type == "cpu" else ACCELERATOR
+    width, largest = CPU if on_cpu(initial) else ACCELERATOR
     blocks, length, lanes = 1, 1, initial.numel()
     while 4 * blocks**2 <= steps and 2 * blocks * lanes <= width:
         blocks *= 2
     while blocks * length < steps and 2 * blocks * length * lanes <= largest:
         length *= 2
     return blocks, length
+
+
+def on_cpu(array):
+    """Tensors without memory, on which the cost of a recipe is counted, stand for those of an accelerator."""
+    return array.device.type == "cpu" and (torch.compiler.is_compiling() or not isinstance(array, FakeTensor))
 
 
 def segments(size, *sequences):

@@ -10,6 +10,8 @@ from torch import nn
 from torch.nn import functional
 
 from practice_torch.arguments import as_int64, require, require_at_least, require_rank, require_shape, require_values
+from practice_torch.networks.linear import in_own_precision
+from practice_torch.networks.linear_cross_entropy import next_token_loss
 from practice_torch.state_space._conditioned import embedded
 from practice_torch.state_space._selective_scan import SelectiveScan
 
@@ -155,23 +157,44 @@ class MambaDecoder(nn.Module):
 
     All of a sequence at once by `forward`, or one token after the other by `step`, from `start`.
     condition [B]: a token for each sequence, of which the embedding is added to that of all its tokens.
+    tied: the published network: the head is the embedding, without a bias, and the ends of the blocks begin smaller by the root
+    of their number. vocabulary_multiple: the embedding gets rows of zeros up to a multiple of it, which stand for no token.
     """
 
-    def __init__(self, *, vocabulary_size, width, layers, expand=2, states=16, taps=4, rank=None):
+    def __init__(
+        self, *, vocabulary_size, width, layers, expand=2, states=16, taps=4, rank=None, tied=False, vocabulary_multiple=1
+    ):
         super().__init__()
         require_at_least(1, vocabulary_size=vocabulary_size, layers=layers)
-        self.embedding = nn.Embedding(vocabulary_size, width)
+        self.vocabulary_size = vocabulary_size
+        self.embedding = nn.Embedding(-(-vocabulary_size // vocabulary_multiple) * vocabulary_multiple, width)
         sizes = dict(width=width, expand=expand, states=states, taps=taps, rank=rank)
         self.blocks = nn.ModuleList(MambaBlock(**sizes) for _ in range(layers))
         self.norm = nn.RMSNorm(width, eps=1e-5)
-        self.head = nn.Linear(width, vocabulary_size)
+        self.head = None if tied else nn.Linear(width, vocabulary_size)
+        if tied:
+            nn.init.normal_(self.embedding.weight, std=0.02)
+            for block in self.blocks:
+                block.output.weight.data /= math.sqrt(layers)
+        nn.init.zeros_(self.embedding.weight[vocabulary_size:])
 
-    def forward(self, tokens, condition=None):
-        """[B, T], [B] -> [B, T, V]: logits[:, t] scores the token after tokens[:, t], given it and those before."""
+    def forward(self, tokens, condition=None, targets=None):
+        """[B, T], [B] -> [B, T, V]: logits[:, t] scores the token after tokens[:, t], given it and those before.
+
+        Given targets [B, T], of a tied head: the mean of -log p(target) in nats instead, of a large vocabulary without a table.
+        """
         x = embedded(self.embedding, tokens, condition)
         for block in self.blocks:
             x = block(x)
-        return self.head(self.norm(x))
+        if targets is None:
+            return self._logits(x)
+        require(self.head is None, "targets are given; the head must be tied")
+        return next_token_loss(self.norm(x), self.embedding.weight, targets, size=self.vocabulary_size)
+
+    def _logits(self, x):
+        """[..., E] -> [..., V]"""
+        x = self.norm(x)
+        return functional.linear(x, self.embedding.weight)[..., : self.vocabulary_size] if self.head is None else self.head(x)
 
     def left(self, tokens):
         """The weight of every token in the last state of each channel, block by block: [B, T] -> L times [B, T, D, N]."""
@@ -191,7 +214,7 @@ class MambaDecoder(nn.Module):
         for block, memory in zip(self.blocks, states, strict=True):
             x, *memory = block.advance(x, *memory)
             following.append(memory)
-        return self.head(self.norm(x)), following
+        return self._logits(x), following
 
 
 def _discretized(inputs, step_size, b, a):
@@ -200,7 +223,8 @@ def _discretized(inputs, step_size, b, a):
 
 def _scan(inputs, step_size, b, c, initial, a, skip):
     dtype = torch.promote_types(inputs.dtype, torch.float32)  # half precision would lose small steps next to large states
-    outputs, last = SelectiveScan.apply(*(array.to(dtype) for array in (inputs, step_size, b, c, initial, a)))
+    with in_own_precision(inputs.device.type):
+        outputs, last = SelectiveScan.apply(*(array.to(dtype) for array in (inputs, step_size, b, c, initial, a)))
     return torch.addcmul(outputs, skip.to(dtype), inputs.to(dtype)).to(inputs.dtype), last
 
 

@@ -96,7 +96,7 @@ def padded():
 @pytest.mark.parametrize("large", [4096, 2])
 def test_padding_of_the_vocabulary_has_no_logit_no_probability_and_no_gradient(padded, large, monkeypatch):
     """With the table of all logits and without it; also in steps from a cache. Whatever its rows hold."""
-    monkeypatch.setattr("practice_torch.networks.cached_decoder.LARGE", large)
+    monkeypatch.setattr("practice_torch.networks.linear_cross_entropy.LARGE", large)
     network, rows = padded
     targets = TOKENS.flip(1)
     for got, wanted in (

@@ -7,8 +7,8 @@ import torch
 from flax import nnx
 
 from practice_torch.experiments.language.generation import generate
-from practice_torch.networks.cached_decoder import LARGE
 from practice_torch.networks.decoder_transformer import DecoderTransformer
+from practice_torch.networks.linear_cross_entropy import LARGE
 from practice_torch.networks.open_decoder import OpenDecoder, Positions
 from shared_specs.backends.jax_network import Functional
 from shared_specs.checking.arguments import leaves

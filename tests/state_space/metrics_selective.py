@@ -2,6 +2,7 @@
 
 import torch
 
+from tests.autoregressive import metrics_transformer
 from tests.state_space import metrics_diagonal
 from tests.state_space.metrics_diagonal import TOLERANCE  # noqa: F401
 from tests.support.metrics import mean
@@ -33,6 +34,8 @@ def recalled(e, model, tokens):
 
 
 def evaluate(e, data):
+    if hasattr(e, "tokenizer"):
+        return metrics_transformer.evaluate(e, data)
     if "symbols" not in data.batch():
         return metrics_diagonal.evaluate(e, data)
     symbols, found = data.batch()["symbols"], {}

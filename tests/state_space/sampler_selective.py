@@ -4,6 +4,7 @@ import torch
 
 from practice_torch.experiments.language import generation
 from practice_torch.experiments.language.byte_language import ByteLanguageModel
+from practice_torch.experiments.language.state_language import StateLanguageModel
 from practice_torch.experiments.state_space import selective
 from tests.support.known_texts import Letters, require_texts
 from tests.support.samplers import Network, built
@@ -43,6 +44,14 @@ def draws_the_law_of_the_letters():
     require_texts(texts, experiment.network.table)
 
 
+def draws_the_law_of_letters_that_are_tokens():
+    experiment = built("state_space/selective", "mamba_130m", context=12)
+    experiment.network = Letters(seed=1)
+    texts = experiment.sample(50)["text"].text.split("\n\n")
+    assert {len(text) for text in texts} == {48}
+    require_texts(texts, experiment.network.table)
+
+
 SAMPLERS = {
     tells_what_each_network_recalls: {
         "answers of the first network": (selective.RecallExperiment._logits, "getattr(self, model)", "getattr(self, 'mamba')"),
@@ -53,5 +62,9 @@ SAMPLERS = {
     draws_the_law_of_the_letters: {
         "as long as a window": (ByteLanguageModel.sample, "_LONGER * self", "1 * self"),
         "the first state in every step": (generation.generate_from_state, "logits, states = network", "logits, _ = network"),
+    },
+    draws_the_law_of_letters_that_are_tokens: {
+        "as long as a window": (StateLanguageModel.sample, "LONGER * self", "1 * self"),
+        "of the first 99 tokens": (StateLanguageModel.sample, "kinds=self.kinds", "kinds=99"),
     },
 }

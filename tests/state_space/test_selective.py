@@ -126,6 +126,24 @@ def test_in_half_precision_the_states_are_float32(dtype):
     torch.testing.assert_close(outputs.double(), exact, rtol=torch.finfo(dtype).eps, atol=1e-5)
 
 
+def test_a_network_trains_under_autocast_as_without_it():
+    """The scan's states stay float32, and so do the gradients that pass through them."""
+    torch.manual_seed(0)
+    network = practice.MambaDecoder(vocabulary_size=11, width=8, layers=2, states=3, tied=True)
+    tokens, found = torch.randint(11, (2, 10)), []
+    for half in (False, True):
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            loss = network(tokens[:, :-1], targets=tokens[:, 1:])
+        found.append(torch.cat([part.flatten() for part in torch.autograd.grad(loss, list(network.parameters()))]))
+    assert float((found[1] - found[0]).norm()) < 0.02 * float(found[0].norm())
+
+
+def test_targets_of_a_head_of_its_own_are_refused():
+    tokens = torch.zeros(1, 2, dtype=torch.int64)
+    with pytest.raises(ValueError, match="targets are given; the head must be tied"):
+        practice.MambaDecoder(vocabulary_size=3, width=2, layers=1)(tokens, targets=tokens)
+
+
 def block(**sizes):
     torch.manual_seed(0)
     return practice.MambaBlock(width=6, states=3, **sizes).double()

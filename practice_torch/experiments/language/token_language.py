@@ -12,7 +12,7 @@ from practice_torch.experiments.language.tokens import kept_tokenizer, tokenizer
 class TokenLanguageModel(nn.Module):
     """Next-token prediction: mean negative log-likelihood, nats a token. A subclass says how it writes.
 
-    network(tokens [B, T], targets [B, T]) is the loss. rates: those of the phase, where parameters have their own learning rates.
+    network(tokens [B, T], targets=[B, T]) is the loss. rates: those of the phase, where parameters have their own learning rates.
     """
 
     explains = {
@@ -31,7 +31,7 @@ class TokenLanguageModel(nn.Module):
     def forward(self, batch, phase):
         """The windows' tokens but the last predict all but the first."""
         tokens = batch["tokens"]
-        return self.network(tokens[:, :-1], tokens[:, 1:]), {}
+        return self.network(tokens[:, :-1], targets=tokens[:, 1:]), {}
 
     def count(self, batch, phase):
         """Tokens that are predicted."""

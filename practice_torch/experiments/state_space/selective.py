@@ -1,4 +1,4 @@
-"""Mamba on bytes and on the codes of sounds; and tasks of memory, in which equally large networks of four kinds compete."""
+"""Mamba on bytes, tokens and the codes of sounds; and tasks of memory, in which equally large networks of four kinds compete."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -8,15 +8,18 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from practice_torch.autoregressive.tokenization import BytePairTokenizer
 from practice_torch.data.errors import DataError
 from practice_torch.engine.artifacts import Text
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.distributed.evaluation_shares import ALONE
 from practice_torch.engine.experiment import Metric, Phase
+from practice_torch.engine.published import Difference, Published
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
 from practice_torch.experiments.codes.sound_codes import StateSoundExperiment
 from practice_torch.experiments.language.byte_language import ByteLanguageModel
 from practice_torch.experiments.language.recall import MODELS, fitted, parameter_count, remembered_first, selective_copying
+from practice_torch.experiments.language.state_language import StateLanguageModel
 from practice_torch.experiments.training.state_rates import mamba_rates, s4d_rates
 from practice_torch.pictures.memory import kept_by_place
 from practice_torch.state_space.selective import MambaDecoder
@@ -46,6 +49,31 @@ class SelectiveRecipe(Recipe):
     def loading(self):
         """Windows of bytes, one more than the context: every byte of it has a successor."""
         return {"context": self.context, "level": "byte"}
+
+
+@dataclass(frozen=True)
+class SelectiveTokenRecipe(Recipe):
+    """A language model of tokens: Mamba as it is published, with the embedding for a head."""
+
+    modality: ClassVar[str] = "text"
+    data: str = "pydoc"
+    """pydoc (the help pages of Python), the path of a text file, or a folder of prepared text, which has its own tokens."""
+    merges: Annotated[int, AtLeast(0)] = 0
+    """Number of byte-pair merges, learned from the training data; 0: tokens are bytes."""
+    context: Annotated[int, AtLeast(1)] = 2048
+    """Number of tokens of a training window. The model has no context length."""
+    layers: Annotated[int, AtLeast(1)] = 24
+    """Number of blocks."""
+    width: Annotated[int, AtLeast(1)] = 768
+    """Width of the residual stream; a block has twice as many channels."""
+    states: Annotated[int, AtLeast(1)] = 16
+    """Numbers in the state of a channel."""
+    metric: Fixed = "nats_per_token"
+
+    def loading(self):
+        """Windows of tokens, one more than the context: every token of it has a successor."""
+        learn = partial(BytePairTokenizer.train, merges=self.merges)
+        return {"context": self.context, "level": "token", "learn": learn}
 
 
 @dataclass(frozen=True)
@@ -259,18 +287,58 @@ RECIPES = {
     # that follow it. Its distance from the question tells it, which a kernel or a position knows; its content is no reason to
     # keep it.
     "first": RecallRecipe(task="first", length=1, metric="s4d_right", steps=400, target=0.95, **_RECALL),
+    # 300 billion tokens, 524,288 a step. The learning rate is five times that of GPT-3 at this size and falls to 1e-5.
+    "mamba_130m": SelectiveTokenRecipe(
+        data="pile",
+        steps=572_205,
+        batch_size=8,
+        accumulate=32,
+        learning_rate=3e-3,
+        beta2=0.95,
+        weight_decay=0.1,
+        clip_norm=1.0,
+        warmup_steps=715,
+        schedule="cosine",
+        final_learning_rate=1 / 300,
+        held_out=0.001,
+        precision="bfloat16",
+        evaluate_every=5000,
+        checkpoint_every=1000,
+    ),
+}
+
+PUBLISHED = {
+    "mamba_130m": Published(
+        "The Pile, 300 billion tokens of GPT-NeoX-20B's tokenizer",
+        "python -m practice_torch prepare text pile_parquet --tokens tokenizer.json --out pile (of GPT-NeoX-20B)",
+        "perplexity of a token, e to the nats per token, of the Pile's validation set",
+        10.56,
+        "Gu & Dao 2024, table 3, Mamba-130M",
+        facts={"vocabulary": 50277},
+        quoted="| Mamba-130M | NeoX | 10.56 | 16.07 | 44.3 | 35.3 | 64.5 | 48.0 | 24.3 | 51.9 | 44.7 |",
+        parameters=129_135_360,
+        differences=(
+            Difference("schedule", "a linear warm-up of a length that is not stated", "GPT-3's, 375 million tokens", "not known"),
+            Difference("evaluation", "the Pile's validation set", "a thousandth of the training text", "not known"),
+            Difference("data", "windows that are not described", "windows that begin anywhere", "not known"),
+        ),
+    )
 }
 
 
 def decoder(recipe, vocabulary_size):
-    """The network of a recipe's sizes, of bytes or of sounds."""
-    return MambaDecoder(vocabulary_size=vocabulary_size, width=recipe.width, layers=recipe.layers, states=recipe.states)
+    """The network of a recipe's sizes; of tokens, as published."""
+    form = dict(tied=True, vocabulary_multiple=8) if isinstance(recipe, SelectiveTokenRecipe) else {}
+    sizes = dict(width=recipe.width, layers=recipe.layers, states=recipe.states)
+    return MambaDecoder(vocabulary_size=vocabulary_size, **sizes, **form)
 
 
 def build(recipe, data):
     """The experiment of a recipe."""
     if isinstance(recipe, RecallRecipe):
         return RecallExperiment(recipe, data.description)
+    if isinstance(recipe, SelectiveTokenRecipe):
+        return StateLanguageModel(recipe, data, decoder(recipe, data.description["vocabulary"]), rates=mamba_rates())
     if isinstance(recipe, SelectiveSoundRecipe):
         return StateSoundExperiment(recipe, data.description, partial(decoder, recipe), rates=mamba_rates())
     return ByteLanguageModel(recipe, decoder(recipe, 256), rates=mamba_rates())
