@@ -11,9 +11,10 @@ from torch import nn
 from torch.nn import functional
 
 from practice_torch.arguments import require, require_at_least, require_rank, require_shape
+from practice_torch.networks.linear import in_own_precision
 from practice_torch.state_space._conditioned import embedded
 from practice_torch.state_space._fourier import causal_product
-from practice_torch.state_space._hold import held
+from practice_torch.state_space._hold import exponentials, held, product
 
 STEPS = 1e-3, 1e-1  # between which a channel's step begins
 
@@ -53,16 +54,8 @@ def diagonal_kernel(output_weights, log_step, log_negative_real, imaginary, *, l
     complex [H, M], [H], [H, M], [H, M] -> [H, L]
     """
     require_at_least(1, length=length)
-    exponents, gains = _modes(output_weights, log_step, log_negative_real, imaginary)
-    # e^(zl) at l = far + near is e^(z far) e^(z near): 2 sqrt(L) exponentials a mode in place of L, and a product of matrices
-    block = math.isqrt(length - 1) + 1
-    near = torch.arange(block, device=log_step.device)
-    far = torch.arange(0, length, block, device=log_step.device)
-    far = (2 * output_weights * gains).unsqueeze(2) * _powers(exponents, far)
-    near = _powers(exponents, near)
-    # of the complex product the real part alone
-    kernel = torch.cat((far.real, -far.imag), 1).mT @ torch.cat((near.real, near.imag), 1)
-    return kernel.flatten(1)[:, :length]
+    _require_modes(output_weights, log_step, log_negative_real, imaginary)
+    return _kernel(output_weights.real, output_weights.imag, log_step, log_negative_real, imaginary, length)
 
 
 def diagonal_step(inputs, state, output_weights, log_step, log_negative_real, imaginary):
@@ -72,7 +65,9 @@ def diagonal_step(inputs, state, output_weights, log_step, log_negative_real, im
     [B, H], complex [B, H, M], complex [H, M], [H], [H, M], [H, M] -> [B, H], complex [B, H, M]
     """
     require_rank(2, inputs=inputs)
-    exponents, gains = _modes(output_weights, log_step, log_negative_real, imaginary)
+    _require_modes(output_weights, log_step, log_negative_real, imaginary)
+    modes = held(-log_negative_real.exp(), imaginary, log_step.exp().unsqueeze(1))
+    exponents, gains = (torch.complex(*parts) for parts in modes)
     require_shape((len(inputs), len(log_step)), inputs=inputs)
     require_shape((len(inputs), *output_weights.shape), state=state)
     state = torch.addcmul(gains * inputs.unsqueeze(2), exponents.exp(), state)
@@ -86,25 +81,41 @@ def state_space_layer(inputs, output_weights, log_step, log_negative_real, imagi
     [B, H, T], complex [H, M], [H], [H, M], [H, M], [H] -> [B, H, T]
     """
     require_rank(3, inputs=inputs)
-    batch, _, steps = inputs.shape
-    require(steps > 0, f"inputs has shape {list(inputs.shape)}; it must be [B, H, T] with at least one step")
-    kernel = diagonal_kernel(output_weights, log_step, log_negative_real, imaginary, length=steps)
-    require_shape((batch, *kernel.shape), inputs=inputs)
+    require(inputs.shape[2] > 0, f"inputs has shape {list(inputs.shape)}; it must be [B, H, T] with at least one step")
+    _require_modes(output_weights, log_step, log_negative_real, imaginary)
+    require_shape((len(inputs), len(log_step), inputs.shape[2]), inputs=inputs)
     require_shape(log_step.shape, skip=skip)
+    return _layer(inputs, output_weights.real, output_weights.imag, log_step, log_negative_real, imaginary, skip)
+
+
+def _layer(inputs, output_real, output_imaginary, log_step, log_negative_real, imaginary, skip):
+    """state_space_layer of the parts of output_weights: no complex number outside of the transforms."""
+    kernel = _kernel(output_real, output_imaginary, log_step, log_negative_real, imaginary, inputs.shape[2])
     return torch.addcmul(causal_product(inputs, kernel), inputs, skip.unsqueeze(1))
 
 
-def _powers(exponents, times):
-    """e^(zl), [H, M], [L] -> [H, M, L], from real exponentials, sines and cosines: a fifth of the time."""
-    return torch.polar((exponents.real.unsqueeze(2) * times).exp(), exponents.imag.unsqueeze(2) * times)
+def _kernel(output_real, output_imaginary, log_step, log_negative_real, imaginary, length):
+    """diagonal_kernel in real arithmetic, [H, M], [H, M], [H], [H, M], [H, M] -> [H, L]."""
+    exponents, gains = held(-log_negative_real.exp(), imaginary, log_step.exp().unsqueeze(1))
+    weights = product((output_real, output_imaginary), gains)
+    # e^(zl) at l = far + near is e^(z far) e^(z near): 2 sqrt(L) exponentials a mode in place of L, and a product of matrices
+    block = math.isqrt(length - 1) + 1
+    near = torch.arange(block, device=log_step.device)
+    far = torch.arange(0, length, block, device=log_step.device)
+    parts = exponentials(exponents, torch.cat((near, far)))
+    near, far = zip(*(part.split([len(near), len(far)], -1) for part in parts), strict=True)
+    far = product([2 * part.unsqueeze(2) for part in weights], far)
+    # of the complex product the real part alone
+    with in_own_precision(log_step.device.type):  # autocast would round the kernel, which all of a sequence meets
+        kernel = torch.cat((far[0], -far[1]), 1).mT @ torch.cat(near, 1)
+    return kernel.flatten(1)[:, :length]
 
 
-def _modes(output_weights, log_step, log_negative_real, imaginary):
-    """z = step A and (e^z - 1)/A of every mode, once the shapes are those of [H, M] modes."""
+def _require_modes(output_weights, log_step, log_negative_real, imaginary):
+    """The shapes are those of [H, M] modes."""
     require_rank(2, output_weights=output_weights)
     require_shape(output_weights.shape[:1], log_step=log_step)
     require_shape(output_weights.shape, log_negative_real=log_negative_real, imaginary=imaginary)
-    return held(torch.complex(-log_negative_real.exp(), imaginary), log_step.exp().unsqueeze(1))
 
 
 class S4DBlock(nn.Module):
@@ -135,7 +146,8 @@ class S4DBlock(nn.Module):
     def forward(self, x):
         """[B, T, E] -> [B, T, E]"""
         driven, gate = self._expanded(x)
-        return self._joined(x, state_space_layer(driven.mT, *self.system(), self.skip).mT, gate)
+        modes = self.output_real, self.output_imaginary, self.log_step, self.log_negative_real, self.imaginary
+        return self._joined(x, _layer(driven.mT, *modes, self.skip).mT, gate)
 
     def start(self, batch):
         """The state before the first step, [B, 2 E, M]: zeros."""

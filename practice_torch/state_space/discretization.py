@@ -64,7 +64,7 @@ def zero_order_hold_diagonal(eigenvalues, b, *, step_size):
     require_rank(1, eigenvalues=eigenvalues)
     require_shape(eigenvalues.shape, b=b)
     step_size = _step(step_size, like=b)
-    z, gain = held(eigenvalues, step_size)
+    z, gain = (torch.complex(*parts) for parts in held(eigenvalues.real, eigenvalues.imag, step_size))
     return z.exp(), b * gain
 
 

@@ -8,8 +8,8 @@ from tests.support.planted_networks import BEGINS, biases_at_zero, other_epsilon
 
 def without_skip(patch):
     """D u is left out of the output of every channel."""
-    plain = diagonal.state_space_layer
-    patch.setattr(diagonal, "state_space_layer", lambda u, *system: plain(u, *system[:-1], 0 * system[-1]))
+    plain = diagonal._layer
+    patch.setattr(diagonal, "_layer", lambda u, *system: plain(u, *system[:-1], 0 * system[-1]))
 
 
 def not_gated(patch):

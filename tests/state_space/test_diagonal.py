@@ -8,6 +8,8 @@ import pytest
 import scipy.signal
 import torch
 from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from practice_torch.experiments.state_space.diagonal import RECIPES, build
 from practice_torch.state_space import diagonal as practice
@@ -70,6 +72,40 @@ def test_float32_at_4096_entries():
     rounded = practice.diagonal_kernel(MODES[0].to(torch.complex64), *(p.float() for p in parameters[1:]), length=4096)
     assert rounded.dtype == torch.float32
     assert (rounded - exact).abs().max() < 1e-3 * exact.abs().max()
+
+
+def test_autocast_leaves_the_kernel_alone():
+    """All of a sequence meets it; its products stay float32 where those of the network do not."""
+    modes = (MODES[0].to(torch.complex64), *(parameter.float() for parameter in MODES[1:]))
+    with torch.autocast("cpu", torch.bfloat16):
+        inside = practice.diagonal_kernel(*modes, length=50)
+    assert torch.equal(inside, practice.diagonal_kernel(*modes, length=50))
+
+
+class Complex(TorchDispatchMode):
+    """Names of the operations inside that take or give complex numbers."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = set()
+
+    @classmethod
+    def _should_skip_dynamo(cls):
+        return False  # asking costs two seconds
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        out = operation(*args, **(kwargs or {}))
+        if any(isinstance(leaf, torch.Tensor) and leaf.is_complex() for leaf in tree_leaves((args, out))):
+            self.names.add(operation.overloadpacket.__name__)
+        return out
+
+
+def test_only_transforms_are_complex():
+    """Of a block's forward and backward pass: compilers generate no code for complex numbers."""
+    block, x = practice.S4DBlock(4, modes=2), torch.randn(2, 6, 4)
+    with Complex() as found:
+        block(x).sum().backward()
+    assert found.names == {"_fft_r2c", "mul", "sum", "view", "_fft_c2r"}  # the products of transforms, summed over the batch
 
 
 def _linear(pairs):
