@@ -7,7 +7,8 @@ from sympy import Rational, exp, log, series, sqrt
 from theory_jax.derivation.notation import Divergence, plus
 from theory_jax.derivation.parts import value
 from theory_jax.derivation.prose import holds, prose, where
-from theory_jax.lectures.reinforcement.ppo import _clipped_objective, beta, derivation, epsilon, nu, o, pi, six_slopes, x
+from theory_jax.lectures.reinforcement._ppo import clipped_objective
+from theory_jax.lectures.reinforcement.ppo import beta, derivation, epsilon, nu, o, pi, six_slopes, x
 from theory_jax.reinforcement.ppo import clipped_policy_loss
 
 
@@ -28,7 +29,7 @@ def six_gradients():
     hint="At which new probability does the ratio of the second action leave the clip?",
 )
 def slopes_of_the_expectation():
-    yield jax.grad(lambda p: jnp.sum(_clipped_objective(p)))(jnp.array([0.91, 0.95])), "(10, 1)"
+    yield jax.grad(lambda p: jnp.sum(clipped_objective(p)))(jnp.array([0.91, 0.95])), "(10, 1)"
 
 
 @derivation.exercise(

@@ -5,9 +5,10 @@ import math
 import jax.numpy as jnp
 import numpy as np
 
-from theory_jax.diffusion.elbo import elbo_terms
+from theory_jax.diffusion.elbo import discretized_gaussian_log_prob, elbo_terms
 from theory_jax.diffusion.noise_schedules import cosine_alpha_bar
 from theory_jax.lectures.diffusion import _two_points
+from theory_jax.lectures.diffusion._best_losses import irreducible
 
 
 def nodes(count):
@@ -38,6 +39,25 @@ def draw_bounds(left, right):
     right.axhline(math.log(2), linestyle="--", color="gray", label=r"$\log 2$")
     right.set(xlabel="$T$ steps", ylabel="nats", xticks=[4, 16, 64])
     right.legend()
+
+
+def draw_cells_and_code(cells, code):
+    """Left: the probabilities of eight gray levels under a Gaussian. Right: what is known after so many bits of the bound."""
+    values, mean, deviation = np.arange(8) / 3.5 - 1, 0.45, 0.35
+    log_probs = discretized_gaussian_log_prob(values, np.full(8, mean), np.full(8, 2 * math.log(deviation)), num_levels=8)
+    cells.bar(values, 3.5 * np.exp(np.asarray(log_probs)), width=1 / 3.5, alpha=0.35, edgecolor="white", label="cells")
+    line = np.linspace(-1.3, 1.8, 121)
+    bell = np.exp(-((line - mean) ** 2) / (2 * deviation**2)) / (math.sqrt(2 * math.pi) * deviation)
+    cells.plot(line, bell, color="C1", label="Gaussian")
+    cells.set(xlabel="$x_0$", ylabel="probability over width", ylim=(0, 1.5))
+    cells.legend(loc="upper left")
+    levels = cosine_alpha_bar(num_steps=24)
+    best = lambda x, t: _two_points.best_noise(x, levels[t])  # noqa: E731 (a network)
+    terms = expected_terms(1.0, best, levels, num_levels=2, variance="small", count=40)
+    bits = np.cumsum(np.asarray(terms)[::-1])[:-1] / math.log(2)  # after the terms from L_T down to L_t
+    t, shares = np.arange(1, 25)[::-1], np.asarray(levels)[1:][::-1]
+    code.plot(bits, irreducible(levels, t) * (1 - shares) / shares, "o-", markersize=3)
+    code.set(xlabel="bits so far", ylabel="mean squared error of the data")
 
 
 def estimate(alpha_bar, prior_kl, denoising_kl, log_prob, elbo_terms):

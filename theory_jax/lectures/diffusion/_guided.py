@@ -11,7 +11,7 @@ from theory_jax.derivation.notation import Expectation, LogDensity, Slope, Total
 from theory_jax.derivation.prose import holds, means, prose, where
 from theory_jax.diffusion.classifier_free_guidance import compose, guide, rescale
 from theory_jax.diffusion.classifier_guidance import class_log_probs
-from theory_jax.diffusion.score_prediction import diffused_mixture, mixture_log_prob
+from theory_jax.diffusion.score_prediction import diffused_mixture, mixture_log_prob, mixture_score
 from theory_jax.lectures.diffusion._two_points import best_noise
 
 
@@ -39,6 +39,32 @@ def draw_scales(left, right):
         right.plot(line, (line - math.sqrt(0.48) * noise) / math.sqrt(0.52), label=f"$w = {w:g}$")
     right.set(xlabel="$x_t$", ylabel="implied data")
     right.legend()
+
+
+SCALES, ONE = (1.0, 3.0, 8.0), np.array([1])
+CENTERS = jnp.array([[0.0, 1.0], [0.9, -0.5], [-0.9, -0.5]])  # of three classes in the plane, with the variance 0.16
+
+
+def draw_guided_samples(*panels):
+    """Samples of the first of three classes with exact scores, without new noise, at three scales of the guidance."""
+    count, steps = 120, 24
+    shares = np.linspace(0.01, 0.99, steps) ** 2
+    scale = np.repeat(SCALES, count)[:, None]
+    x = np.tile(np.random.default_rng(8).standard_normal((count, 2)), (3, 1))
+    for now, then in zip(shares, (*shares[1:], 1.0), strict=True):
+        means, log_vars = (part[0] for part in diffused_mixture(CENTERS, jnp.full(3, math.log(0.16)), ONE, np.array([1.0, now])))
+        parts = (means[:1], log_vars[:1], jnp.zeros(1)), (means, log_vars, jnp.full(3, -math.log(3)))
+        noises = [-math.sqrt(1 - now) * mixture_score(jnp.asarray(x), *part) for part in parts]
+        noise = np.asarray(guide(*noises, scale=scale))
+        data = (x - math.sqrt(1 - now) * noise) / math.sqrt(now)
+        x = math.sqrt(then) * data + math.sqrt(1 - then) * noise
+    angle = np.linspace(0, 2 * np.pi, 61)
+    for panel, found, w in zip(panels, x.reshape(3, count, 2), SCALES, strict=True):
+        for number, center in enumerate(np.asarray(CENTERS)):
+            ring = center + 0.8 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+            panel.plot(*ring.T, color="gray" if number else "C1", linewidth=1)
+        panel.plot(*found.T, ".", markersize=3, color="C0")
+        panel.set(xlabel="$x_1$", ylabel="$x_2$", title=f"scale {w:g}", xlim=(-2.2, 2.2), ylim=(-1.6, 3.2), aspect="equal")
 
 
 def several_conditions(derivation, unconditional):

@@ -17,6 +17,7 @@ from theory_jax.derivation.parts import do, value
 from theory_jax.derivation.prose import holds, means, prose, where
 from theory_jax.diffusion.classifier_free_guidance import drop_condition, guide, interval_scale
 from theory_jax.lectures.diffusion._guided import (
+    draw_guided_samples,
     draw_scales,
     drawn_variances,
     random_steps,
@@ -154,6 +155,15 @@ guided_code = derivation.bridge(
     scale=[w],
     wrong={"the other convention": conditional + w * (conditional - unconditional)},
 )
+derivation.figure(
+    prose(
+        "Samples of one of three classes in the plane (orange ring: two deviations), drawn with exact predictions. At scale 1 "
+        "they have the distribution of the class. A larger scale $w$ of {guided} moves them away from the other classes (gray) "
+        "and draws them together: they are easier to recognize, and less varied than the class.",
+        guided=holds(guided, "=", plus(conditional, times(w - 1, plus(conditional, -unconditional))), named=True),
+    ),
+    panels=3,
+)(draw_guided_samples)
 
 derivation.say("A trained network is no minimizer. Is the difference of its answers the slope of something, all the same?")
 M = [[derivation.number(f"M_{{{i}{j}}}", f"row {i}, column {j} of a matrix") for j in (1, 2)] for i in (1, 2)]

@@ -270,8 +270,9 @@ derivation.chain(
 derivation.figure(
     prose(
         r"Data $-\frac12$ or $\frac12$. Left: the best denoiser at three levels, and its skip (dashed), which is all of it for "
-        "Gaussian data: {gaussian}. Right: what the network has to say. At every level its input and its target are of size one; "
-        "what it learns is a step between the data, which becomes a small correction as the noise grows.",
+        "Gaussian data: {gaussian}. Right: what the best network says, thick where its inputs occur, which are of size one. "
+        "With little noise it is minus the noise, with much the data, of which the input then tells nearly nothing but what "
+        "the skip already knows.",
         gaussian=holds(
             plus(z, sigma**2 * Slope(LogDensity(z, 0, sigma**2 + size**2), z)),
             "=",

@@ -18,7 +18,7 @@ from theory_jax.derivation.parts import do
 from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.diffusion.elbo import denoising_kl, discretized_gaussian_log_prob, elbo_terms, gaussian_kl, prior_kl
 from theory_jax.diffusion.forward_process import forward_sample
-from theory_jax.lectures.diffusion._bound import draw_bounds, estimate, expected_terms, nodes
+from theory_jax.lectures.diffusion._bound import draw_bounds, draw_cells_and_code, estimate, expected_terms, nodes
 from theory_jax.lectures.diffusion._schedules import introduce_step
 from theory_jax.lectures.diffusion.reverse_process import in_the_noise, markov, posterior_law
 from theory_jax.lectures.lemmas.gaussian_divergence import gaussian_divergence
@@ -50,6 +50,17 @@ derivation = Derivation(
         "In the first step there is no divergence to write: given $x_0$ the step back is a point mass. Its term is the decoder.",
     ),
 )
+
+
+@derivation.figure(
+    "Data that are $-1$ or $1$, with the best network and a cosine schedule. Left: the terms of the bound for 16 steps and the "
+    "small variance; the first bar is $L_0$, the last $L_T$. Right: the whole bound. With the small variance it falls toward "
+    r"$\log 2$, the entropy of the data; the large one suits standard normal data, not these data.",
+    panels=2,
+)
+def terms_and_bound(left, right):
+    draw_bounds(left, right)
+
 
 z = derivation.index("x_{1:T}", "a whole walk, from the first noisy value to the last")
 q_walk = derivation.law("q({}|x_0)", z, "the forward process, as the distribution of a walk")
@@ -349,6 +360,24 @@ def the_decoder_is_normalized():
     )
 
 
+derivation.figure(
+    prose(
+        "Left: the decoder of eight gray levels. Each has the area of its cell under a Gaussian (a bar has the width of a "
+        "cell); the two outer cells reach to infinity. Right: the bound as a code of data that are $-1$ or $1$, in 24 steps: "
+        "the first term {prior} is nearly free where {end} is near 0, and each further one lowers the error of the best guess "
+        "of the data.",
+        prior=holds(
+            Divergence(Normal(x, times(sqrt(a_end), start), 1 - a_end), Normal(x, 0, 1)),
+            "=",
+            times(Rational(1, 2), plus(a_end * start**2, -a_end, -log(1 - a_end))),
+            named=True,
+        ),
+        end=a_end,
+    ),
+    panels=2,
+)(draw_cells_and_code)
+
+
 _LEVELS = jnp.array([1.0, 0.81, 0.5184])
 _NODES, _WEIGHTS = nodes(5)
 _ONES, _TWOS = jnp.ones(5), np.full(5, 2)
@@ -394,16 +423,6 @@ def two_steps():
     likelihood = (1 / 0.82344 + math.log(2 * math.pi * 0.82344)) / 2
     yield r"-\log p(1)\ \text{then}", likelihood, "1.4290"
     yield r"\text{the gap}", small.sum() - likelihood, "0.2922"
-
-
-@derivation.figure(
-    "Data that are $-1$ or $1$, with the best network and a cosine schedule. Left: the terms of the bound for 16 steps and the "
-    "small variance; the first bar is $L_0$, the last $L_T$. Right: the whole bound. With the small variance it falls toward "
-    r"$\log 2$, the entropy of the data; the large one suits standard normal data, not these data.",
-    panels=2,
-)
-def terms_and_bound(left, right):
-    draw_bounds(left, right)
 
 
 @derivation.numeric(

@@ -24,6 +24,7 @@ from theory_jax.energy.energy_models import (
     log_partition,
     quadrature_log_partition,
 )
+from theory_jax.lectures.energy._energy_models import heating
 from theory_jax.lectures.lemmas.gibbs import gibbs
 
 derivation = Derivation(
@@ -55,6 +56,35 @@ derivation = Derivation(
     ),
     trained="The energies of this page are small enough for sums. `energy/regularized_training` trains an energy network.",
 )
+
+
+@derivation.figure(
+    "Left: the probabilities of three states with the energies 0, 1 and 1.5 against the temperature: the lowest alone when cold, "
+    "all three alike when hot. Right: one gradient step on a model whose energy (gray) has a correction, a sum of bumps. The "
+    "step lowers the energy at the data (dots) and raises it where the model has samples (crosses).",
+    panels=2,
+)
+def temperature_and_a_step(cooling, step):
+    temperatures = np.geomspace(0.05, 20, 16)
+    levels = jnp.array([[0.0, 1.0, 1.5]])
+    probs = np.array([np.exp(boltzmann_log_probs(levels, temperature=float(t))[0]) for t in temperatures])
+    for n, level in enumerate(("0", "1", "1.5")):
+        cooling.semilogx(temperatures, probs[:, n], label=f"energy {level}")
+    cooling.set(xlabel="temperature", ylabel="probability", ylim=(0, 1.02))
+    cooling.legend()
+    line = np.linspace(-4, 5, 200)[:, None]
+    before = gaussian_mixture_energy(jnp.asarray(line), np.array([[0.0]]), np.zeros(1), np.zeros(1))
+    rng = np.random.default_rng(0)
+    seen, drawn = 2.0 + 0.5 * rng.standard_normal(12), rng.standard_normal(12)
+    bumps = lambda at: np.exp(-((line - at) ** 2) / 0.5).mean(axis=1)  # noqa: E731
+    after = before - 4 * (bumps(seen) - bumps(drawn))
+    step.plot(line[:, 0], before, color="gray", label="before")
+    step.plot(line[:, 0], after, label="after")
+    step.plot(seen, np.full(12, -1.0), "o", markersize=3, label="data")
+    step.plot(drawn, np.full(12, -1.5), "x", markersize=4, label="samples")
+    step.set(xlabel="state", ylabel="energy", ylim=(-2.2, 8))
+    step.legend()
+
 
 k = derivation.index("k", "a state")
 j = derivation.index("j", "a state, next to $k$")
@@ -223,6 +253,16 @@ derivation.chain(
     states=2,
     role="remark",
 )
+derivation.figure(
+    prose(
+        "Left: an energy with two wells, and its distributions: cold, nearly all of the mass is in the lower well; hot, it "
+        "spreads. Right: the balance of the states of energy 0, 1 and 1.5. Heating raises the mean energy, but the entropy "
+        "gains more: the free energy {free} falls, with the slope {slope}.",
+        free=holds(F, "=", plus(Expectation(p, E), -T * Entropy(p)), wrong={"the sign": plus(Expectation(p, E), T * Entropy(p))}),
+        slope=holds(Slope(F, T), "=", -Entropy(p), named=True, wrong={"the sign": Entropy(p)}),
+    ),
+    panels=2,
+)(heating)
 
 derivation.bridge(
     "The code's probabilities",
@@ -386,34 +426,6 @@ def three_states():
     yield free, value(free, flat), "-0.6365"
     model = jnp.exp(boltzmann_log_probs(_ENERGIES))[0]
     yield r"\partial \mathcal{L}", jnp.dot(jnp.array([0.0, 1.0, 1.0]), jnp.array([0.75, 0.125, 0.125]) - model), "-0.25"
-
-
-@derivation.figure(
-    "Left: the probabilities of three states with the energies 0, 1 and 1.5 against the temperature: the lowest alone when cold, "
-    "all three alike when hot. Right: one gradient step on a model whose energy (gray) has a correction, a sum of bumps. The "
-    "step lowers the energy at the data (dots) and raises it where the model has samples (crosses).",
-    panels=2,
-)
-def temperature_and_a_step(cooling, step):
-    temperatures = np.geomspace(0.05, 20, 16)
-    levels = jnp.array([[0.0, 1.0, 1.5]])
-    probs = np.array([np.exp(boltzmann_log_probs(levels, temperature=float(t))[0]) for t in temperatures])
-    for n, level in enumerate(("0", "1", "1.5")):
-        cooling.semilogx(temperatures, probs[:, n], label=f"energy {level}")
-    cooling.set(xlabel="temperature", ylabel="probability", ylim=(0, 1.02))
-    cooling.legend()
-    line = np.linspace(-4, 5, 200)[:, None]
-    before = gaussian_mixture_energy(jnp.asarray(line), np.array([[0.0]]), np.zeros(1), np.zeros(1))
-    rng = np.random.default_rng(0)
-    seen, drawn = 2.0 + 0.5 * rng.standard_normal(12), rng.standard_normal(12)
-    bumps = lambda at: np.exp(-((line - at) ** 2) / 0.5).mean(axis=1)  # noqa: E731
-    after = before - 4 * (bumps(seen) - bumps(drawn))
-    step.plot(line[:, 0], before, color="gray", label="before")
-    step.plot(line[:, 0], after, label="after")
-    step.plot(seen, np.full(12, -1.0), "o", markersize=3, label="data")
-    step.plot(drawn, np.full(12, -1.5), "x", markersize=4, label="samples")
-    step.set(xlabel="state", ylabel="energy", ylim=(-2.2, 8))
-    step.legend()
 
 
 @derivation.numeric(

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from theory_jax.preference.dpo import dpo_loss
+from theory_jax.preference.dpo import dpo_loss, robust_dpo_loss
 
 REFERENCE = jnp.log(jnp.array([0.5, 0.25, 0.25]))
 BEST = jnp.log(jnp.array([0.25, 0.25, 0.5]))
@@ -55,3 +55,23 @@ def draw_steps(axes):
     axes.plot(weights, loss, "--", color="black", label="loss")
     axes.set(xlabel=r"$\omega$", ylabel="nats")
     axes.legend()
+
+
+def draw_labels(losses, weights):
+    """Left: three losses of a pair that is always labeled the same way, over its logit. Right: their slopes, turned over."""
+    logits, zero = np.linspace(-4, 7, 111), np.zeros(111)
+    pair = jnp.asarray(logits), zero, zero, zero
+    curves = {
+        "plain": dpo_loss(*pair, kl_coefficient=1.0),
+        "smoothed": dpo_loss(*pair, kl_coefficient=1.0, label_smoothing=0.1),
+        "robust": robust_dpo_loss(*pair, kl_coefficient=1.0, flip_probability=0.1),
+    }
+    for label, curve in curves.items():
+        losses.plot(logits, curve, label=label)
+        weights.plot(logits, -np.gradient(np.asarray(curve), logits), label=label)
+    losses.plot(np.log(9), np.interp(np.log(9), logits, curves["smoothed"]), "o", color="C1")
+    losses.set(xlabel=r"logit $\beta h$", ylabel="loss")
+    losses.legend()
+    weights.plot(np.log(9), 0, "o", color="C1")
+    weights.axhline(0, color="gray", linestyle=":")
+    weights.set(xlabel=r"logit $\beta h$", ylabel="push to the chosen one")

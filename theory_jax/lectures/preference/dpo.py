@@ -11,7 +11,15 @@ from theory_jax.derivation.notation import Divergence, Entropy, Expectation, Lim
 from theory_jax.derivation.parts import do, value
 from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.lectures.lemmas.gibbs import gibbs
-from theory_jax.lectures.preference._three_completions import BEST, REFERENCE, draw_losses, draw_steps, population_loss, shared
+from theory_jax.lectures.preference._three_completions import (
+    BEST,
+    REFERENCE,
+    draw_labels,
+    draw_losses,
+    draw_steps,
+    population_loss,
+    shared,
+)
 from theory_jax.lectures.preference.kl_optimum import read_back
 from theory_jax.preference.dpo import dpo_loss, gradient_weight, implicit_reward_margin, preference_logits, robust_dpo_loss
 
@@ -40,6 +48,18 @@ derivation = Derivation(
         "Unless stated otherwise, the chains are derived on three completions; the sums hold for any number.",
     ),
 )
+
+
+@derivation.figure(
+    r"The example. Left: level sets of the population loss over policies; it is least at the optimum (dot), which tilts the "
+    r"reference (cross). Right: steps of the shared parameter on the pair 1 over 2. The loss falls, and so do both "
+    r"log-probabilities.",
+    panels=2,
+)
+def loss_over_policies(left, right):
+    draw_losses(left)
+    draw_steps(right)
+
 
 i = derivation.index("i", "a completion")
 j = derivation.index("j", "another completion of the same prompt")
@@ -295,6 +315,17 @@ derivation.chain(
         ),
     ),
 )
+derivation.figure(
+    prose(
+        "A pair that is always labeled the same way. Left: the loss falls for ever; smoothed with {eps} it has a minimum at "
+        "{place} (dot), where the policy has the probability {belief} for the label; the robust loss has no lower bound. Right: "
+        "how strongly a gradient step pushes. The plain loss pushes less, the surer the policy is, but never pulls back.",
+        eps=where(epsilon, Rational(1, 10)),
+        place=where(w, log(9)),
+        belief=holds(_sigma(w), "=", 1 - epsilon, named=True, wrong={"the flips": epsilon}),
+    ),
+    panels=2,
+)(draw_labels)
 
 c_log = derivation.number("l_c", "log-probability of the chosen completion", "policy_chosen")
 r_log = derivation.number("l_r", "log-probability of the rejected one", "policy_rejected")
@@ -378,14 +409,3 @@ def three_completions():
     yield r"\text{loss of the reference}", population_loss(REFERENCE[None])[0], "0.6931"
     yield r"\text{loss of the optimum}", population_loss(BEST[None])[0], "0.5911"
     yield r"\text{change of the three log-probabilities}", shared(0.25) - shared(0.0), "(-0.163, -0.288, 0.337)"
-
-
-@derivation.figure(
-    r"The example. Left: level sets of the population loss over policies; it is least at the optimum (dot), which tilts the "
-    r"reference (cross). Right: steps of the shared parameter on the pair 1 over 2. The loss falls, and so do both "
-    r"log-probabilities.",
-    panels=2,
-)
-def loss_over_policies(left, right):
-    draw_losses(left)
-    draw_steps(right)

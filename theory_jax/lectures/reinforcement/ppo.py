@@ -14,6 +14,7 @@ from theory_jax.derivation.notation import Divergence, Expectation, Slope, Total
 from theory_jax.derivation.parts import do
 from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.lectures.lemmas.tangent import tangent
+from theory_jax.lectures.reinforcement._ppo import a_roof_and_a_slope, one_batch
 from theory_jax.reinforcement.ppo import clipped_indicator, clipped_policy_loss, clipped_value_loss, kl_penalty_loss, ppo_loss
 
 derivation = Derivation(
@@ -40,6 +41,15 @@ derivation = Derivation(
         "Ratios of whole texts, which are products over tokens: here every token is a step with its own ratio.",
     ),
 )
+
+derivation.figure(
+    r"Left: the clipped objective of a step against its ratio, for the advantages 1 and $-1$, with the surrogate dashed: the "
+    r"objective is never above it, flat on one side only. Right: two actions with the old probabilities 0.9 and 0.1 and "
+    r"the advantages 1 and $-9$: the expectation of the clipped objective against the new probability of the first action. From "
+    r"the dotted line on the second action has no gradient, and the objective still rises.",
+    panels=2,
+)(a_roof_and_a_slope)
+
 
 a = derivation.index("a", "an action")
 o = derivation.law("o({})", a, "the old policy, which drew the actions", "exp(old_log_probs)")
@@ -303,14 +313,6 @@ whole = derivation.bridge(
 SIX = (jnp.log(jnp.array([[0.5, 1.0, 1.5]] * 2)), jnp.zeros((2, 3)), jnp.array([[1.0] * 3, [-1.0] * 3]))
 
 
-def _clipped_objective(probabilities):
-    """The expectation of the clipped objective, for each new probability of the first action."""
-    old = jnp.array([0.9, 0.1])
-    log_probs = jnp.log(jnp.stack([probabilities, 1 - probabilities], axis=1))
-    old_log_probs, advantages = (jnp.broadcast_to(row, log_probs.shape) for row in (jnp.log(old), jnp.array([1.0, -9.0])))
-    return -clipped_policy_loss(log_probs, old_log_probs, advantages, clip=0.2) @ old
-
-
 @derivation.algorithm(
     "Proximal policy optimization",
     do(r"for every iteration: $o \leftarrow \pi$"),
@@ -344,6 +346,22 @@ def three_steps_from_a_batch():
     yield r"\ell^v", clipped_value_loss(zero + at[1], zero, zero + 1, clip=0.2), "(0.32, 0.32)"
 
 
+derivation.figure(
+    prose(
+        "The two actions of the algorithm, advantages 1 and $-1$. Left: the ratios of the good action (solid) and of the bad "
+        "one (dashed). Once they are out of the range (gray), the clip takes away the gradient, here after two steps; without "
+        "it they go on. Right: so does the noise of the estimate, whose second moment is {moment}.",
+        moment=holds(
+            Expectation(o, times(rho, A) ** 2),
+            "=",
+            Expectation(pi, times(rho, A**2)),
+            wrong={"no ratio left": Expectation(pi, A**2)},
+        ),
+    ),
+    panels=2,
+)(one_batch)
+
+
 def _ratios_after(steps, clip):
     """What the algorithm's two actions come to without the critic, after steps of 0.6 down the gradient."""
     old, advantages, logits = jnp.log(jnp.full((1, 2), 0.5)), jnp.array([[1.0, -1.0]]), jnp.zeros((1, 2))
@@ -371,27 +389,6 @@ def by_hand():
     yield r"-\ell \text{ at } \rho = \tfrac12, 1, \tfrac32 \text{ and } A = 1", objective[0], "(0.5, 1, 1.2)"
     yield r"-\ell \text{ there if } A = -1", objective[1], "(-0.8, -1, -1.5)"
     yield r"\text{an action of probability } 0.01 \text{ is absent from 50 steps with probability } 0.99^{50}", 0.99**50, "0.605"
-
-
-@derivation.figure(
-    r"Left: the clipped objective of a step against its ratio, for the advantages 1 and $-1$, with the surrogate dashed: the "
-    r"objective is never above it, flat on one side only. Right: two actions with the old probabilities 0.9 and 0.1 and "
-    r"the advantages 1 and $-9$: the expectation of the clipped objective against the new probability of the first action. From "
-    r"the dotted line on the second action has no gradient, and the objective still rises.",
-    panels=2,
-)
-def a_roof_and_a_slope(left, right):
-    ratios = jnp.linspace(0.4, 1.6, 25)
-    for sign, color in ((1.0, "C0"), (-1.0, "C1")):
-        steps = jnp.log(ratios)[None], jnp.zeros((1, 25)), jnp.full((1, 25), sign)
-        left.plot(ratios, -clipped_policy_loss(*steps, clip=0.2)[0], color=color, label=rf"$A = {sign:g}$")
-        left.plot(ratios, sign * ratios, color=color, linestyle="--", linewidth=1)
-    left.set(xlabel=r"ratio $\rho$", ylabel=r"objective $-\ell$")
-    left.legend()
-    probabilities = jnp.array([0.9, 0.91, 0.92, 0.94, 0.96, 0.98, 0.999])
-    right.plot(probabilities, _clipped_objective(probabilities))
-    right.axvline(0.92, color="gray", linestyle=":")
-    right.set(xlabel="new probability of the first action", ylabel="expected objective")
 
 
 derivation.say(
