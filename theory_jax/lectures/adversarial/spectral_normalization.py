@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from sympy import KroneckerDelta, Max, cos, pi, sign, sin, sqrt
 
 from theory_jax.adversarial.spectral_normalization import (
+    lipschitz_bound,
     power_iteration,
     spectral_norm,
     spectral_norm_estimate,
@@ -331,6 +332,18 @@ derivation.chain(
 )
 derivation.symbol("F(x)", "the output of the network")
 derivation.symbol(r"\Lambda", "the product of the largest singular values of its layers", "lipschitz_bound")
+b = derivation.numbers("b", k, "the weights of a last layer with one output")
+derivation.bridge(
+    "The code's bound, of the layer $W$ and a last layer with one output",
+    times(Max(sigma.at(0), sigma.at(1)), sqrt(SquaredNorm(k, b))),
+    lipschitz_bound,
+    weights=(W, [b]),
+    states=2,
+    wrong={
+        "the Frobenius norms": sqrt(times(Total(k, sigma**2), SquaredNorm(k, b))),
+        "the sum": plus(Max(sigma.at(0), sigma.at(1)), sqrt(SquaredNorm(k, b))),
+    },
+)
 
 
 @derivation.bound(

@@ -13,6 +13,7 @@ from theory_jax.autoregressive.position import (
     alibi_bias,
     alibi_slopes,
     apply_rotary,
+    relative_position_bucket,
     rotary_angles,
     sinusoidal_positions,
 )
@@ -327,6 +328,21 @@ def buckets_are_exact_then_logarithmic():
     return Sides(left=np.append(found, first), right=np.append(counted, [19, 21, 46, 113]))
 
 
+def _bucket(distance):
+    """Of 32 buckets up to 128, by the formula."""
+    logarithmic = 16 + sympy.floor(16 * sympy.log(sympy.Rational(distance, 16)) / sympy.log(8))
+    return sympy.Min(logarithmic, 31) if distance >= 16 else max(distance, 0)
+
+
+derivation.bridge(
+    "The code's buckets of the distances -1, 7, 16, 18, 40, 112 and 5000",
+    [_bucket(distance) for distance in (-1, 7, 16, 18, 40, 112, 5000)],
+    relative_position_bucket,
+    distance=jnp.array([-1, 7, 16, 18, 40, 112, 5000]),
+    buckets=32,
+    maximum_distance=128,
+    wrong={"the distances": [0, 7, 16, 18, 31, 31, 31]},
+)
 derivation.say(
     r"Longer than trained. Position interpolation divides all positions by a factor, so that a longer text is within the "
     r"angles that were trained."

@@ -26,6 +26,7 @@ from theory_jax.foundations.f_gan import (
     location_scale_generator,
     quadratic_critic,
 )
+from theory_jax.foundations.fenchel_conjugate import output_activation
 from theory_jax.lectures.foundations._gaussian_game import draw_orbits, largest_step, resting_jacobian, step_together
 from theory_jax.lectures.foundations.variational_divergence import central as lower_bound
 
@@ -199,22 +200,23 @@ _OWN, _OTHER = Matrix([-fake for fake, _ in _LOSSES.values()]), Matrix([-real.su
 
 def _losses(v_real, v_fake):
     critic = jnp.stack([f_gan_critic_loss(v_real, v_fake, divergence=name) for name in _LOSSES])
-    codes = f_gan_generator_loss, f_gan_alternative_generator_loss
+    codes = f_gan_generator_loss, f_gan_alternative_generator_loss, output_activation
     return critic, *(jnp.stack([code(v_fake, divergence=name) for name in _LOSSES]) for code in codes)
 
 
 derivation.bridge(
-    "The code's losses of the critic and of the generator, and the alternative, for Kullback-Leibler, its reverse, Hellinger, "
-    "GAN",
-    (_CRITIC, _OWN, _OTHER),
+    "The code's losses of the critic and of the generator, the alternative, and the output map, for Kullback-Leibler, its "
+    "reverse, Hellinger, GAN",
+    (_CRITIC, _OWN, _OTHER, -_OTHER),
     _losses,
     v_real=[s],
     v_fake=[v],
-    calls=(f_gan_critic_loss, f_gan_generator_loss, f_gan_alternative_generator_loss),
+    calls=(f_gan_critic_loss, f_gan_generator_loss, f_gan_alternative_generator_loss, output_activation),
     wrong={
-        "real and fake exchanged": (_CRITIC.subs({s: v, v: s}, simultaneous=True), None, None),
-        "the sign": (None, -_OWN, None),
-        "the generator's own loss": (None, None, _OWN),
+        "real and fake exchanged": (_CRITIC.subs({s: v, v: s}, simultaneous=True), None, None, None),
+        "the sign": (None, -_OWN, None, None),
+        "the generator's own loss": (None, None, _OWN, None),
+        "the alternative's sign": (None, None, None, _OTHER),
     },
 )
 

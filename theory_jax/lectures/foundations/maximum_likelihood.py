@@ -16,6 +16,7 @@ from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.foundations.maximum_likelihood import (
     categorical_negative_log_likelihood,
     cross_entropy,
+    empirical_distribution,
     entropy,
     gaussian_kl_divergence,
     gaussian_maximum_likelihood,
@@ -129,6 +130,17 @@ central = derivation.chain(
     central=True,
     so=r"Only the divergence contains the model: to maximize the likelihood over a family of models is to minimize "
     r"$\mathrm{KL}(\hat p \,\|\, q)$ over it. If the family contains $\hat p$, the minimum is the entropy of the sample itself.",
+)
+
+
+_COUNTS = (3, 1, 2)
+derivation.bridge(
+    "The code's empirical distribution, of a sample in which three categories occur 3 times, once and twice",
+    [Rational(round(6 * share), 6) for share in value(p_hat, {c: _COUNTS})],
+    empirical_distribution,
+    labels=jnp.array([0, 2, 0, 1, 0, 2]),
+    num_categories=3,
+    wrong={"the counts": list(_COUNTS), "every category alike": [Rational(1, 3)] * 3},
 )
 
 
