@@ -15,10 +15,12 @@ class DiffWave(nn.Module):
 
     Residual blocks with convolutions of three taps, dilated by 1, 2, 4, ..., 2^(cycle - 1), 1, 2, ...; the output is the sum of
     their skips. num_classes: labels 0..num_classes-1, and the null class num_classes, which is also used if the label is omitted.
-    The last layer starts at zero: so does the output.  Source: Kong et al. 2021, section 3.
+    Convolutions begin as He et al. 2015 propose, the last at zero: so does the output.  Source: Kong et al. 2021, section 3; for
+    what begins how, the first author's https://github.com/philsyn/DiffWave-unconditional.
     """
 
     TIME, EMBEDDING = 128, 512  # sines and cosines of a time, and what two layers make of them; a class has the first, too
+    SHORTEST = 1e-4  # period of the fastest sine, over 2 pi; that of the slowest is 1
 
     def __init__(self, *, width, layers, cycle, num_classes=None):
         super().__init__()
@@ -33,27 +35,25 @@ class DiffWave(nn.Module):
         self.mix = nn.Conv1d(width, width, 1)
         self.output = nn.Conv1d(width, 1, 1)
         for module in self.modules():
-            if isinstance(module, nn.Conv1d | nn.Linear):
-                nn.init.xavier_uniform_(module.weight)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+            if isinstance(module, nn.Conv1d):
+                nn.init.kaiming_normal_(module.weight)
         nn.init.zeros_(self.output.weight)
+        nn.init.zeros_(self.output.bias)
 
     def forward(self, x, t, label=None):
         """[B, 1, T], [B], [B] -> [B, 1, T]"""
-        time, label = self._time(x, t), self._label(t, label)
+        time, label = self._time(t), self._label(t, label)
         h, skips = functional.relu(self.input(x)), 0
         for block in self.blocks:
             h, skip = block(h, time, label)
             skips = skips + skip
         return self.output(functional.relu(self.mix(skips / math.sqrt(len(self.blocks)))))
 
-    def _time(self, x, t):
+    def _time(self, t):
         """Embedding of the time for all blocks: [B, E]."""
         first, second = self.time
-        # half precision cannot tell time 999 from 1000: at least float32 until the angles are taken
-        time = t.to(torch.promote_types(x.dtype, torch.float32))
-        embedding = sinusoidal_time_embedding(time, dim=self.TIME).to(first.weight.dtype)
+        # frequencies from 1 to 10^4: of an angle of 2 * 10^6, float32 keeps no more than a tenth
+        embedding = sinusoidal_time_embedding(t.double(), dim=self.TIME, max_period=self.SHORTEST).to(first.weight.dtype)
         return functional.silu(second(functional.silu(first(embedding))))
 
     def _label(self, t, label):

@@ -7,10 +7,8 @@ import torch
 from torch.nn import functional
 
 from practice_torch.autoregressive.wavenet import causal_convolution
-from practice_torch.diffusion.unet import sinusoidal_time_embedding
 from practice_torch.networks.diffwave import DiffWave
-from shared_specs.diffusion.unet import KERNELS
-from shared_specs.rows import Model, begins_at, begins_normal, given, normal, uniform
+from shared_specs.rows import Initial, Model, begins_at, begins_by_inputs, begins_normal, given, normal, uniform
 from tests.support.networks import Held
 
 WIDTH = 8
@@ -26,7 +24,8 @@ def _denoised(network, x, t, label=None):
     def pointwise(place, z):
         return linear(place, z.transpose(1, 2)).transpose(1, 2)
 
-    time = sinusoidal_time_embedding(t, dim=128)
+    angles = t[:, None] * 10 ** (torch.arange(64, dtype=torch.float64) * 4 / 63)
+    time = torch.cat([angles.sin(), angles.cos()], 1).to(x.dtype)
     for place in ("time.0", "time.1"):
         time = linear(place, time) * torch.sigmoid(linear(place, time))
     h, skips = pointwise("input", x).relu(), 0
@@ -45,7 +44,9 @@ def _denoised(network, x, t, label=None):
 
 
 _DIFFWAVE = dict(width=WIDTH, layers=3, cycle=2)
-_DENOISER = {"*.bias": begins_at(0), "output.weight": begins_at(0)} | KERNELS
+_HE = Initial("normal", scale=lambda inputs, outputs: (2 / inputs) ** 0.5)
+_DENOISER = {"output.*": begins_at(0)} | {f"{place}.weight": _HE for place in ("input", "mix", "blocks.*.gates", "blocks.*.out")}
+_DENOISER |= {"*": begins_by_inputs()}
 
 
 HELD = (
@@ -54,7 +55,7 @@ HELD = (
         Model(
             "DiffWave",
             "classes",
-            given(x=normal(3, 1, 6), t=uniform(3, high=20.0), label=np.array([0, 3, 2])),
+            given(x=normal(3, 1, 6), t=uniform(3), label=np.array([0, 3, 2])),
             sizes=_DIFFWAVE | dict(num_classes=3),
             initial={"label.weight": begins_normal(1.0)} | _DENOISER,
         ),
@@ -65,7 +66,7 @@ HELD = (
         Model(
             "DiffWave",
             "the label left out",
-            given(x=normal(3, 1, 6), t=uniform(3, high=20.0)),
+            given(x=normal(3, 1, 6), t=uniform(3)),
             sizes=_DIFFWAVE | dict(num_classes=3),
             initial={"label.weight": begins_normal(1.0)} | _DENOISER,
         ),
@@ -73,7 +74,7 @@ HELD = (
     ),
     Held(
         DiffWave,
-        Model("DiffWave", "no classes", given(x=normal(3, 1, 6), t=uniform(3, high=20.0)), sizes=_DIFFWAVE, initial=_DENOISER),
+        Model("DiffWave", "no classes", given(x=normal(3, 1, 6), t=uniform(3)), sizes=_DIFFWAVE, initial=_DENOISER),
         _denoised,
     ),
 )

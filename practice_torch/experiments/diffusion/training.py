@@ -385,12 +385,12 @@ RECIPES = {
         learning_rate=3e-4, weight_decay=0.01, warmup_steps=1000, schedule="cosine", average_decay=0.999, clip_norm=1.0,
         judged_samples=500, judged_steps=50, precision="bfloat16", evaluate_every=10_000, checkpoint_every=5000,
     ),
-    # DiffWave: network, schedule, optimizer and learning rate are the published ones for the digits; number and size of the
-    # batches are our own. The last level of that schedule is not pure noise; a run warns about it.
+    # DiffWave: network, schedule, optimizer and batches are the published ones for the digits. The last level of that schedule is
+    # not pure noise; a run warns about it.
     "speech_commands": SoundDiffusionRecipe(
         data="speech_commands", held_out=0.05, sample_rate=16_000, length=16_000, gain=1.0, **_DIFFWAVE, layers=36, cycle=12,
-        steps=500_000, batch_size=32, learning_rate=2e-4, average_decay=0.999, judged_samples=500, precision="bfloat16",
-        evaluate_every=25_000, checkpoint_every=5000,
+        drop_probability=0.0, steps=1_000_000, batch_size=16, learning_rate=2e-4, average_decay=0.999, judged_samples=1000,
+        precision="bfloat16", evaluate_every=50_000, checkpoint_every=5000,
     ),
     # Random crops of three quarters of a second, without the text: babble in one voice.
     "ljspeech": SoundDiffusionRecipe(
@@ -416,8 +416,9 @@ PUBLISHED = {
     ),
     "speech_commands": Published(
         SPEECH_COMMANDS, PREPARE_SPEECH_COMMANDS, "fraction of sounds recognized as the requested digit", 0.912,
-        "Kong et al. 2021, DiffWave, table 3, class-conditional, by a ResNeXT classifier; ours is a support vector machine",
-        facts={"classes": DIGITS},
+        "Kong et al. 2021, DiffWave, table 3, class-conditional",
+        quoted="DiffWave: Accuracy 91.20%, FID-class 1.113 +- 0.569, IS 6.63, mIS 117.4, MOS 3.50 +- 0.31",
+        facts={"classes": DIGITS}, differences=published_differences.DIFFWAVE,
     ),
     "ljspeech": Published(
         LJ_SPEECH, PREPARE_LJ_SPEECH, "squared error of the noise on held-out crops", None,
