@@ -56,9 +56,9 @@ def shows_episodes_of_the_likeliest_actions():
 
 SAMPLERS = {
     draws_actions_of_their_law: {
-        "the variance for the deviation": (actors.GaussianActor.drawn, "(log_var / 2).exp()", "log_var.exp()"),
-        "means and log-variances exchanged": (actors.GaussianActor.drawn, "mean, log_var =", "log_var, mean ="),
-        "the law turned over": (actors.CategoricalActor.drawn, "(law, torch", "(-law, torch"),
+        "the variance for the deviation": (actors.GaussianActor.at, "(log_var / 2).exp()", "log_var.exp()"),
+        "means and log-variances exchanged": (actors.GaussianActor.at, "mean, log_var =", "log_var, mean ="),
+        "the law turned over": (actors.CategoricalActor.at, "(law, noise", "(-law, noise"),
     },
     shows_episodes_until_they_end: {
         "rewards after the end": (tasks.Rollouts.episodes, "reward * alive", "reward"),

@@ -1,6 +1,7 @@
 """Actors: perceptrons for categorical or Gaussian policies, with sampling, log-probabilities, entropy and divergence.
 
-A law is a row of numbers, [B, L]: logits, or means and log-variances. An actor draws from it, scores it and compares it.
+A law is a row of numbers, [B, L]: logits, or means and log-variances. An actor draws from it, scores it and compares it; `play`
+draws and takes one step of a task, all in one call, which can be compiled whole.
 """
 
 import math
@@ -16,7 +17,33 @@ from practice_torch.reinforcement.policy_gradient import policy_entropy
 from practice_torch.reinforcement.trust_region import policy_kl
 
 
-class CategoricalActor(nn.Module):
+class Actor(nn.Module):
+    """What actors of both kinds do with their laws."""
+
+    def drawn(self, law, generator):
+        return self.at(law, self.noise(len(law), generator, law.device))
+
+    def play(self, task, time_limit, state, age, noise, begun):
+        """One step of copies of a task: an action by the noise, and what comes of it; `begun` are states of new episodes.
+
+        Returns observation, action, reward, the observation after it, whether it ended the episode, whether a new one begins;
+        and the next state and age.
+        """
+        observation = task.observed(state)
+        action = self.at(self(observation), noise)
+        after, reward, fallen = task.step(state, action)
+        over, state, age = following(after, fallen, age, time_limit, begun)
+        return (observation, action, reward, task.observed(after), fallen, over), state, age
+
+
+def following(after, fallen, age, time_limit, begun):
+    """Where a new episode begins, and the next states and ages of all copies."""
+    age = age + 1
+    over = fallen | (age >= time_limit)
+    return over, torch.where(over[:, None], begun, after), age.masked_fill(over, 0)
+
+
+class CategoricalActor(Actor):
     """A law is [B, A], logits of the actions 0..A-1; an action is an integer, [B]."""
 
     def __init__(self, observed, actions, hidden):
@@ -26,8 +53,11 @@ class CategoricalActor(nn.Module):
     def forward(self, observations):
         return self.network(observations)
 
-    def drawn(self, law, generator):
-        return categorical_from_uniform(law, torch.rand(len(law), generator=generator, device=law.device))
+    def noise(self, count, generator, device):
+        return torch.rand(count, generator=generator, device=device)
+
+    def at(self, law, noise):
+        return categorical_from_uniform(law, noise)
 
     def likeliest(self, law):
         return law.argmax(1)
@@ -43,7 +73,7 @@ class CategoricalActor(nn.Module):
         return policy_kl(law.log_softmax(1), old_law.log_softmax(1))
 
 
-class GaussianActor(nn.Module):
+class GaussianActor(Actor):
     """A law is [B, 2K], means and log-variances of K numbers, the latter the same in every state; an action is [B, K]."""
 
     def __init__(self, observed, actions, hidden):
@@ -55,9 +85,12 @@ class GaussianActor(nn.Module):
         mean = self.network(observations)
         return torch.cat((mean, self.log_var.expand_as(mean)), -1)
 
-    def drawn(self, law, generator):
+    def noise(self, count, generator, device):
+        return torch.randn(count, len(self.log_var), generator=generator, device=device)
+
+    def at(self, law, noise):
         mean, log_var = law.chunk(2, 1)
-        return mean + (log_var / 2).exp() * torch.randn(mean.shape, generator=generator, device=law.device)
+        return mean + (log_var / 2).exp() * noise
 
     def likeliest(self, law):
         return law.chunk(2, 1)[0]

@@ -93,5 +93,14 @@ class GymnasiumCopies(nn.Module):
         reward, after, fallen, over = found
         return reward.to(self.latest.dtype), after.to(self.latest.dtype), fallen, over
 
+    def played(self, actor, horizon, generator):
+        """Steps with actions of the actor: observation, action, and what `step` returns."""
+        steps = []
+        for _ in range(horizon):
+            observation = self.observation().clone()
+            action = actor.drawn(actor(observation), generator)
+            steps.append((observation, action, *self.step(action, generator)))
+        return steps
+
     def _see(self, observation):
         self.latest.copy_(torch.as_tensor(np.array(observation)))

@@ -12,7 +12,7 @@ from torch import nn
 
 from practice_torch.engine.experiment import Metric
 from practice_torch.experiments.control import cart_pole, pendulum
-from practice_torch.experiments.control.actors import CategoricalActor, GaussianActor
+from practice_torch.experiments.control.actors import CategoricalActor, GaussianActor, following
 from practice_torch.pictures.control import over_the_plane, traces
 from practice_torch.reinforcement.returns import generalized_advantages, lambda_returns, whiten
 
@@ -108,11 +108,21 @@ class Copies(nn.Module):
     def step(self, action, generator):
         """(reward, observation after the step, whether it ended the episode, whether a new one begins), a row a copy."""
         after, reward, fallen = self.task.step(self.state, action)
-        self.age.add_(1)
-        over = fallen | (self.age >= self.time_limit)
-        self.state.copy_(torch.where(over[:, None], self._first(generator), after))
-        self.age.masked_fill_(over, 0)
+        over, state, age = following(after, fallen, self.age, self.time_limit, self._first(generator))
+        self.state.copy_(state)
+        self.age.copy_(age)
         return reward, self.task.observed(after), fallen, over
+
+    def played(self, actor, horizon, generator):
+        """Steps with actions of the actor, one call of it each: observation, action, and what `step` returns."""
+        state, age, steps = self.state.clone(), self.age.clone(), []
+        for _ in range(horizon):
+            noise = actor.noise(len(state), generator, state.device)
+            step, state, age = actor.play(self.task, self.time_limit, state, age, noise, self._first(generator))
+            steps.append(step)
+        self.state.copy_(state)
+        self.age.copy_(age)
+        return steps
 
     def _first(self, generator):
         return self.task.first(torch.rand(self.state.shape, generator=generator, device=self.state.device))
@@ -138,11 +148,8 @@ class Rollouts(nn.Module):
 
         A step pays (1 - discount) reward / unit, so that no value is larger than 1.
         """
-        recipe, steps = self.recipe, []
-        for _ in range(recipe.horizon):
-            observation = self.copies.observation().clone()
-            action = actor.drawn(actor(observation), generator)
-            steps.append((observation, action, *self.copies.step(action, generator)))
+        recipe = self.recipe
+        steps = self.copies.played(actor, recipe.horizon, generator)
         seen, taken, rewards, after, fallen, over = (torch.stack(column, 1) for column in zip(*steps, strict=True))
         values, following = critic(seen)[..., 0], critic(after)[..., 0]
         # An episode cut by the limit has not ended: the value of the next state is added to its last reward.

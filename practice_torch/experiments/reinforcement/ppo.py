@@ -14,7 +14,7 @@ from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
 from practice_torch.experiments.control import cart_pole
-from practice_torch.experiments.control.tasks import ControlEvaluation, Rollouts, actor_of, task_of
+from practice_torch.experiments.control.tasks import TASKS, ControlEvaluation, Rollouts, actor_of, task_of
 from practice_torch.networks.perceptron import perceptron
 from practice_torch.reinforcement.ppo import clipped_indicator, ppo_loss
 
@@ -74,6 +74,8 @@ class ControlExperiment(ControlEvaluation, nn.Module):
         self.actor = actor_of(self.task, recipe.hidden)
         self.critic = perceptron(self.task.sizes[1], recipe.hidden, recipe.hidden, 1)
         self.rollouts = Rollouts(recipe, self.task)
+        # a step of all copies is one call; the physics of Gymnasium's tasks is no code of torch
+        self.calls = {"actor": "play"} if recipe.task in TASKS else {}
 
     def forward(self, batch, phase):
         """Collect steps, or return the loss of a batch of collected steps; the engine's batch is empty."""
