@@ -2,7 +2,7 @@
 
 from practice_torch.diffusion.simple_loss import squared_error
 from practice_torch.experiments.diffusion import edm
-from practice_torch.experiments.training.geometric_augmentation import moved, moves_of
+from practice_torch.experiments.training.geometric_augmentation import GeometricAugmentation, moves_of
 from tests.support.objectives import Mistake, Objective, normal, uniform
 
 
@@ -12,7 +12,7 @@ def preconditioned(e, batch, phase):
     sigma, told = (e.recipe.level_mean + e.recipe.level_std * normal(e, len(x0))).exp(), ()
     if e.recipe.augmentation:
         moves = moves_of(uniform(e, 10, len(x0)), normal(e, 4, len(x0)), probability=e.recipe.augmentation)
-        x0, told = moved(x0, moves), (moves.labels(),)
+        x0, told = GeometricAugmentation(e.shape)(x0, moves), (moves.labels(),)
     noise, total = normal(e, *x0.shape), sigma**2 + d**2
     wide, skip, out, into = (part[:, None, None, None] for part in (sigma, d**2 / total, sigma * d / total**0.5, total**-0.5))
     x = x0 + wide * noise

@@ -7,6 +7,7 @@ import torch
 from practice_torch.diffusion import edm as practice
 from practice_torch.experiments.diffusion.edm import EdmRecipe, build
 from practice_torch.networks.ddpm_plus_plus import DdpmPlusPlus
+from tests.support.engine.compiled import steps_compiled
 
 GENERATOR = torch.Generator().manual_seed(27)
 
@@ -128,11 +129,8 @@ def test_ddpm_plus_plus_without_augmentations_is_told_zeros():
     assert not torch.allclose(network(x, level), network(x, level, torch.ones(3, 9)))
 
 
-def test_ddpm_plus_plus_compiles_as_one_graph():
-    torch._dynamo.reset()
-    network, given = DdpmPlusPlus(**SMALL, augmentations=9), (torch.ones(2, 2, 8, 8), torch.ones(2), torch.ones(2, 9))
-    compiled = torch.compile(network, fullgraph=True, backend="eager")
-    torch.testing.assert_close(compiled(*given), network(*given))
+def test_ddpm_plus_plus_is_compiled_in_the_engine_s_steps_with_augmented_images():
+    steps_compiled("diffusion/edm", "cifar10").require_as_said()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,26 @@ import numpy as np
 import pytest
 import torch
 
-from practice_torch.experiments.training.geometric_augmentation import LABELS, NORMALS, SYMLET_6, UNIFORMS, Moves, moved, moves_of
+from practice_torch.experiments.training.geometric_augmentation import (
+    LABELS,
+    NORMALS,
+    SYMLET_6,
+    UNIFORMS,
+    GeometricAugmentation,
+    Moves,
+    moves_of,
+)
+
+
+@pytest.fixture(autouse=True)
+def double():
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+def moved(x, moves):
+    return GeometricAugmentation(x.shape[1:])(x, moves)
 
 
 def images(*shape):

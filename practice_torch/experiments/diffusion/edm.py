@@ -17,7 +17,7 @@ from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.published import Difference, Published
 from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.experiments.judging.image_judge import JUDGED, Judge
-from practice_torch.experiments.training import geometric_augmentation
+from practice_torch.experiments.training.geometric_augmentation import LABELS, NORMALS, UNIFORMS, GeometricAugmentation, moves_of
 from practice_torch.experiments.training.unet_sizes import unet_of
 from practice_torch.networks.ddpm_plus_plus import DdpmPlusPlus
 
@@ -79,7 +79,7 @@ class EdmRecipe(Recipe):
             blocks=self.blocks,
             attention_at=self.attention_at,
             dropout=self.dropout,
-            augmentations=geometric_augmentation.LABELS if self.augmentation else 0,
+            augmentations=LABELS if self.augmentation else 0,
         )
 
 
@@ -113,13 +113,14 @@ class EdmExperiment(nn.Module):
         super().__init__()
         self.recipe, self.shape, self.generator, self.shares = recipe, tuple(shape), None, ALONE
         self.network = recipe.backbone(self.shape)
+        self.augmentation = GeometricAugmentation(self.shape) if recipe.augmentation else None
         self.register_buffer("levels", self._levels(recipe.sampling_steps))
 
     def forward(self, batch, phase):
         """The mean loss for each pixel."""
         x0 = 2 * batch["image"] - 1
         normals = torch.randn(len(x0), generator=self.generator, device=x0.device)
-        x0, told = self._augmented(x0) if self.recipe.augmentation else (x0, None)
+        x0, told = self._augmented(x0) if self.augmentation else (x0, None)
         return self._losses(x0, self._level(normals), self._noise(len(x0)), told).mean(), {}
 
     def evaluate(self, data):
@@ -188,10 +189,10 @@ class EdmExperiment(nn.Module):
 
     def _augmented(self, x0):
         """Images after random moves, and the labels of these."""
-        u = torch.rand(geometric_augmentation.UNIFORMS, len(x0), generator=self.generator, device=x0.device)
-        normals = torch.randn(geometric_augmentation.NORMALS, len(x0), generator=self.generator, device=x0.device)
-        moves = geometric_augmentation.moves_of(u, normals, probability=self.recipe.augmentation)
-        return geometric_augmentation.moved(x0, moves), moves.labels()
+        u = torch.rand(UNIFORMS, len(x0), generator=self.generator, device=x0.device)
+        normals = torch.randn(NORMALS, len(x0), generator=self.generator, device=x0.device)
+        moves = moves_of(u, normals, probability=self.recipe.augmentation)
+        return self.augmentation(x0, moves), moves.labels()
 
     def _losses(self, x0, sigma, noise, told=None):
         """The loss per pixel, [B]. told: labels of the images' augmentations; none: they are as in the data."""

@@ -9,7 +9,7 @@ import math
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from practice_torch.networks.linear import in_own_precision
@@ -70,32 +70,40 @@ def moves_of(u: Tensor, normals: Tensor, *, probability: float) -> Moves:
     )
 
 
-@torch.no_grad()
-def moved(images: Tensor, moves: Moves) -> Tensor:
-    """The images after the moves; beyond its border, an image goes on as its mirror image, and then with zeros.
+class GeometricAugmentation(nn.Module):
+    """Images of this shape, [B, C, H, W], and Moves -> the images after the moves.
 
-    [B, C, H, W], Moves -> [B, C, H, W]
+    Beyond its border, an image goes on as its mirror image, and then with zeros.
     """
-    with in_own_precision(images.device.type):
-        images = torch.where(moves.left_right[:, None, None, None], images.flip(3), images)
-        images = torch.where(moves.upside_down[:, None, None, None], images.flip(2), images)
-        rise, fall = zip(*(_resampling(length, images) for length in images.shape[2:]), strict=True)
-        fine = rise[0] @ images @ rise[1].mT
-        return fall[0] @ functional.grid_sample(fine, _places(moves, images, fine), align_corners=False) @ fall[1].mT
+
+    def __init__(self, shape):
+        super().__init__()
+        for name, length in zip(("rows", "columns"), shape[1:], strict=True):
+            for part, matrix in _resampling(length).items():  # constants, made once: a copy to a GPU would wait for it
+                self.register_buffer(f"{name}_{part}", matrix, persistent=False)
+
+    @torch.no_grad()
+    def forward(self, images: Tensor, moves: Moves) -> Tensor:
+        with in_own_precision(images.device.type):
+            images = torch.where(moves.left_right[:, None, None, None], images.flip(3), images)
+            images = torch.where(moves.upside_down[:, None, None, None], images.flip(2), images)
+            fine = self.rows_rise @ images @ self.columns_rise.mT
+            fine = functional.grid_sample(fine, _places(moves, images, fine), align_corners=False)
+            return self.rows_fall @ fine @ self.columns_fall.mT
 
 
-def _resampling(length, like):
-    """The matrices that double an image's resolution, mirrored all around, and that halve it again, along one axis."""
+def _resampling(length):
+    """Matrices along one axis: "rise" doubles an image's resolution, mirrored all around, and "fall" halves it again."""
     margin = length - 1
-    taps = torch.tensor(SYMLET_6, dtype=like.dtype, device=like.device)
     padded = length + 2 * margin
-    wide = functional.pad(torch.eye(length, dtype=like.dtype, device=like.device)[None], (margin, margin), mode="reflect")[0].mT
-    return _bank(taps, 2 * padded, padded, 0) @ wide, _bank(taps, 2 * (length + 2 * _EDGE), length, 2 * _EDGE).mT
+    wide = functional.pad(torch.eye(length)[None], (margin, margin), mode="reflect")[0].mT
+    return {"rise": _bank(2 * padded, padded, 0) @ wide, "fall": _bank(2 * (length + 2 * _EDGE), length, 2 * _EDGE).mT}
 
 
-def _bank(taps, fine, coarse, first):
+def _bank(fine, coarse, first):
     """[fine, coarse]: column n has the filter around row first + 2n; rows that are not there are left out."""
-    place = torch.arange(fine, device=taps.device)[:, None] - first - 2 * torch.arange(coarse, device=taps.device) + _BEFORE
+    taps = torch.tensor(SYMLET_6)
+    place = torch.arange(fine)[:, None] - first - 2 * torch.arange(coarse) + _BEFORE
     inside = (place >= 0) & (place < len(taps))
     return torch.where(inside, taps[place.clamp(0, len(taps) - 1)], 0.0)
 
