@@ -1,9 +1,12 @@
 """Frechet distances: of two Gaussians, of the Gaussians fitted to features, and their value at infinitely many samples.
 
-Distances are squared: d^2 = W_2^2 of the Gaussians. They are small differences of large traces, and are computed in float64.
+Distances are squared: d^2 = W_2^2 of the Gaussians. They are small differences of large traces, and are computed in float64; on a
+CPU by SciPy's LAPACK, in the tensors' memory: its OpenBLAS has up to twice the rate of torch's MKL on AMD's processors.
 """
 
 import torch
+from scipy import linalg
+from scipy.linalg import blas, lapack
 
 from practice_torch.arguments import (
     as_int64,
@@ -16,7 +19,7 @@ from practice_torch.arguments import (
     values_are_free,
 )
 
-_ROWS, _COLUMNS = 256, 128  # of the features that are multiplied at once
+_ROWS = 512  # of the features that are multiplied at once
 
 
 def gaussian_statistics(features):
@@ -103,19 +106,19 @@ class _Statistics(torch.autograd.Function):
         center = features[:_ROWS].mean(0, dtype=torch.float64)  # near the mean: the rest is subtracted at the end
         shift = features.new_zeros(width, dtype=torch.float64)
         covariance = shift.new_zeros(width, width)
-        # it is symmetric: of a block of its rows only entries on and below the diagonal are computed
-        places = [slice(k, min(k + _COLUMNS, width)) for k in range(0, width, _COLUMNS)]
-        below = [covariance[place, : place.stop] for place in places]
         for some in features.split(_ROWS):
             apart = some.to(torch.float64, copy=True).sub_(center)
             shift += apart.sum(0)
-            for place, part in zip(places, below, strict=True):
-                part += apart[:, place].mT @ apart[:, : place.stop]
+            if values_are_free(features):  # one triangle: in LAPACK's order of axes the lower one
+                blas.dsyrk(1.0, apart.numpy().T, beta=1.0, c=covariance.numpy().T, lower=1, overwrite_c=1)
+            else:
+                covariance += apart.mT @ apart
         shift /= count
-        for place, part in zip(places, below, strict=True):
-            part -= torch.outer(count * shift[place], shift[: place.stop])
-            part /= count - 1
-            covariance[: place.start, place] = part[:, : place.start].mT
+        covariance.addr_(shift, shift, alpha=-count).div_(count - 1)
+        for row in range(0, width, _ROWS):  # the other triangle, without a second matrix
+            block = covariance[row : row + _ROWS, row : row + _ROWS]
+            block.copy_(block.triu() + block.triu(1).mT)
+            covariance[row + _ROWS :, row : row + _ROWS] = covariance[row : row + _ROWS, row + _ROWS :].mT
         return center + shift, covariance
 
     @staticmethod
@@ -138,18 +141,15 @@ def _distance(mean_x, a, mean_y, b):
 
 def _trace_of_root(a, b):
     """tr (A^(1/2) B A^(1/2))^(1/2), by F of F F' = A in place of the root: F' B F has the same eigenvalues. Overwrites b."""
-    factor, triangular = _factor(a)
-    if triangular:
-        # above its diagonal F is 0: the columns of B F, and then the rows of F' B F, need no column and no row before them
-        places = [slice(k, k + _COLUMNS) for k in range(0, len(a), _COLUMNS)]
-        for place in places:
-            b[:, place] = b[:, place.start :] @ factor[place.start :, place]
-        for place in places:  # eigenvalues are computed from the entries on and below the diagonal
-            b[place, : place.stop] = factor[place.start :, place].mT @ b[place.start :, : place.stop]
-    else:
-        b = factor.mT @ b @ factor
-    del factor  # while eigenvalues are computed, this would be memory
-    return torch.linalg.eigvalsh(b).clamp(min=0).sqrt().sum()
+    if values_are_free(a):
+        factor, failed = lapack.dpotrf(a.numpy(), lower=1, clean=0)  # what is above its diagonal is not read
+        if not failed:
+            product, _ = lapack.dsygst(b.numpy().T, factor, itype=2, lower=1, overwrite_a=1)
+            del factor  # while eigenvalues are computed, this would be memory
+            values = linalg.eigh(product, driver="evd", eigvals_only=True, overwrite_a=True, check_finite=False)
+            return a.new_tensor(values.clip(min=0)).sqrt().sum()
+    factor = _factor(a)
+    return torch.linalg.eigvalsh(factor.mT @ b @ factor).clamp(min=0).sqrt().sum()
 
 
 class _TraceOfRoot(torch.autograd.Function):
@@ -171,7 +171,7 @@ class _TraceOfRoot(torch.autograd.Function):
     @staticmethod
     def backward(ctx, cotangent):
         a, b = ctx.saved_tensors
-        factor, _ = _factor(a)
+        factor = _factor(a)
         values, vectors = torch.linalg.eigh(factor.mT @ b @ factor)
         counted = values > len(a) * torch.finfo(a.dtype).eps * values[-1]
         inverse = torch.where(counted, values, torch.inf).rsqrt()
@@ -182,16 +182,13 @@ class _TraceOfRoot(torch.autograd.Function):
 
 
 def _factor(a):
-    """F with F F' = A, and whether it is triangular: Cholesky's, at a twentieth of the cost of eigenvalues.
-
-    By these where A is singular or traced.
-    """
+    """F with F F' = A: Cholesky's, at a twentieth of the cost of eigenvalues. By these where A is singular or traced."""
     if values_are_free(a):
         factor, failed = torch.linalg.cholesky_ex(a)
         if not failed:
-            return factor, True
+            return factor
     values, vectors = torch.linalg.eigh(a)
-    return vectors * values.clamp(min=0).sqrt(), False
+    return vectors * values.clamp(min=0).sqrt()
 
 
 def _require_features(**features):
