@@ -22,6 +22,7 @@ from theory_jax.diffusion.latent_diffusion import (
     scaling_factor,
 )
 from theory_jax.foundations.maximum_likelihood import kl_divergence
+from theory_jax.lectures.diffusion._latent_diffusion import draw_stages
 from theory_jax.lectures.lemmas.gibbs import gibbs
 
 derivation = Derivation(
@@ -51,6 +52,33 @@ derivation = Derivation(
         r"A trained prior is not the aggregate: some of $\mathrm{KL}(q(z) \| p_\psi(z))$ remains.",
     ),
 )
+
+
+@derivation.figure(
+    r"Left: one-dimensional latents of two equally likely data, $\mathcal{N}(\pm m, \frac14)$. The rate to the prior "
+    r"$\mathcal{N}(0, 1)$ is the information $I$, which never exceeds $\log 2$, and the divergence of the aggregate, which a "
+    "learned prior removes. Right: log-SNR of latents of deviation 5 over the levels of a schedule.",
+    panels=2,
+)
+def rate_and_scale(rates, levels):
+    distance, grid = np.linspace(0.0, 3.0, 31), np.linspace(-9, 9, 721)
+    total = latent_kl(jnp.stack([jnp.asarray(distance), jnp.full(31, np.log(0.25))], axis=1))
+    each = np.exp(-2 * (grid - distance[:, None]) ** 2) / np.sqrt(np.pi / 2)
+    mixture = (each + each[:, ::-1]) / 2
+    mutual = (each * np.log((each + 1e-300) / (mixture + 1e-300))).sum(1) * (grid[1] - grid[0])
+    rates.stackplot(distance, mutual, np.asarray(total) - mutual, labels=["$I$", r"$\mathrm{KL}(q(z) \| p)$"], alpha=0.6)
+    rates.plot(distance, total, color="gray", label="rate")
+    rates.set(xlabel="$m$", ylabel="nats")
+    rates.legend(loc="upper left")
+    share = np.linspace(0.02, 0.98, 49)
+    latents = jnp.array([5.0, -5.0])
+    scale = float(scaling_factor(latents))
+    for factor, label in ((1 / scale, "multiplied"), (1.0, "as they are"), (scale, "divided")):
+        size = np.std(normalize_latent(latents, scale=factor))
+        levels.plot(share, np.log(share / (1 - share)) + 2 * np.log(size), label=label)
+    levels.set(xlabel="$a$", ylabel="log-SNR")
+    levels.legend()
+
 
 x = derivation.index("x", "a datum", states=2)
 z = derivation.index("z", "a latent")
@@ -320,6 +348,16 @@ derivation.chain(
     role="remark",
     so="There are $F^2$ times fewer positions, and $F^4$ times fewer pairs of them for attention.",
 )
+derivation.figure(
+    prose(
+        "What each stage does. Left: the latents of five data (thin lines) and their aggregate. A fixed prior (orange) puts "
+        "mass between them, where the decoder was never trained; the second stage learns the aggregate, and leaves of the rate "
+        "{rate} the first term. Right: the first stage shortens the work of the second, in pairs of positions by {saved}.",
+        rate=holds(Expectation(p, Divergence(q, prior)), "=", plus(information, Divergence(aggregate, prior))),
+        saved=holds((H * W) ** 2 / places**2, "=", f**4, named=True, wrong={"of positions": f**2}),
+    ),
+    panels=2,
+)(draw_stages)
 
 
 def _parts_of_rate(code, prior):
@@ -369,29 +407,3 @@ def two_batches():
     seen_ = normalize_latent(latents, scale=factor)
     yield "u", seen_.ravel(), "(1, -1)"
     yield "u / c + b", denormalize_latent(seen_, scale=factor).ravel(), "(5, -5)"
-
-
-@derivation.figure(
-    r"Left: one-dimensional latents of two equally likely data, $\mathcal{N}(\pm m, \frac14)$. The rate to the prior "
-    r"$\mathcal{N}(0, 1)$ is the information $I$, which never exceeds $\log 2$, and the divergence of the aggregate, which a "
-    "learned prior removes. Right: log-SNR of latents of deviation 5 over the levels of a schedule.",
-    panels=2,
-)
-def rate_and_scale(rates, levels):
-    distance, grid = np.linspace(0.0, 3.0, 31), np.linspace(-9, 9, 721)
-    total = latent_kl(jnp.stack([jnp.asarray(distance), jnp.full(31, np.log(0.25))], axis=1))
-    each = np.exp(-2 * (grid - distance[:, None]) ** 2) / np.sqrt(np.pi / 2)
-    mixture = (each + each[:, ::-1]) / 2
-    mutual = (each * np.log((each + 1e-300) / (mixture + 1e-300))).sum(1) * (grid[1] - grid[0])
-    rates.stackplot(distance, mutual, np.asarray(total) - mutual, labels=["$I$", r"$\mathrm{KL}(q(z) \| p)$"], alpha=0.6)
-    rates.plot(distance, total, color="gray", label="rate")
-    rates.set(xlabel="$m$", ylabel="nats")
-    rates.legend(loc="upper left")
-    share = np.linspace(0.02, 0.98, 49)
-    latents = jnp.array([5.0, -5.0])
-    scale = float(scaling_factor(latents))
-    for factor, label in ((1 / scale, "multiplied"), (1.0, "as they are"), (scale, "divided")):
-        size = np.std(normalize_latent(latents, scale=factor))
-        levels.plot(share, np.log(share / (1 - share)) + 2 * np.log(size), label=label)
-    levels.set(xlabel="$a$", ylabel="log-SNR")
-    levels.legend()

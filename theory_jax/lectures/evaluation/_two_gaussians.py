@@ -122,3 +122,25 @@ def draw_the_bias(bias):
     bias.plot(1 / fine, expected_bias(fine), label="expected")
     bias.set(xlabel="$1/N$", ylabel="mean squared distance")
     bias.legend()
+
+
+def draw_slopes_and_ring(bounds, plane):
+    """Left: the lower bound of every slope, for deviations 1 and 2. Right: two samples with the same mean and covariance."""
+    slopes = np.geomspace(0.8, 5, 81)
+    bounds.plot(slopes, (1 - slopes) + (1 - 1 / slopes) * 4, label="bound of a slope")
+    bounds.plot(2, 1, "o")
+    bounds.axhline(1, linestyle="--", color="gray", label="least cost of a coupling")
+    bounds.set(xlabel="slope $t$", ylabel="mean squared distance")
+    bounds.legend(loc="lower center")
+    drawn = np.random.default_rng(2).standard_normal((2, 200, 2))
+    ring = drawn[1] / np.linalg.norm(drawn[1], axis=1, keepdims=True) + 0.1 * drawn[0]
+    samples = []
+    for found in (drawn[0], ring):
+        centered = found - found.mean(axis=0)
+        samples.append(centered @ np.linalg.inv(root_of(np.cov(centered.T))))
+    distance = frechet_distance(*gaussian_statistics(samples[0]), *gaussian_statistics(samples[1]))
+    for sample, label in zip(samples, ("Gaussian", "ring"), strict=True):
+        plane.plot(*sample.T, ".", markersize=3, label=label)
+    plane.set(xlabel="first feature", ylabel="second feature", title=rf"$d^2 = {abs(float(distance)):.4f}$", aspect="equal")
+    plane.set(xlim=(-3.2, 6.5))
+    plane.legend(loc="upper right")

@@ -20,7 +20,13 @@ from theory_jax.evaluation.frechet_distance import (
     frechet_distance,
     gaussian_statistics,
 )
-from theory_jax.lectures.evaluation._two_gaussians import distances_of_the_code, draw_the_bias, draw_the_map, expected_bias
+from theory_jax.lectures.evaluation._two_gaussians import (
+    distances_of_the_code,
+    draw_slopes_and_ring,
+    draw_the_bias,
+    draw_the_map,
+    expected_bias,
+)
 
 derivation = Derivation(
     module=__name__,
@@ -48,6 +54,18 @@ derivation = Derivation(
     ),
     trained="A measure of samples, not a model. Experiments with images report it.",
 )
+
+
+@derivation.figure(
+    "Left: the Gaussians of the example, as the ellipses one standard deviation from the mean. The best coupling carries each "
+    "point $x$ to $Tx$. Right: the mean distance of two samples of $N$ from one Gaussian in one dimension, over 4000 pairs "
+    "(dots), against $1/N$; the line is $2/N + 2(1 - c_N^2)$.",
+    panels=2,
+)
+def the_map_and_theexpected_bias(plane, bias):
+    draw_the_map(plane, _A, _B)
+    draw_the_bias(bias)
+
 
 k = derivation.index("k", "a pair of points")
 pi = derivation.law(r"\pi", k, "the coupling: the probability of a pair")
@@ -122,6 +140,16 @@ derivation.chain(
     role="lemma",
     so=prose("So no coupling costs less than {least}.", least=plus((mu - nu) ** 2, (sigma - tau) ** 2)),
 )
+derivation.figure(
+    prose(
+        "Left: the lower bounds for the standard deviations 1 and 2 and equal means: {bound} at {ratio} (dot), which Gaussians "
+        "attain. Right: a ring and a Gaussian that were given the same mean and covariance. Their Frechet distance is 0, "
+        "though no one would confuse them: it compares two Gaussians, not two sets of samples.",
+        bound=holds(plus(times(1 - t, sigma**2), times(1 - 1 / t, tau**2)), "=", (sigma - tau) ** 2, named=True),
+        ratio=where(t, tau / sigma),
+    ),
+    panels=2,
+)(draw_slopes_and_ring)
 e = derivation.number("z", "a standard Gaussian")
 derivation.chain(
     "Between Gaussians equal quantiles attain the bound",
@@ -391,14 +419,3 @@ def two_samples():
         extrapolate_to_infinity(np.array([2, 4]), np.array([6.0, 5.0])),
         "4",
     )
-
-
-@derivation.figure(
-    "Left: the Gaussians of the example, as the ellipses one standard deviation from the mean. The best coupling carries each "
-    "point $x$ to $Tx$. Right: the mean distance of two samples of $N$ from one Gaussian in one dimension, over 4000 pairs "
-    "(dots), against $1/N$; the line is $2/N + 2(1 - c_N^2)$.",
-    panels=2,
-)
-def the_map_and_theexpected_bias(plane, bias):
-    draw_the_map(plane, _A, _B)
-    draw_the_bias(bias)

@@ -24,6 +24,7 @@ from theory_jax.evaluation.precision_recall import (
     nearest_neighbor_radii,
     precision_and_recall,
 )
+from theory_jax.lectures.evaluation._precision_recall import draw_outlier_and_spread
 
 derivation = Derivation(
     module=__name__,
@@ -53,6 +54,36 @@ derivation = Derivation(
     ),
     trained="A measure of samples, not a model. Experiments with images report it.",
 )
+
+
+@derivation.figure(
+    "Left: 12 real points in the plane with their balls (two neighbors), samples inside (dots) and outside (crosses). Right: "
+    "expected coverage under $H$ with 30 real and 30 generated points (line), the mean of 400 samples from a Gaussian in the "
+    "plane (dots), and the limit of large samples (dashed).",
+    panels=2,
+)
+def balls_and_coverage(plane, coverage):
+    rng = np.random.default_rng(3)
+    real, samples = rng.normal(size=(12, 2)), 1.6 * rng.normal(size=(14, 2))
+    radii = np.asarray(nearest_neighbor_radii(real, neighbors=2))
+    angles = np.linspace(0, 2 * np.pi, 60)
+    for center, radius in zip(real, radii, strict=True):
+        plane.fill(center[0] + radius * np.cos(angles), center[1] + radius * np.sin(angles), color="gray", alpha=0.15)
+    among = np.asarray(inside_manifold(samples, real, radii)) > 0
+    plane.plot(*real.T, ".", color="gray", label="real")
+    plane.plot(*samples[among].T, "o", label="inside")
+    plane.plot(*samples[~among].T, "x", label="outside")
+    plane.set(xlabel="first feature", ylabel="second feature", aspect="equal", xlim=(-5.5, 10.5))
+    plane.legend(loc="upper right")
+    every = np.arange(1, 8)
+    drawn = rng.normal(size=(2, 400, 30, 2))
+    means = [np.mean(jax.vmap(partial(density_and_coverage, neighbors=int(k)))(*drawn)[1]) for k in every]
+    coverage.plot(every, [_expected_coverage(30, k) for k in every], label="expected, $N = M = 30$")
+    coverage.plot(every, means, "o", color="black", label="drawn")
+    coverage.plot(every, 1 - 0.5**every, "--", color="gray", label="limit, $1 - 2^{-k}$")
+    coverage.set(xlabel="neighbors, $k$", ylabel="coverage", ylim=(0.45, 1.02))
+    coverage.legend(loc="lower right")
+
 
 N = derivation.number("N", "the number of real points", "len(real)", positive=True)
 M = derivation.number("M", "the number of generated points", "len(generated)", positive=True)
@@ -224,6 +255,17 @@ at_least_precision = derivation.chain(
     "precision and $1/k$ in density. So density weighs an outlier less, if there are two neighbors or more, and precision "
     "does not.",
 )
+derivation.figure(
+    prose(
+        "Left: one real point is far from the others, and its ball is huge. Samples that resemble nothing real lie in it, and "
+        "count as precise. Density divides by the neighbors, and so the ball of one point alone adds little: {density} is at "
+        "least {least}. Right: samples of a Gaussian, narrower or wider than the real one. Narrow ones are precise and miss "
+        "much; wide ones the reverse.",
+        density=Total(j, inside + further) / (k * M),
+        least=holds(Total(j, inside + further) / (k * M), ">=", Total(j, inside) / (k * M), named=True),
+    ),
+    panels=2,
+)(draw_outlier_and_spread)
 
 derivation.say(
     "Let the points form clusters whose distances exceed every radius. So a cluster that has points of a set has more than $k$ "
@@ -373,32 +415,3 @@ def the_four_numbers():
     yield "A, R", precision_and_recall(_LINE, _SAMPLES, neighbors=2), "(0.75, 1)"
     yield "D, C", density_and_coverage(_LINE, _SAMPLES, neighbors=2), "(1.125, 0.6)"
     yield r"1 - m = 1 - \frac{4 \cdot 3}{8 \cdot 7}", 1 - 12 / 56, "0.7857"
-
-
-@derivation.figure(
-    "Left: 12 real points in the plane with their balls (two neighbors), samples inside (dots) and outside (crosses). Right: "
-    "expected coverage under $H$ with 30 real and 30 generated points (line), the mean of 400 samples from a Gaussian in the "
-    "plane (dots), and the limit of large samples (dashed).",
-    panels=2,
-)
-def balls_and_coverage(plane, coverage):
-    rng = np.random.default_rng(3)
-    real, samples = rng.normal(size=(12, 2)), 1.6 * rng.normal(size=(14, 2))
-    radii = np.asarray(nearest_neighbor_radii(real, neighbors=2))
-    angles = np.linspace(0, 2 * np.pi, 60)
-    for center, radius in zip(real, radii, strict=True):
-        plane.fill(center[0] + radius * np.cos(angles), center[1] + radius * np.sin(angles), color="gray", alpha=0.15)
-    among = np.asarray(inside_manifold(samples, real, radii)) > 0
-    plane.plot(*real.T, ".", color="gray", label="real")
-    plane.plot(*samples[among].T, "o", label="inside")
-    plane.plot(*samples[~among].T, "x", label="outside")
-    plane.set(xlabel="first feature", ylabel="second feature", aspect="equal", xlim=(-5.5, 10.5))
-    plane.legend(loc="upper right")
-    every = np.arange(1, 8)
-    drawn = rng.normal(size=(2, 400, 30, 2))
-    means = [np.mean(jax.vmap(partial(density_and_coverage, neighbors=int(k)))(*drawn)[1]) for k in every]
-    coverage.plot(every, [_expected_coverage(30, k) for k in every], label="expected, $N = M = 30$")
-    coverage.plot(every, means, "o", color="black", label="drawn")
-    coverage.plot(every, 1 - 0.5**every, "--", color="gray", label="limit, $1 - 2^{-k}$")
-    coverage.set(xlabel="neighbors, $k$", ylabel="coverage", ylim=(0.45, 1.02))
-    coverage.legend(loc="lower right")

@@ -73,3 +73,22 @@ def all_at_once_and_step_by_step():
     return Sides(
         left=jnp.stack(outputs, axis=-1), right=state_space_layer(signal, *modes, direct), wrong={"without padding": circular}
     )
+
+
+def circle_and_half_steps(plane, entries):
+    """Draws what a step multiplies modes by, for three lengths of it, and the kernel of the example at half of the step."""
+    angle = np.linspace(0, 2 * np.pi, 121)
+    plane.plot(np.cos(angle), np.sin(angle), color="gray", linewidth=0.8)
+    rates = np.asarray(initial_eigenvalues(order=32, kind="linear"))
+    for step, marker in ((0.06, "o"), (0.02, "s"), (0.005, "^")):
+        factors = np.exp(step * np.concatenate([rates, rates.conj()]))
+        plane.plot(factors.real, factors.imag, marker, markersize=3, linestyle="none", label=rf"$\Delta = {step:g}$")
+    plane.set(xlabel="real part", ylabel="imaginary part", aspect="equal", xlim=(-1.1, 2.6))
+    plane.legend(loc="upper right", fontsize="small")
+    for step, style in ((1.0, {"color": "C0", "alpha": 0.35}), (0.5, {"fill": False, "edgecolor": "C1", "linewidth": 1.6})):
+        heights = np.asarray(kernel_of_example(round(5 / step), step))
+        places = step * (np.arange(len(heights)) + 0.5)
+        entries.bar(places, heights, width=0.9 * step, label=f"step {step:g}", **style)
+    entries.axhline(0, color="gray", linewidth=0.8)
+    entries.set(xlabel=r"time $\tau$", ylabel="entries of the kernel")
+    entries.legend()

@@ -98,3 +98,19 @@ def the_gate_multiplies_the_skip():
         right=(p["skip"] * mixed * jax.nn.silu(gate)) @ p["output_weight"].T,
         wrong={"not gated": ungated},
     )
+
+
+def gates_and_weights(gate, quotient):
+    """Draws the shares that the exact hold keeps and takes, with the weight of Mamba, and the quotient of the two weights."""
+    z = np.linspace(-5, 4, 91)
+    step = np.log1p(np.exp(z))
+    gate.plot(z, np.exp(-step), label="kept of the state")
+    gate.plot(z, 1 - np.exp(-step), label="taken of the input")
+    gate.plot(z, step, "--", color="C1", label=r"taken by Mamba, $\Delta$")
+    gate.set(xlabel="$z$", ylabel="share", ylim=(0, 1.9))
+    gate.legend(loc="upper left", fontsize="small")
+    w = np.linspace(0.02, 3, 80)
+    quotient.fill_between(w, 1 + w / 2, 1 + w, color="gray", alpha=0.2, linewidth=0, label="between the bounds")
+    quotient.plot(w, w / (1 - np.exp(-w)), color="C0", label=r"$w / (1 - e^{-w})$")
+    quotient.set(xlabel=r"$w = \Delta |A|$", ylabel="quotient of the weights")
+    quotient.legend(loc="upper left", fontsize="small")

@@ -21,6 +21,7 @@ from theory_jax.lectures.state_space._diagonal import (
     a_quarter_of_a_turn,
     all_at_once_and_step_by_step,
     cells_and_frequencies,
+    circle_and_half_steps,
     modes_of,
     two_inputs,
 )
@@ -55,6 +56,13 @@ derivation = Derivation(
         "compared for 16.",
     ),
 )
+
+derivation.figure(
+    r"Left: the impulse response of the example; each entry of its kernel is the area over one step. Right: the frequencies of "
+    r"LegS with 64 states, and where S4D-Inv and S4D-Lin begin.",
+    panels=2,
+)(cells_and_frequencies)
+
 
 alpha, beta, xi, eta, sigma_, omega_, step_ = sympy.symbols(r"\alpha \beta \xi \eta \sigma \omega \Delta", real=True)
 for written, meaning, code in (
@@ -221,6 +229,15 @@ stable = derivation.chain(
         below=holds(factor, "<", 1),
     ),
 )
+derivation.figure(
+    prose(
+        "Left: the numbers that a step multiplies the modes of S4D-Lin by. Their squared size is {size}, below 1 at every "
+        "frequency; a long step turns modes far and forgets soon, a short one keeps all of them near 1. Right: the kernel of "
+        "the example at the step 1 and at half of it: two entries of the second sum to one of the first.",
+        size=holds(squared_size, "=", exp(-2 * step * sigma), named=True, wrong={"the size": exp(-step * sigma)}),
+    ),
+    panels=2,
+)(circle_and_half_steps)
 
 m = derivation.index("m", "one of the $M$ pairs")
 sigmas = derivation.numbers(r"\sigma_{}", m, "its damping", "exp(log_negative_real)", positive=True)
@@ -401,10 +418,3 @@ derivation.example(
     r"One pair with $\frac i2$ for $e^{A}$, that is $-\ln 2 + \frac{i\pi}2$ for $A$, read with $A$ for $C$, at the step 1. "
     r"By hand: $C g$ is $\frac i2 - 1$, so $K_l$ is $2\,\mathrm{Re}[(\frac i2 - 1)(\frac i2)^l]$."
 )(a_quarter_of_a_turn)
-
-
-derivation.figure(
-    r"Left: the impulse response of the example; each entry of its kernel is the area over one step. Right: the frequencies of "
-    r"LegS with 64 states, and where S4D-Inv and S4D-Lin begin.",
-    panels=2,
-)(cells_and_frequencies)

@@ -17,6 +17,7 @@ from theory_jax.derivation.prose import holds, prose
 from theory_jax.lectures.lemmas.tangent import tangent
 from theory_jax.lectures.state_space._selective import (
     constants_give_a_convolution,
+    gates_and_weights,
     marked_tokens,
     random_mixer,
     states_of_gates,
@@ -52,6 +53,15 @@ derivation = Derivation(
         "Speed, and how the scan is computed without writing all states to memory.",
     ),
 )
+
+derivation.figure(
+    "Left: a stream of 24 tokens (bars), of which two are marked (dots), the clock, and the state with the rate $-1$ and $B$ "
+    "such that a marked token has the weight 1: it takes the marked tokens and holds them, since the clock is stopped in "
+    r"between. Middle: how much of each token (across) is left at each time (down), $e^{A(\tau_t - \tau_s)} \Delta_s$. "
+    "Right: the same with one step for all tokens: every diagonal has one value.",
+    panels=3,
+)(marked_tokens)
+
 
 z = derivation.number("z", "the token's input to its step")
 h = derivation.number("h", "the state before the token", "state")
@@ -184,6 +194,18 @@ derivation.chain(
     ),
     role="remark",
 )
+derivation.figure(
+    prose(
+        "Left: the step as a gate, for the rate $-1$. A token with a small $z$ is passed over, one with a large $z$ replaces "
+        "the state: what is kept is {kept}. Mamba takes {weight} of the input, which has no upper limit. Right: how much more "
+        "that is than the exact weight, at least {least} and at most {most}.",
+        kept=holds(exp(-delta), "=", plus(1, -gate), wrong={"the gate": gate}),
+        weight=delta,
+        least=holds(w / (1 - exp(-w)), ">=", plus(1, w / 2), named=True),
+        most=holds(w / (1 - exp(-w)), "<=", plus(1, w), named=True),
+    ),
+    panels=2,
+)(gates_and_weights)
 
 derivation.say("Now several tokens. Each channel has its own time, which advances by the step that the token chose.")
 A = derivation.number("A", "the rate of a state", "a", negative=True)
@@ -384,12 +406,3 @@ def two_tokens():
     yield "h", (gates[0] * 4, (1 - gates[1]) * gates[0] * 4 + gates[1] * 8), "(3, 17/4)"
     yield r"\Delta", np.log1p(np.exp(sizes)), "(1.3863, 0.2877)"
     yield r"h \text{ with } \Delta B", states_of_gates(sizes, np.array([4.0, 8.0])), "(5.545, 6.460)"
-
-
-derivation.figure(
-    "Left: a stream of 24 tokens (bars), of which two are marked (dots), the clock, and the state with the rate $-1$ and $B$ "
-    "such that a marked token has the weight 1: it takes the marked tokens and holds them, since the clock is stopped in "
-    r"between. Middle: how much of each token (across) is left at each time (down), $e^{A(\tau_t - \tau_s)} \Delta_s$. "
-    "Right: the same with one step for all tokens: every diagonal has one value.",
-    panels=3,
-)(marked_tokens)
