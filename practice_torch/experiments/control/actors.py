@@ -23,8 +23,8 @@ class Actor(nn.Module):
     def drawn(self, law, generator):
         return self.at(law, self.noise(len(law), generator, law.device))
 
-    def play(self, task, time_limit, state, age, noise, begun):
-        """One step of copies of a task: an action by the noise, and what comes of it; `begun` are states of new episodes.
+    def play(self, task, time_limit, state, age, noise, uniforms):
+        """One step of copies of a task: an action by the noise, what comes of it, and new episodes by the uniforms.
 
         Returns observation, action, reward, the observation after it, whether it ended the episode, whether a new one begins;
         and the next state and age.
@@ -32,7 +32,7 @@ class Actor(nn.Module):
         observation = task.observed(state)
         action = self.at(self(observation), noise)
         after, reward, fallen = task.step(state, action)
-        over, state, age = following(after, fallen, age, time_limit, begun)
+        over, state, age = following(after, fallen, age, time_limit, task.first(uniforms))
         return (observation, action, reward, task.observed(after), fallen, over), state, age
 
 

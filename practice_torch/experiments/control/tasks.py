@@ -117,15 +117,18 @@ class Copies(nn.Module):
         """Steps with actions of the actor, one call of it each: observation, action, and what `step` returns."""
         state, age, steps = self.state.clone(), self.age.clone(), []
         for _ in range(horizon):
-            noise = actor.noise(len(state), generator, state.device)
-            step, state, age = actor.play(self.task, self.time_limit, state, age, noise, self._first(generator))
+            noise = actor.noise(len(state), generator, state.device), self._uniforms(generator)
+            step, state, age = actor.play(self.task, self.time_limit, state, age, *noise)
             steps.append(step)
         self.state.copy_(state)
         self.age.copy_(age)
         return steps
 
     def _first(self, generator):
-        return self.task.first(torch.rand(self.state.shape, generator=generator, device=self.state.device))
+        return self.task.first(self._uniforms(generator))
+
+    def _uniforms(self, generator):
+        return torch.rand(self.state.shape, generator=generator, device=self.state.device)
 
 
 class Rollouts(nn.Module):
