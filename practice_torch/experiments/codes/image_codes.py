@@ -28,6 +28,32 @@ def decoder(inputs, channels, *, width, halvings):
     return nn.Sequential(nn.Conv2d(inputs, width, 3, 1, 1), *doubled, nn.SiLU(), nn.Conv2d(width, channels, 3, 1, 1))
 
 
+def residual_encoder(channels, outputs, *, width, halvings, blocks):
+    """The same by one or more convolutions with a stride of 2, and residual blocks (van den Oord et al. 2017, section 4.1)."""
+    halved = [layer for _ in range(halvings - 1) for layer in (nn.ReLU(), nn.Conv2d(width, width, 4, 2, 1))]
+    behind = [_Residual(width) for _ in range(blocks)]
+    return nn.Sequential(nn.Conv2d(channels, width, 4, 2, 1), *halved, *behind, nn.ReLU(), nn.Conv2d(width, outputs, 1))
+
+
+def residual_decoder(inputs, channels, *, width, halvings, blocks):
+    """The way back: residual blocks, then transposed convolutions."""
+    before = [_Residual(width) for _ in range(blocks)]
+    doubled = [layer for _ in range(halvings - 1) for layer in (nn.ReLU(), nn.ConvTranspose2d(width, width, 4, 2, 1))]
+    last = nn.ReLU(), nn.ConvTranspose2d(width, channels, 4, 2, 1)
+    return nn.Sequential(nn.Conv2d(inputs, width, 1), *before, *doubled, *last)
+
+
+class _Residual(nn.Module):
+    """x + W_1 * relu(W_3 * relu(x)), with kernels of 3 and 1."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.layers = nn.Sequential(nn.ReLU(), nn.Conv2d(width, width, 3, 1, 1), nn.ReLU(), nn.Conv2d(width, width, 1))
+
+    def forward(self, x):
+        return x + self.layers(x)
+
+
 def follow(experiment, z, indices):
     """The codes' moving averages take in a batch z [N, D]; codes that hardly occur are replaced by vectors drawn from it.
 
