@@ -20,6 +20,7 @@ from theory_jax.derivation.notation import times as product
 from theory_jax.derivation.parts import do
 from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.diffusion.probability_flow import log_prob, probability_flow_drift, solve
+from theory_jax.lectures.diffusion._probability_flow import draw_mass
 from theory_jax.lectures.diffusion.score_sde import fokker_planck
 
 derivation = Derivation(
@@ -51,6 +52,26 @@ derivation = Derivation(
         "That the continuity equation determines the densities of the flow, which a smooth velocity ensures.",
     ),
 )
+
+
+@derivation.figure(
+    "A mixture of two normal densities under the variance-preserving diffusion, from the data at time 0 to noise at time 1. "
+    "Left: paths of the flow; each is a quantile, and none crosses another. Right: paths of the equation with noise, from the "
+    "same points.",
+    panels=2,
+)
+def paths(left, right):
+    grid, rng = np.linspace(0, 1, 31), np.random.default_rng(5)
+    points = np.array([-1.5, -1.2, -1.0, -0.8, -0.4, 0.4, 0.8, 1.0, 1.2, 1.5])
+    calm, rough = [points], [points]
+    for now, then in zip(grid, grid[1:], strict=False):
+        calm.append(np.asarray(solve(jnp.asarray(calm[-1])[:, None], jnp.array([now, then]), _flow))[:, 0])
+        beta = 0.1 + 19.9 * now
+        rough.append(rough[-1] * (1 - beta / 2 * (then - now)) + np.sqrt(beta * (then - now)) * rng.normal(size=10))
+    for panel, lines, title in ((left, calm, "the flow"), (right, rough, "with noise")):
+        panel.plot(grid, np.array(lines), linewidth=0.8, color=BLUE)
+        panel.set(xlabel="time", ylabel="$x$", title=title, ylim=(-3, 3))
+
 
 INTEGRATED = r"\log p_0(x_0) = \log p_T(x_T) + \int_0^T \nabla \cdot v\, dt"
 
@@ -169,6 +190,19 @@ def quantiles_stay():
     ends = solve(jnp.asarray(points)[:, None], jnp.linspace(0.0, 1.0, 201), _flow)[:, 0]
     found, wanted = _quantile(np.asarray(ends), 1.0), _quantile(points, 0.0)
     return Sides(left=found, right=wanted, wrong={"the points themselves": _quantile(points, 1.0)})
+
+
+@derivation.figure(
+    prose(
+        "The same flow. Left: the density at every time (shaded), with the paths between which a tenth of the mass is: they "
+        "stay quantiles. Where they spread, the density falls, in two dimensions at the rate {rate}. Right: the log-density "
+        "of the data as the code finds it by adding up the divergence on the way to the noise, in 8 steps (dots).",
+        rate=holds(moving, "=", -plus(Slope(v1, x), Slope(v2, y)), named=True, wrong={"one of them": -Slope(v1, x)}),
+    ),
+    panels=2,
+)
+def mass_between_paths(shades, densities):
+    draw_mass(shades, densities, _mixture, _flow, _quantile)
 
 
 drift, score = derivation.number("f_x", "the drift at a point", "drift"), derivation.number("s_x", "the score there", "score")
@@ -393,22 +427,3 @@ def normal_data():
     yield r"\text{the flow's log-density, } \log \mathcal{N}(x_T; 0, 1) + \tfrac12 \log \tfrac7{16}", found, "-2.2073"
     yield r"\log \mathcal{N}(2; 0, 4)", -math.log(8 * math.pi) / 2 - 0.5, "-2.1121"
     yield r"\tfrac12 \log \tfrac74 - \tfrac38", math.log(1.75) / 2 - 0.375, "-0.0952"
-
-
-@derivation.figure(
-    "A mixture of two normal densities under the variance-preserving diffusion, from the data at time 0 to noise at time 1. "
-    "Left: paths of the flow; each is a quantile, and none crosses another. Right: paths of the equation with noise, from the "
-    "same points.",
-    panels=2,
-)
-def paths(left, right):
-    grid, rng = np.linspace(0, 1, 31), np.random.default_rng(5)
-    points = np.array([-1.5, -1.2, -1.0, -0.8, -0.4, 0.4, 0.8, 1.0, 1.2, 1.5])
-    calm, rough = [points], [points]
-    for now, then in zip(grid, grid[1:], strict=False):
-        calm.append(np.asarray(solve(jnp.asarray(calm[-1])[:, None], jnp.array([now, (now + then) / 2, then]), _flow))[:, 0])
-        beta = 0.1 + 19.9 * now
-        rough.append(rough[-1] * (1 - beta / 2 * (then - now)) + np.sqrt(beta * (then - now)) * rng.normal(size=10))
-    for panel, lines, title in ((left, calm, "the flow"), (right, rough, "with noise")):
-        panel.plot(grid, np.array(lines), linewidth=0.8, color=BLUE)
-        panel.set(xlabel="time", ylabel="$x$", title=title, ylim=(-3, 3))
