@@ -7,16 +7,21 @@ import math
 
 import jax.numpy as jnp
 import numpy as np
-from sympy import Poly, Symbol, expand
+from sympy import Poly, Rational, Symbol, expand, log, sqrt
 
+from theory_jax.derivation.prose import holds, prose, where
 from theory_jax.diffusion.probability_flow import log_prob, probability_flow_drift, solve
-from theory_jax.lectures.diffusion.probability_flow import _RATE, _TWO, _normal_flow, derivation
+from theory_jax.lectures.diffusion.probability_flow import _RATE, _TWO, V, _normal_flow, c, cost, derivation, end, x0
 
 
 @derivation.exercise(
     r"What is the flow of standard normal data? What does it say of their log-density?",
-    "$V = 1$ at every time, so the velocity is 0 and points stay. The last density is exactly standard normal: the log-density "
-    "is exact, at $x_0 = 2$ it is $-2.9189$.",
+    prose(
+        "At {one} the variance is {V} at every time, so the velocity is 0 and points stay. The last density is exactly standard "
+        "normal: the log-density is exact, at the point 2 it is $-2.9189$.",
+        one=where(c, 1),
+        V=holds(V, "=", 1),
+    ),
     level="easy",
     hint="Insert the variance 1 into the velocity.",
 )
@@ -29,7 +34,14 @@ def at_rest():
 
 @derivation.exercise(
     r"At which distance from 0 is the log-density of the example exact, although the last density is not standard normal?",
-    r"Where $\log V_T = (V_T - 1)\, x_0^2/c$: at $x_0^2 = \frac{16}3 \log \frac74 = 2.985$, so at 1.728.",
+    prose(
+        "With {c} and {end} the error, {error}, is {none} where the square of the point is {square}, or 2.985: at 1.728.",
+        c=where(c, 4),
+        end=where(end, Rational(7, 4)),
+        error=cost,
+        none=holds(cost, "=", 0, when={x0: sqrt(Rational(16, 3) * log(Rational(7, 4)))}, named=True),
+        square=holds(c * log(end) / (end - 1), "=", Rational(16, 3) * log(Rational(7, 4)), named=True),
+    ),
     level="medium",
     hint="The error of the log-density is known in closed form; where is it zero?",
 )
@@ -40,8 +52,8 @@ def exact_by_chance():
 
 
 @derivation.exercise(
-    r"In two dimensions $J = \begin{pmatrix} 1 & 2 \\ 0 & 3 \end{pmatrix}$. Which values does $e^\top J e$ take for one probe "
-    r"with entries $\pm 1$, and what is their mean?",
+    r"In two dimensions $J$ has the rows $(1, 2)$ and $(0, 3)$. Which values does $e^\top J e$ take for one probe with entries "
+    r"$\pm 1$, and what is their mean?",
     r"$1 + 3 \pm 2$: 6 or 2, each with probability one half. Their mean is 4, the divergence.",
     level="easy",
     hint="Write the form as a sum over the four entries; which of them depend on the signs?",

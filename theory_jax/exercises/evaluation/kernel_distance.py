@@ -51,7 +51,7 @@ def three_equal_moments():
 @derivation.exercise(
     "By how much is the estimate with the diagonals too large in expectation, for the example's distributions and two points "
     "each?",
-    r"The features' variances sum to $\frac74 = 1.75$ under $p$ and $\frac{21}{16}$ under $q$, so by half of both: 1.53125.",
+    r"The features' variances sum to $\frac74$, or 1.75, under $p$ and $\frac{21}{16}$ under $q$, so by half of both: 1.53125.",
     level="easy",
     hint="The cubic kernel has three features that vary; what is the variance of a feature that is zero at one of two points?",
 )

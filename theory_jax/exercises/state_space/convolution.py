@@ -2,14 +2,17 @@
 
 import jax.numpy as jnp
 import numpy as np
+from sympy import Rational
 
-from theory_jax.lectures.state_space.convolution import HALVING, SIGNAL, derivation
+from theory_jax.derivation.notation import plus
+from theory_jax.derivation.prose import holds, prose, where
+from theory_jax.lectures.state_space.convolution import HALVING, SIGNAL, derivation, l, length, mode
 from theory_jax.state_space.convolution import convolution_kernel, truncated_generating_function
 
 
 @derivation.exercise(
-    r"What is the kernel of $A = \begin{pmatrix} 0 & 0 \\ 1 & 0 \end{pmatrix}$, $B = (1, 0)^\top$, $C = (0, 1)$?",
-    r"$(0, 1, 0, \dots)$: a delay by one step. The first state stores the input, the second puts it out; $A^2 = 0$.",
+    "What is the kernel if $A$ has the rows $(0, 0)$ and $(1, 0)$, $B$ the entries 1 and 0, and $C$ the entries 0 and 1?",
+    r"$(0, 1, 0, \dots)$: a delay by one step. The first state stores the input, the second puts it out; the square of $A$ is 0.",
     level="easy",
     hint="Put a single 1 in, and follow the two states by hand.",
 )
@@ -23,7 +26,8 @@ def a_delay():
 @derivation.exercise(
     "100 inputs meet a kernel of 29 entries. What is the shortest Fourier transform that is long enough for all outputs of the "
     "full convolution, and is it a power of two?",
-    r"$T + L - 1 = 128 = 2^7$. At 127 the last product, $K_{28} u_{99}$, would come back to $y_0$.",
+    "The convolution has $T + L - 1$ steps, here 128, which is $2^7$. At 127 the last product, $K_{28} u_{99}$, would come back "
+    "to $y_0$.",
     level="easy",
     hint="What is the last step at which an input still has an effect?",
 )
@@ -37,26 +41,32 @@ def long_enough():
 
 
 @derivation.exercise(
-    r"Without the factor $I - A^L w^L$, what does the inverse transform return for $K_0$ of the example with $L = 2$? And $K_1$?",
-    r"All lags that are equal modulo 2 fall together: $1 + \frac14 + \frac1{16} + \dots = 4/3$ and $2/3$, in place of 1 and "
-    r"$\frac12$. The error is $\rho^{L+l} / (1 - \rho^L)$ where the kernel is $\rho^l$.",
+    "Without the factor $I - A^L w^L$, what does the inverse transform return for $K_0$ of the example with two nodes? And "
+    "$K_1$?",
+    prose(
+        "All lags that are equal modulo 2 fall together. At {half} that is {first} and {second}, or 1.3333 and 0.6667, in place "
+        r"of 1 and $\frac12$. In general the error of an entry is {error}.",
+        half=where(mode, Rational(1, 2)),
+        first=holds(1 / (1 - mode**2), "=", Rational(4, 3)),
+        second=holds(mode / (1 - mode**2), "=", Rational(2, 3)),
+        error=holds(plus(mode**l / (1 - mode**length), -(mode**l)), "=", mode ** (length + l) / (1 - mode**length), named=True),
+    ),
     level="medium",
     hint="Without the factor the transform is that of a kernel that never ends; what do two nodes make of it?",
 )
 def a_folded_kernel():
     roots = jnp.array([1.0 + 0j, -1.0])
     folded = jnp.fft.ifft(truncated_generating_function(roots, *HALVING, length=100)).real
-    yield folded[0], "4/3"
-    yield folded[1], "2/3"
+    yield folded[0], "1.3333"
+    yield folded[1], "0.6667"
 
 
 @derivation.exercise(
-    r"The matrix $A = \begin{pmatrix} \rho & 1 \\ 0 & \rho \end{pmatrix}$ has one eigenvector only, so its state is no sum of "
-    r"modes. What is the kernel for $B = (0, 1)^\top$ and $C = (1, 0)$? When is it largest, for $\rho$ just below 1?",
-    r"The powers have $\rho^l$ on the diagonal and $l \rho^{l-1}$ above it, so the kernel is $l \rho^{l-1}$: for $\rho = "
-    r"\frac12$ it begins with (0, 1, 1, 0.75). It rises before it falls, with the maximum near the lag $1/(1 - \rho)$: for "
-    r"$\rho = 0.9$ it is as large at the lag 9 as at the lag 10, 3.8742. No single mode does that. The result in matrices "
-    "holds all the same.",
+    r"The matrix $A$ with the rows $(\rho, 1)$ and $(0, \rho)$ has one eigenvector only, so its state is no sum of modes. What "
+    r"is the kernel if $B$ has the entries 0 and 1, and $C$ the entries 1 and 0? When is it largest, for $\rho$ just below 1?",
+    r"The powers have $\rho^l$ on the diagonal and $l \rho^{l-1}$ above it, so the kernel is $l \rho^{l-1}$: for a $\rho$ of "
+    r"$\frac12$ it begins with (0, 1, 1, 0.75). It rises before it falls, with the maximum near the lag $1/(1 - \rho)$: for 0.9 "
+    "it is as large at the lag 9 as at the lag 10, 3.8742. No single mode does that. The result in matrices holds all the same.",
     level="medium",
     hint="Multiply the matrix by itself two or three times, and guess the power.",
 )

@@ -36,13 +36,16 @@ derivation = Derivation(
     "integral over all paths. A motion without noise would give both, provided that its densities are the same. Which "
     "deterministic motion has the densities of a diffusion, and how does it give the exact log-density of a point?",
     setting=(
-        r"As in the lecture on score-based equations: $dx = f\, dt + g\, dw$ with a $g$ that depends on the time alone, with "
-        r"positive, smooth densities $p$ that vanish far out, and the score $s = \nabla \log p$. One dimension, except where "
-        "two are written; in several, slopes in space are gradients and divergences.",
-        r"The flow is $\dot x = v$ with the velocity $v = f - \frac12 g^2 s$, which is smooth enough that through every point "
-        "goes one path.",
-        r"Variance preserving: $f = -\frac12 \beta x$, $g^2 = \beta$, with the integral $B$ of $\beta$. For data "
-        r"$\mathcal{N}(0, c)$ the variance is $V = c\, e^{-B} + 1 - e^{-B}$ (same lecture).",
+        prose(
+            r"As in the lecture on score-based equations: $dx = f\, dt + g\, dw$ with a $g$ that depends on the time alone, "
+            r"with positive, smooth densities $p$ that vanish far out, and the score $s$, $\nabla \log p$. One dimension, "
+            "except where two are written; in several, slopes in space are gradients and divergences.",
+            said=(r"dx = f\, dt + g\, dw",),
+        ),
+        r"The flow moves every point with the velocity $f - \frac12 g^2 s$, called $v$, which is smooth enough that through "
+        "every point goes one path.",
+        r"Variance preserving: $f$ is $-\frac12 \beta x$ and $g^2$ is $\beta$, with the integral $B$ of $\beta$. For data "
+        r"$\mathcal{N}(0, c)$ the variance is $c\, e^{-B} + 1 - e^{-B}$, called $V$ (same lecture).",
     ),
     limits=(
         "Order four of the Runge-Kutta method for other than linear equations (Butcher's conditions).",
@@ -356,7 +359,7 @@ derivation.chain(
     role="lemma",
 )
 z = derivation.numbers("z", l, "a point", "x")
-moved = derivation.define("z^+", z * factor, "where one step of $\\dot z = a z$ takes it", over=l)
+moved = derivation.define("z^+", z * factor, "where one step of the flow with the velocity $a z$ takes it", over=l)
 
 
 def _unit_probes(size):
@@ -395,15 +398,15 @@ _TWO = jnp.full((1, 1), 2.0)
 @derivation.algorithm(
     "The log-density of a point by the probability flow",
     do(r"take a point $x$, a probe $e$ of mean 0 and covariance $I$, and $\ell \leftarrow 0$"),
-    do(r"for $n = 0, \dots, N - 1$, from $t_n$ to $t_{n+1}$:"),
+    do(r"for each $n$ from 0 to $N - 1$, from $t_n$ to $t_{n+1}$:"),
     do(
-        r"one step of the classical method for $\dot x = f - \frac12 g^2 s$",
+        r"one step of the classical method for $x$ with the velocity $f - \frac12 g^2 s$",
         probability_flow_drift,
         solve,
         by=transport,
         indent=1,
     ),
-    do(r"... and, with the same stages, for $\dot \ell = e^\top J e$", by=probing, indent=1),
+    do(r"... and, with the same stages, for $\ell$ with the rate $e^\top J e$", by=probing, indent=1),
     do(r"return $\log \mathcal{N}(x; 0, I) + \ell$, with the standard normal for $p_T$", log_prob, by=change),
 )
 def two_steps():
@@ -417,7 +420,7 @@ def two_steps():
 
 
 @derivation.example(
-    r"Data $\mathcal{N}(0, 4)$ and the constant rate $\beta = \log 4$, from $x_0 = 2$ to time 1, where $V_T = \frac74$."
+    r"Data $\mathcal{N}(0, 4)$ and the constant rate $\log 4$, from the point 2 to time 1, where $V_T$ is $\frac74$."
 )
 def normal_data():
     yield r"v \text{ at } x = 2,\ t = 0", _normal_flow(_TWO, jnp.zeros(1)), "-1.0397"

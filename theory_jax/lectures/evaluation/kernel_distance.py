@@ -36,9 +36,12 @@ derivation = Derivation(
     "estimate from a sample is too large on average. Is there a distance of distributions that can see more, and that a sample "
     "estimates without bias?",
     setting=(
-        r"A kernel is an inner product of features, $k(x, y) = \sum_d \phi_d(x)\, \phi_d(y)$. Two distributions $p$ and $q$ "
-        "are given, under which the features have second moments; here they live on finitely many points. In a mean of $k$ the "
-        "two points are drawn independently, the first as the outer expectation says, the second as the inner one does.",
+        prose(
+            r"A kernel is an inner product of features, $k(x, y) = \sum_d \phi_d(x)\, \phi_d(y)$. Two distributions $p$ and $q$ "
+            "are given, under which the features have second moments; here they live on finitely many points. In a mean of $k$ "
+            "the two points are drawn independently, the first as the outer expectation says, the second as the inner one does.",
+            said=(r"k(x, y) = \sum_d \phi_d(x)\, \phi_d(y)",),
+        ),
     ),
     limits=(
         "The variance of the estimate, and the power of a test that uses it.",
@@ -76,7 +79,7 @@ derivation.answer = prose(
     ),
 )
 derivation.chain(
-    "The distance of mean features needs the kernel only",
+    "The squared distance of mean features needs the kernel only",
     distance,
     equals(
         Total(d, plus(Expectation(p, phi) ** 2, Expectation(q, phi) ** 2, -2 * Expectation(p, phi) * Expectation(q, phi))),
@@ -115,7 +118,7 @@ v = derivation.numbers("v", d, "a direction among the features")
 Delta = derivation.define(r"\Delta", Expectation(p, phi) - Expectation(q, phi), "the difference of the means", over=d)
 witness = Total(d, times(v, phi))
 derivation.chain(
-    "The distance is the largest squared difference of means of a function of length 1",
+    "The squared distance is the largest squared difference of means of a function of length 1",
     Total(d, v * Delta) ** 2,
     equals(
         plus(times(SquaredNorm(d, v), SquaredNorm(d, Delta)), -Total(d, Total(e, (v * Delta.at(e) - v.at(e) * Delta) ** 2)) / 2),
@@ -147,7 +150,7 @@ moment = [
 ab = times(a, a.at(y))
 cubic = derivation.define("k_3({},{})", (a * a.at(y) + 1) ** 3, "the cubic kernel", "polynomial_kernel", over=(x, y))
 cubic_moments = derivation.chain(
-    "The cubic kernel sees three moments, and nothing else",
+    "In one dimension the cubic kernel sees three moments, and nothing else",
     plus(
         Expectation(p, Expectation(p.at(y), cubic)),
         Expectation(q, Expectation(q.at(y), cubic)),
@@ -173,7 +176,7 @@ bump = derivation.define(
     "b({})", exp((2 * u * a - a**2) / h**2), "a bump of the position around $u$, times $e^{u^2/h^2}$", over=x
 )
 derivation.chain(
-    "A Gaussian kernel sees every difference",
+    "A Gaussian kernel sees every difference of distributions on finitely many positions of the line",
     plus(
         Expectation(p, Expectation(p.at(y), gaussian)),
         Expectation(q, Expectation(q.at(y), gaussian)),
@@ -264,7 +267,7 @@ V = derivation.define(
     over=(x1, x2, y1, y2),
 )
 unbiased = derivation.chain(
-    "Pairs of different points estimate the distance without bias",
+    "Pairs of different points estimate the squared distance without bias",
     _drawn(U),
     equals(pairs, "the draws are independent", wrong={"the cross term once": pairs + Expectation(p, Expectation(q.at(y), k))}),
     equals(distance, "the central result"),
@@ -387,7 +390,7 @@ def two_subsets():
 
 
 @derivation.example(
-    r"Two distributions on $\{0, 1\}$, $p = (\frac12, \frac12)$ and $q = (\frac14, \frac34)$, and the cubic kernel: all three "
+    r"Two distributions on $\{0, 1\}$, $(\frac12, \frac12)$ and $(\frac14, \frac34)$, and the cubic kernel: all three "
     r"moments differ by $-\frac14$. Then the means of both estimates over all 16 pairs of samples of two points, and two other "
     r"samples, $\{0, 2\}$ and $\{1, 1\}$."
 )

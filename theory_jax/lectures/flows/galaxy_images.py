@@ -49,9 +49,8 @@ derivation = Derivation(
     "galaxies, and it is hard to see that it ignores the order, or that a blurred galaxy is rounder than it should be. How is "
     "the shape read off an image whose profile is not known, and what does a model lose that forgets what was ordered?",
     setting=(
-        r"A galaxy's light depends on the radius $\rho$ alone, with $\rho^2 = q u^2 + v^2/q$: $u$ and $v$ are coordinates "
-        r"along its axes, the axis ratio $q$ is at most 1, and the major axis makes the angle $\phi$ with the first axis of "
-        "the image.",
+        r"A galaxy's light depends on the radius $\rho$ alone, the root of $q u^2 + v^2/q$: $u$ and $v$ are coordinates along "
+        r"its axes, the axis ratio $q$ is at most 1, and the major axis makes the angle $\phi$ with the first axis of the image.",
         "Moments are means over all of the light: each position is weighted by its share.",
         "Galaxies to train and to test with are simulated: with Sersic's profile, and the blur of a telescope. The shape that "
         "was simulated is the condition of a flow from noise to images.",

@@ -34,11 +34,15 @@ derivation = Derivation(
     "path nor the velocity, so there is nothing to fit a network to. Which velocity moves a cloud of standard normal noise "
     "onto one point of the data? There are many paths: in what do the usual ones differ?",
     setting=(
-        r"Noise $x_0 \sim \mathcal{N}(0, I)$ is independent of the data point $x_1$. Time runs from 0, the noise, to 1, the "
-        r"data: opposite to the time of diffusion, $\tau = 1 - t$.",
-        r"The path is $x_t = \alpha x_1 + \sigma x_0$. The coefficients $\alpha$ and $\sigma$ are differentiable functions of "
-        r"$t$ alone on $[0, 1)$, and $\sigma$ is positive there. Ideally $\alpha$ runs from 0 to 1 and $\sigma$ from 1 to 0: "
-        "then the path runs from noise to the data point. The code asks that $\\alpha$ never falls and $\\sigma$ never rises.",
+        r"Noise $x_0$ from $\mathcal{N}(0, I)$ is independent of the data point $x_1$. Time runs from 0, the noise, to 1, the "
+        r"data: opposite to the time of diffusion, which is $1 - t$.",
+        prose(
+            r"The path is $x_t = \alpha x_1 + \sigma x_0$. The coefficients $\alpha$ and $\sigma$ are differentiable functions "
+            r"of $t$ alone on $[0, 1)$, and $\sigma$ is positive there. Ideally $\alpha$ runs from 0 to 1 and $\sigma$ from 1 "
+            r"to 0: then the path runs from noise to the data point. The code asks that $\alpha$ never falls and $\sigma$ never "
+            "rises.",
+            said=(r"x_t = \alpha x_1 + \sigma x_0",),
+        ),
         r"Linear: $(t, 1 - t)$. Cosine: $(\sin(\pi t/2), \cos(\pi t/2))$. Variance preserving: $(e^{-B/2}, \sqrt{1 - "
         r"e^{-B}})$, where $B$ is the integral of the rate $\beta$ from $t$ to 1. Optimal transport: $(t, 1 - (1 - s) t)$ with "
         "$s$ between 0 and 1.",
@@ -78,8 +82,12 @@ field = derivation.chain(
 )
 
 derivation.say(
-    "Does the field carry the densities as well? Check it without paths. Mass is conserved if the continuity equation holds, "
-    r"$\partial_t p + \nabla \cdot (p\, u) = 0$; divided by $p$: $\partial_t \log p = -\nabla \cdot u - u \cdot \nabla \log p$."
+    prose(
+        "Does the field carry the densities as well? Check it without paths. Mass is conserved if the continuity equation holds, "
+        r"$\partial_t p + \nabla \cdot (p\, u) = 0$; divided by $p$: $\partial_t \log p = -\nabla \cdot u - u \cdot \nabla \log "
+        "p$.",
+        said=(r"\partial_t p + \nabla \cdot (p\, u) = 0", r"\partial_t \log p = -\nabla \cdot u - u \cdot \nabla \log p"),
+    )
 )
 y1, y2 = (derivation.number(f"y_{k}", f"coordinate {k} of a position") for k in (1, 2))
 d1, d2 = (derivation.number(f"d_{k}", f"coordinate {k} of the data point") for k in (1, 2))
@@ -188,11 +196,11 @@ derivation.chain(
 )
 
 derivation.say(
-    r"The variance-preserving path is the diffusion, run backward: its rate of noise is $\beta_0 + \beta_+ \tau$ at the time of "
-    r"diffusion $\tau = 1 - t$."
+    "The variance-preserving path is the diffusion, run backward: from the data to the noise its rate grows linearly, from "
+    r"$\beta_0$ by $\beta_+$."
 )
-low = derivation.number(r"\beta_0", r"the rate at $\tau = 0$, the data", "beta_min", positive=True)
-more = derivation.number(r"\beta_+", r"how much larger it is at $\tau = 1$", "beta_max - beta_min", positive=True)
+low = derivation.number(r"\beta_0", "the rate at the data", "beta_min", positive=True)
+more = derivation.number(r"\beta_+", "how much larger it is at the noise", "beta_max - beta_min", positive=True)
 beta = derivation.define(r"\beta", low + more * (1 - t), "the rate", positive=True)
 total = derivation.define("B", low * (1 - t) + more * (1 - t) ** 2 / 2, "its integral from $t$ to 1", positive=True)
 of_data, of_noise = exp(-total / 2), sqrt(1 - exp(-total))
@@ -367,8 +375,8 @@ def _at_one(coefficients):
 
 @derivation.algorithm(
     "From noise to one data point along the field",
-    do(r"draw $x \sim \mathcal{N}(0, I)$, take a data point $x_1$ and $h = 1/N$"),
-    do(r"for $t = 0, h, \dots, 1 - h$:"),
+    do(r"draw $x$ from $\mathcal{N}(0, I)$, take a data point $x_1$ and a number $N$ of steps of the length $h$, $1/N$"),
+    do("for the times $t$ from 0 to $1 - h$, a step apart:"),
     do(
         r"$u \leftarrow \frac{\sigma'}{\sigma} (x - \alpha x_1) + \alpha' x_1$ at time $t$",
         conditional_velocity,
@@ -395,8 +403,13 @@ def _work(coefficients, until=1.0):
 
 
 @derivation.example(
-    r"First $x_1 = 2$, and a path that is at $x = 1$ at time $\frac14$; on the linear path $x_0 = \frac23$. Then the work, for "
-    "data of second moment 1."
+    prose(
+        r"First {end}, and a path that is at the position 1 at time $\frac14$; on the linear path that is the one with {start}, "
+        "{linear}. Then the work, for data of second moment 1.",
+        end=where(data, 2),
+        start=where(noise, Rational(2, 3)),
+        linear=holds(plus(times(1 - t, noise), times(t, data)), "=", 1, when={t: Rational(1, 4)}),
+    )
 )
 def velocities_and_work():
     linear = _one(0.25), _one(0.75), _one(1), _one(-1)
@@ -411,8 +424,8 @@ def velocities_and_work():
 
 
 @derivation.figure(
-    "Left: where each path from $x_0 = -1$ to $x_1 = 1$ is, with a mark every tenth of the time. Right: the mean squared speed, "
-    "for data of second moment 1. The area below a curve is the work: 2 for the linear path, infinite for the "
+    "Left: where each path from the noise $-1$ to the data point 1 is, with a mark every tenth of the time. Right: the mean "
+    "squared speed, for data of second moment 1. The area below a curve is the work: 2 for the linear path, infinite for the "
     "variance-preserving one.",
     panels=2,
 )

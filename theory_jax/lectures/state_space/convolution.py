@@ -35,13 +35,19 @@ derivation = Derivation(
     "inputs are known. A convolution is not, but its kernel seems to need all powers of a matrix, one after the other. Why can a "
     "linear recurrence be trained as a single convolution, and when is its kernel found without the powers?",
     setting=(
-        r"$x_t = A x_{t-1} + B u_t$ and $y_t = C x_t + D u_t$ for $t = 0, \dots, T-1$, with one input and one output; $x_{-1}$ "
-        r"is given. $A, B, C, D$ are the same at all steps, and nothing nonlinear happens between them.",
-        r"The kernel is $K_l = C A^l B$. The causal convolution is $(K*u)_t = \sum_{j \le t} K_{t-j} u_j$, where the kernel is "
-        r"cut off at $l = L$; this changes no output if $L \ge T$.",
-        r"If $A$ has $N$ independent eigenvectors, then in their coordinates the state is $N$ modes, each with its own number "
-        r"$a_i$: $K_l = \sum_i c_i a_i^l b_i$. The chains are about these numbers; statements about matrices are derived for two "
-        r"states, for all matrices.",
+        prose(
+            r"$x_t = A x_{t-1} + B u_t$ and $y_t = C x_t + D u_t$ for the times $t$ from 0 to $T - 1$, with one input and one "
+            r"output; $x_{-1}$ is given. $A, B, C, D$ are the same at all steps, and nothing nonlinear happens between them.",
+            said=(r"x_t = A x_{t-1} + B u_t", r"y_t = C x_t + D u_t"),
+        ),
+        prose(
+            r"The kernel is $K_l = C A^l B$, of $L$ entries. The causal convolution is $(K*u)_t = \sum_{j \le t} K_{t-j} u_j$ "
+            r"without the lags from $L$ on; that changes no output if $L \ge T$.",
+            said=(r"K_l = C A^l B", r"(K*u)_t = \sum_{j \le t} K_{t-j} u_j", r"L \ge T"),
+        ),
+        "If $A$ has $N$ independent eigenvectors, then in their coordinates the state is $N$ modes, each with its own number "
+        r"$a_i$, and an entry of the kernel is $\sum_i c_i a_i^l b_i$. The chains are about these numbers; statements about "
+        "matrices are derived for two states, for all matrices.",
     ),
     limits=(
         "Speed, which depends on the machine, and the choice between the forms, which depends on the lengths.",
@@ -250,7 +256,7 @@ for written, meaning in (
 @derivation.symbolic(
     r"\sum_{l<L} C A^l B\, w^l = C (I - A^L w^L)(I - A w)^{-1} B",
     because=r"The same for matrices: $I - A^L w^L$ and $(I - Aw)^{-1}$ are functions of $A$, so they commute; $w$ is no inverse "
-    "of an eigenvalue. All systems of two states, $L = 1$ to 3.",
+    "of an eigenvalue. All systems of two states, with kernels of one to three entries.",
     role="remark",
 )
 def transform_of_matrices():
@@ -264,9 +270,12 @@ def transform_of_matrices():
 
 @derivation.symbolic(
     r"\frac{\partial J}{\partial K_l} = \sum_{t \ge l} \frac{\partial J}{\partial y_t}\, u_{t-l}",
-    because=r"$K_l$ enters $y_t$ as $K_l u_{t-l}$; likewise, for $D$ of 0, $\partial J/\partial u_j = \sum_{t \ge j} K_{t-j}\, "
-    r"\partial J/\partial y_t$: the transposed Toeplitz matrix, a correlation. All slopes of the loss, inputs and "
-    r"kernels, $T = L = 3$.",
+    because=prose(
+        r"$K_l$ enters $y_t$ as $K_l u_{t-l}$; likewise, without $D$, $\partial J/\partial u_j = \sum_{t \ge j} K_{t-j}\, "
+        r"\partial J/\partial y_t$: the transposed Toeplitz matrix, a correlation. All slopes of the loss, for three inputs and "
+        "three entries of the kernel.",
+        said=(r"\partial J/\partial u_j = \sum_{t \ge j} K_{t-j}\, \partial J/\partial y_t",),
+    ),
     role="remark",
 )
 def gradients_are_correlations():
@@ -381,7 +390,7 @@ def the_kernel_from_its_transform():
         truncated_generating_function,
         by=of_kernel,
     ),
-    do(r"else $K_l \leftarrow C A^l B$ for $l = 0, \dots, L - 1$", convolution_kernel, by=as_convolution),
+    do(r"else $K_l \leftarrow C A^l B$ for the lags $l$ from 0 to $L - 1$", convolution_kernel, by=as_convolution),
     do(r"$y \leftarrow K * u + D u$ for the whole sequence, padded with zeros", causal_convolution_fft, by=multiplied),
     do(r"in sampling, with the state $x$, from rest or the last of the chunk before: for each input $u_t$:"),
     do(r"$x \leftarrow A x + B u_t$ and $y_t \leftarrow C x + D u_t$", recurrent_response, by=unrolled, indent=1),
@@ -400,7 +409,8 @@ def both_ways():
 
 
 @derivation.example(
-    r"$A = \frac12$, $B = C = 1$, $D = 0$, from rest, $u = (1, 2, 0)$. By hand: $x = 1$, then $\frac12 + 2$, then half of that."
+    r"One mode of which half is left in a step, whose input and output have the factor 1, without $D$, from rest, and the inputs "
+    r"1, 2, 0. By hand: the state is 1, then $\frac12 + 2$, then half of that."
 )
 def a_halving():
     kernel = convolution_kernel(*HALVING, length=3)
