@@ -293,7 +293,11 @@ def test_no_parameter_is_dead(sizes):
     assert [name for name, p in network.named_parameters() if not (p.grad.abs() > 1e-9).any()] == []
 
 
-@pytest.mark.parametrize("sizes", FORMS.values(), ids=FORMS)
+@pytest.mark.parametrize(
+    "sizes",
+    [FORMS["compact"], SMALL | dict(scale_shift=True, attention_at=(4,)), SMALL | DDPM_LAYERS],
+    ids=["compact", "time scales", "DDPM's layers"],
+)
 def test_it_compiles_as_one_graph(sizes):
     torch._dynamo.reset()
     network, given = awake(**sizes), (draw(3, 2, 4, 4), torch.tensor([1, 5, 9]))
