@@ -5,7 +5,7 @@ from torch import nn
 
 from practice_torch.flows import masked_autoregressive
 from shared_specs.flows._cases import undone
-from shared_specs.rows import Model, begins_as, begins_at, given, normal
+from shared_specs.rows import Initial, Model, begins_at, given, normal
 from tests.support.networks import Held
 from tests.support.planted_networks import BEGINS, not_bounded, put
 
@@ -67,7 +67,7 @@ HELD = (
             relations={"the inverse undoes it": undone},
             apart=False,
             initial={
-                "networks.*.weight": begins_as(lambda rng, shape: rng.standard_normal(shape) / (shape[1] + 1) ** 0.5),
+                "networks.*.weight": Initial("normal", scale=lambda inputs, outputs: (inputs + 1) ** -0.5),
                 "*": begins_at(0),
             },
         ),

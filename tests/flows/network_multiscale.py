@@ -19,7 +19,7 @@ from practice_torch.flows.multiscale import (
     squeeze,
 )
 from shared_specs.flows._cases import undone
-from shared_specs.rows import Model, begins_as, begins_at, begins_by_inputs, begins_normal, given, normal
+from shared_specs.rows import Initial, Model, begins_as, begins_at, begins_by_inputs, begins_normal, given, normal
 from tests.support.networks import Held
 
 
@@ -258,7 +258,10 @@ HELD = (
             apart=False,
             initial={
                 "across.*.factor": begins_at(1),
-                "*.weight": begins_as(lambda rng, shape: (2 / shape[1]) ** 0.5 * rng.uniform(-1, 1, shape)),
+                # up to sqrt(2 / C) for C channels, whatever the window
+                "*.skips.*.weight": Initial("uniform", scale=lambda inputs, outputs: (2 / 3 / inputs) ** 0.5),
+                "*.last.weight": Initial("uniform", scale=lambda inputs, outputs: (2 / 3 / inputs) ** 0.5),
+                "*.weight": Initial("uniform", scale=lambda inputs, outputs: (6 / inputs) ** 0.5),
                 "*.two.length": begins_at(1.5**0.5),
                 "*.length": begins_at(6**-0.5),
                 "*": begins_at(0),

@@ -11,6 +11,7 @@ from practice_torch.flows import masked_autoregressive as practice
 from practice_torch.flows.change_of_variables import standard_normal_log_prob
 from practice_torch.flows.dequantization import logit_forward
 from tests.support import tiny
+from tests.support.engine.compiled import steps_compiled
 
 X = torch.randn(6, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
@@ -64,6 +65,10 @@ def test_degrees_that_are_drawn_differ_between_networks_and_are_those_of_every_r
     assert one.degrees == two.degrees and one.degrees[0] != one.degrees[1]
     for degrees in one.degrees:
         assert set(degrees[1]) | set(degrees[2]) <= set(range(1, 9)) and min(degrees[2]) >= min(degrees[1])
+
+
+def test_the_published_network_is_compiled_with_its_running_moments():
+    steps_compiled("flows/masked_autoregressive", "cifar10").require_as_said()
 
 
 @pytest.mark.parametrize(("name", "margin"), [("mnist", 1e-6), ("cifar10", 0.05)])

@@ -108,7 +108,10 @@ class MultiscaleRealNvpRecipe(Recipe):
 
 @dataclass(frozen=True)
 class PublishedRealNvpRecipe(Recipe):
-    """Real NVP of two scales with the networks and normalizations of its authors' code, on images with even sides."""
+    """Real NVP of two scales with the networks and normalizations of its authors' code, on images with even sides.
+
+    Of several processes each normalizes by its own part of a batch, also with sync_batch_norm.
+    """
 
     num_levels: Annotated[int, AtLeast(2)] = 256
     """Levels of a pixel: 17 in the embedded digits, 256 in most images."""

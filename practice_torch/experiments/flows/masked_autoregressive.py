@@ -52,7 +52,10 @@ class PixelMafRecipe(Recipe):
 
 @dataclass(frozen=True)
 class PublishedMafRecipe(Recipe):
-    """The flow of Papamakarios et al. on the pixels of images: with batch normalization, and log-scales without a bound."""
+    """The flow of Papamakarios et al. on the pixels of images: with batch normalization, and log-scales without a bound.
+
+    Of several processes each normalizes by its own part of a batch, also with sync_batch_norm.
+    """
 
     num_levels: Annotated[int, AtLeast(2)] = 256
     """Levels of a pixel: 17 in the embedded digits, 256 in most images."""
