@@ -7,6 +7,7 @@ What is made from numbers alone is computed in float64 and returned in torch's d
 import torch
 
 from practice_torch.arguments import require, require_at_least, require_rank, require_shape, require_values
+from practice_torch.state_space._pyramid import PyramidDecoder as PyramidDecoder
 
 
 def low_rank_vector(*, order):

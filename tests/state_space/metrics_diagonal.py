@@ -6,6 +6,7 @@ from tests.autoregressive import metrics_pixelcnn, metrics_recurrent, metrics_wa
 from tests.autoregressive.metrics_recurrent import TOLERANCE  # noqa: F401
 from tests.autoregressive.metrics_transformer import of_sequences
 
+NAMES = ("pydoc", "notes", "digits")  # the rest is digits' on data that is downloaded
 COUNT = metrics_pixelcnn.COUNT
 
 

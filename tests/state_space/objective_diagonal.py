@@ -25,4 +25,4 @@ def of_any_kind(e, batch, phase):
     return nats_per_token(e.network(tokens[:, :-1], tokens[:, 0])[..., : e.recipe.num_levels], tokens[:, 1:])
 
 
-OBJECTIVE = Objective(of_any_kind, unread={"system_rate"})
+OBJECTIVE = Objective(of_any_kind, unread={"system_rate"}, sizes=dict(factors=(2,), layers=1))
