@@ -15,6 +15,8 @@ from practice_torch.engine.errors import RunError
 from practice_torch.engine.experiment import Experiment
 from practice_torch.engine.optimizers import Player, freeze_others
 
+BATCH_NORMS = nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d
+
 
 def replicas_of(experiment: Experiment, players: Sequence[Player], device: torch.device) -> dict[str, DistributedDataParallel]:
     """{name of a phase: the experiment, whose backward pass averages the gradients of what the phase moves}."""
@@ -33,7 +35,7 @@ def synchronize_batch_norms(experiment: nn.Module, processes: Processes) -> None
     A process that is alone has the whole batch, and its batch norms stay as they are. RunError if there is no batch norm, and in
     several processes without GPUs, for which torch has no such layer.
     """
-    if not any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in experiment.modules()):
+    if not any(isinstance(module, BATCH_NORMS) for module in experiment.modules()):
         raise RunError("sync_batch_norm is set, but this experiment has no batch norm: leave --sync-batch-norm out")
     if processes.count == 1:
         return

@@ -20,7 +20,6 @@ from practice_torch.engine.recipe import Recipe
 from practice_torch.engine.stages import Place, Stage
 from practice_torch.engine.storage.run import Run
 from practice_torch.experiments.codes.image_codes import follow
-from practice_torch.latent.vector_quantization import nearest_code
 
 
 @dataclass(frozen=True)
@@ -208,7 +207,7 @@ class Coded(Noisy):
         z = self.network[0](batch["point"].double())
         codes = self.network[3](z) - batch["point"]
         if self.training:  # an evaluation is rank 0's alone
-            follow(self, codes.detach(), nearest_code(codes, self.codebook))
+            follow(self, codes.detach(), torch.cdist(codes, self.codebook).argmin(1))
         return codes.square().sum(1).mean(), {}
 
 
