@@ -27,3 +27,17 @@ def draw_weights(axes, loss_ratio):
         axes.semilogy(np.log(ratio)[::-1], loss_ratio(levels, jnp.asarray(schedule), target=name) / of_data, label=label)
     axes.set(xlabel=r"$\log S_t$", ylabel="weight of the data's error")
     axes.legend()
+
+
+def draw_errors(errors, known, loss_ratio):
+    """Left: the error of the data for an error of 1 in each target. Right: how far the noisy value alone tells each target."""
+    levels = np.linspace(0.99, 0.01, 80)
+    schedule, t = jnp.asarray(np.concatenate([[1.0], levels])), np.arange(1, 81)
+    of_data = np.asarray(loss_ratio(t, schedule, target="x0"))
+    for name, label in (("x0", "data"), ("velocity", "velocity"), ("noise", "noise")):
+        errors.semilogy(levels, np.sqrt(of_data / np.asarray(loss_ratio(t, schedule, target=name))), label=label)
+    errors.set(xlabel=r"$\bar\alpha_t$", ylabel="error of the data")
+    errors.legend()
+    for share, label in ((levels, "data"), (0 * levels, "velocity"), (1 - levels, "noise")):
+        known.plot(levels, share, label=label)
+    known.set(xlabel=r"$\bar\alpha_t$", ylabel="share that $x_t$ tells", ylim=(-0.05, 1.05))

@@ -26,7 +26,7 @@ from theory_jax.diffusion.parameterizations import (
     x0_from_velocity,
 )
 from theory_jax.lectures.diffusion._schedules import introduce_step
-from theory_jax.lectures.diffusion._targets import draw_circle, draw_weights
+from theory_jax.lectures.diffusion._targets import draw_circle, draw_errors, draw_weights
 from theory_jax.lectures.diffusion.reverse_process import in_the_noise, posterior_law
 from theory_jax.lectures.diffusion.simple_loss import pythagoras
 from theory_jax.lectures.lemmas.gaussian_divergence import gaussian_divergence
@@ -58,6 +58,18 @@ derivation = Derivation(
         "The score here belongs to one data point. That of the noisy data's own distribution is the subject of a later topic.",
     ),
 )
+
+
+@derivation.figure(
+    "Left: for data $(1, 0)$ and noise $(0, 1)$ the noisy value moves on a quarter circle as the level falls; the arrows are "
+    "its velocity. Right: what the losses of data, velocity and noise pay for an error of the data, against the logarithm of "
+    "the signal-to-noise ratio.",
+    panels=2,
+)
+def circle_and_weights(left, right):
+    draw_circle(left, velocity)
+    draw_weights(right, loss_ratio)
+
 
 _step = introduce_step(derivation)
 alpha, before, beta, a_t, tilde = _step.alpha, _step.before, _step.beta, _step.a_t, _step.tilde
@@ -283,6 +295,22 @@ derivation.chain(
         noise=holds(plus(times(sqrt(1 - a_t), x_t), times(sqrt(a_t), v)), "=", epsilon, wrong={"the first row": x_0}),
     ),
 )
+
+
+@derivation.figure(
+    prose(
+        "Left: what an error of 1 in a prediction does to the data that it implies. That of the noise is divided by a number "
+        "near 0 where the signal is weak; that of the velocity never grows: {never}. Right: the share of a target's variance "
+        "that a linear function of $x_t$ explains, for data of variance 1: all of the noise at one end, all of the data at the "
+        "other, and nothing of the velocity anywhere.",
+        never=holds((x_0 - x_hat) ** 2, "=", times(1 - a_t, plus(v, -v_hat) ** 2), wrong={"of the noise": (1 - a_t) * _ERROR}),
+    ),
+    panels=2,
+)
+def what_errors_do(errors, known):
+    draw_errors(errors, known, loss_ratio)
+
+
 derivation.bridge(
     "The code's velocity of data and noise",
     plus(times(sqrt(a_t), e), -times(sqrt(1 - a_t), x_0)),
@@ -390,17 +418,6 @@ def one_value_five_targets():
     ratios = [loss_ratio(_at_2, _levels, target=name)[0] for name in ("x0", "velocity", "score", "mean")]
     yield r"\text{errors of}\ x_0, v, s, \mu\ \text{relative to that of}\ \epsilon", ratios, "(0.9290, 1.9290, 2.0764, 0.4205)"
     yield r"\tfrac12 (S_1 - S_2)", value(plus(snr_before, -signal_to_noise) / 2, _given), "1.5934"
-
-
-@derivation.figure(
-    "Left: for data $(1, 0)$ and noise $(0, 1)$ the noisy value moves on a quarter circle as the level falls; the arrows are "
-    "its velocity. Right: what the losses of data, velocity and noise pay for an error of the data, against the logarithm of "
-    "the signal-to-noise ratio.",
-    panels=2,
-)
-def circle_and_weights(left, right):
-    draw_circle(left, velocity)
-    draw_weights(right, loss_ratio)
 
 
 @derivation.numeric(

@@ -53,3 +53,22 @@ def draw_speed(acceptance):
     acceptance.plot([mean_share(each) for each in s], speed / speed.max())
     acceptance.axvline(0.574, color="gray", linewidth=0.8)
     acceptance.set(xlabel="accepted, in many dimensions", ylabel="speed, relative to the best")
+
+
+def draw_two_wells(without, adjusted):
+    """Chains of long steps in a double well: where 2000 of them are after 150 steps, without and with the acceptance."""
+    random, length = np.random.default_rng(4), 0.04
+    energy, slope = lambda x: 2 * (x**2 - 1) ** 2 + 0.3 * x, lambda x: 8 * x * (x**2 - 1) + 0.3  # noqa: E731 (two formulas)
+    chains = {"always": random.uniform(-1.2, 1.2, 2000), "adjusted": random.uniform(-1.2, 1.2, 2000)}
+    for _ in range(150):
+        for name, x in chains.items():
+            y = x - length * slope(x) + math.sqrt(2 * length) * random.standard_normal(2000)
+            log_ratio = energy(x) - energy(y) - (x - y) * (slope(x) + slope(y)) / 2 + length / 4 * (slope(x) ** 2 - slope(y) ** 2)
+            accepted = (name == "always") | (np.log(random.random(2000)) < log_ratio)
+            chains[name] = np.where(accepted, y, x)
+    line = np.linspace(-2.4, 2.4, 161)
+    target = np.exp(-energy(line))
+    for panel, name, title in ((without, "always", "every move accepted"), (adjusted, "adjusted", "accepted with min(1, r)")):
+        panel.hist(chains[name], bins=np.linspace(-2.4, 2.4, 33), density=True, alpha=0.4)
+        panel.plot(line, target / (target.sum() * (line[1] - line[0])), color="C1")
+        panel.set(xlabel="$x$", ylabel="density", title=title, ylim=(0, 1.1))

@@ -16,7 +16,7 @@ from theory_jax.derivation.notation import Expectation, Limit, LogDensity, Norma
 from theory_jax.derivation.parts import do
 from theory_jax.derivation.prose import holds, prose
 from theory_jax.energy.metropolis_adjusted_langevin import acceptance_log_ratio, metropolis_matrix, proposal_log_prob, step
-from theory_jax.lectures.energy._adjusted_chains import draw_bias, draw_speed, energy_of_normal
+from theory_jax.lectures.energy._adjusted_chains import draw_bias, draw_speed, draw_two_wells, energy_of_normal
 
 derivation = Derivation(
     module=__name__,
@@ -50,6 +50,18 @@ derivation = Derivation(
     trained="A sampler has no parameters. The experiment of `energy/noise_contrastive_estimation` draws from its trained "
     "energy with it.",
 )
+
+
+@derivation.figure(
+    r"Left: the variance on which the unadjusted chain settles, for $\mathcal{N}(0, 1)$, against the length of the step; the "
+    r"variance of the adjusted chain after a step in equilibrium; and how many of its steps are accepted. Right: the speed in "
+    r"many dimensions, $h$ times the acceptance, against the acceptance. It is largest at 0.574.",
+    panels=2,
+)
+def bias_andmean_share(bias, acceptance):
+    draw_bias(bias)
+    draw_speed(acceptance)
+
 
 i = derivation.index("i", "a state")
 j = derivation.index("j", "a state, next to $i$")
@@ -141,6 +153,15 @@ log_r = derivation.chain(
     r"order in $x - y$, which is of order $\sqrt{h}$. So $\log r$ is of order $h^{3/2}$. It changes its sign if $x$ and $y$ are "
     r"exchanged. The last form is that of the code: nothing in it grows as $h$ gets small.",
 )
+derivation.figure(
+    prose(
+        "2000 chains after 150 long steps in a double well, and the target (orange). Left: every move is accepted; the chains "
+        "settle on a distribution that is too wide. Right: with the acceptance the target is kept at the same length of the "
+        "step, since the flows between two states are equal, {flows}; the price is the moves that are rejected.",
+        flows=holds(times(there, Min(1, back / there)), "=", times(back, Min(1, there / back)), wrong={"always accepted": there}),
+    ),
+    panels=2,
+)(draw_two_wells)
 beta = derivation.number(r"\beta", "a factor of $x^2$")
 gamma = derivation.number(r"\gamma", "a factor of $x^3$")
 _CUBIC = lambda z: plus(beta * z**2, gamma * z**3)  # noqa: E731
@@ -395,14 +416,3 @@ def three_states():
     ratio = acceptance_log_ratio(jnp.zeros((1, 1)), jnp.full((1, 1), 2.0), energy_of_normal, step_size=0.8)
     yield r"\log r", ratio, "-0.8"
     yield "r", jnp.exp(ratio), "0.449"
-
-
-@derivation.figure(
-    r"Left: the variance on which the unadjusted chain settles, for $\mathcal{N}(0, 1)$, against the length of the step; the "
-    r"variance of the adjusted chain after a step in equilibrium; and how many of its steps are accepted. Right: the speed in "
-    r"many dimensions, $h$ times the acceptance, against the acceptance. It is largest at 0.574.",
-    panels=2,
-)
-def bias_andmean_share(bias, acceptance):
-    draw_bias(bias)
-    draw_speed(acceptance)

@@ -48,3 +48,28 @@ def draw_estimates_paths_and_holes(left, middle, right):
     right.plot(line, jnp.exp(gaussian_log_likelihood(line, jnp.zeros_like(line), jnp.zeros_like(line))), label="prior")
     right.set(xlabel="$z$", ylabel="density", ylim=(0, 0.55))
     right.legend()
+
+
+def draw_narrow_and_wide(divergences, estimates):
+    """Left: the chi-squared divergence of N(0, 1) from centered encoders. Right: estimates with a narrow and a wide one."""
+    variances = np.linspace(0.51, 3, 120)
+    divergences.semilogy(variances, variances / np.sqrt(2 * variances - 1) - 1)
+    divergences.axvspan(0, 0.5, color="gray", alpha=0.2, linewidth=0)
+    divergences.axvline(1, linestyle="--", color="gray")
+    divergences.set(xlabel="variance of the encoder", ylabel=r"$\chi^2$", xlim=(0, 3), ylim=(1e-3, 10))
+    noise = np.random.default_rng(1).standard_normal((6, 4096))
+    sizes = 4 ** np.arange(7)
+    for variance, color in ((0.1, "C1"), (2.0, "C0")):
+        posterior = -(noise**2) * variance / 2  # up to a constant that both have, and the evidence
+        encoder = -(noise**2) / 2 - math.log(variance) / 2
+        found = [
+            importance_weighted_log_likelihood(
+                jnp.zeros((6, size)), jnp.asarray(posterior[:, :size]), jnp.asarray(encoder[:, :size])
+            )
+            for size in sizes
+        ]
+        estimates.semilogx(sizes, np.stack(found), ".-", color=color, linewidth=0.8)
+        estimates.plot([], [], color=color, label=f"variance {variance:g}")
+    estimates.axhline(0, linestyle="--", color="gray")
+    estimates.set(xlabel="$S$", ylabel="estimate less $\\log p(x)$")
+    estimates.legend(loc="lower right")

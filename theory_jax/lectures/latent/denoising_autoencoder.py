@@ -24,6 +24,7 @@ from theory_jax.latent.denoising_autoencoder import (
     empirical_denoiser,
     smoothed_log_density,
 )
+from theory_jax.lectures.latent._denoising_autoencoder import draw_climbs
 from theory_jax.lectures.lemmas.gibbs import gibbs
 
 derivation = Derivation(
@@ -52,6 +53,27 @@ derivation = Derivation(
         "Corruption that destroys the clean value, such as salt and pepper everywhere.",
     ),
 )
+
+
+@derivation.figure(
+    "Three data (dots) and noise of two sizes. Left: the log-density of noisy data. Right: the best denoiser; the dashed line is "
+    "a copy. Where the curve is above the dashed line, the density rises to the right. With little noise the denoiser is a "
+    "staircase of the data.",
+    panels=2,
+)
+def density_and_denoiser(left, right):
+    data = jnp.array([[-2.0], [0.0], [1.5]])
+    line = jnp.linspace(-4, 4, 161)[:, None]
+    for spread in (0.3, 0.9):
+        left.plot(line[:, 0], smoothed_log_density(line, data, sigma=spread), label=rf"$\sigma = {spread:g}$")
+        right.plot(line[:, 0], empirical_denoiser(line, data, sigma=spread)[:, 0], label=rf"$\sigma = {spread:g}$")
+    left.plot(data[:, 0], np.full(3, -8.0), "o", color="gray")
+    left.set(xlabel="$x$", ylabel=r"$\log q$, nats", ylim=(-8.5, 0))
+    right.plot(line[:, 0], line[:, 0], "--", color="gray")
+    right.plot(data[:, 0], data[:, 0], "o", color="gray")
+    right.set(xlabel="$x$", ylabel=r"$\hat x$", ylim=(-3, 3))
+    right.legend()
+
 
 # ---------------------------------------------------------------------------------------------------- the best denoiser
 
@@ -213,6 +235,22 @@ derivation.chain(
         most=holds(rise, "=", (x - mean) ** 2 / (2 * sigma**2), named=True),
     ),
 )
+derivation.figure(
+    prose(
+        "Data on an arc (gray), and the best denoiser for noise of deviation 0.25, applied again and again. Left: points move "
+        "uphill in the density of noisy data (shaded) to the arc, and then along it. Right: the log-density rises with every "
+        "step, by {rise} at least, so the first steps are the largest.",
+        rise=holds(
+            rise,
+            "=",
+            (x - mean) ** 2 / (2 * sigma**2),
+            when={to: mean},
+            named=True,
+            wrong={"not halved": (x - mean) ** 2 / sigma**2},
+        ),
+    ),
+    panels=2,
+)(draw_climbs)
 
 
 @derivation.bound(
@@ -403,23 +441,3 @@ def by_hand():
     yield r"\text{masked}", corrupt_masking(row, uniforms, probability=0.5)[0], "(0.0000, 0.0000, 0.7000, 0.7000)"
     peppered = corrupt_salt_and_pepper(row, uniforms, probability=0.5)
     yield r"\text{salt and pepper}", peppered[0], "(0.0000, 1.0000, 0.7000, 0.7000)"
-
-
-@derivation.figure(
-    "Three data (dots) and noise of two sizes. Left: the log-density of noisy data. Right: the best denoiser; the dashed line is "
-    "a copy. Where the curve is above the dashed line, the density rises to the right. With little noise the denoiser is a "
-    "staircase of the data.",
-    panels=2,
-)
-def density_and_denoiser(left, right):
-    data = jnp.array([[-2.0], [0.0], [1.5]])
-    line = jnp.linspace(-4, 4, 161)[:, None]
-    for spread in (0.3, 0.9):
-        left.plot(line[:, 0], smoothed_log_density(line, data, sigma=spread), label=rf"$\sigma = {spread:g}$")
-        right.plot(line[:, 0], empirical_denoiser(line, data, sigma=spread)[:, 0], label=rf"$\sigma = {spread:g}$")
-    left.plot(data[:, 0], np.full(3, -8.0), "o", color="gray")
-    left.set(xlabel="$x$", ylabel=r"$\log q$, nats", ylim=(-8.5, 0))
-    right.plot(line[:, 0], line[:, 0], "--", color="gray")
-    right.plot(data[:, 0], data[:, 0], "o", color="gray")
-    right.set(xlabel="$x$", ylabel=r"$\hat x$", ylim=(-3, 3))
-    right.legend()

@@ -33,7 +33,7 @@ from theory_jax.latent.vae_inference import (
     masked_bernoulli_log_likelihood,
     spherical_path,
 )
-from theory_jax.lectures.latent._vae_inference import draw_estimates_paths_and_holes, expected_log
+from theory_jax.lectures.latent._vae_inference import draw_estimates_paths_and_holes, draw_narrow_and_wide, expected_log
 from theory_jax.lectures.lemmas.arc import arc
 from theory_jax.lectures.lemmas.gibbs import gibbs
 from theory_jax.lectures.lemmas.jensen import jensen
@@ -66,6 +66,14 @@ derivation = Derivation(
     ),
     trained="This page uses a VAE that is trained already: `latent/vae` trains one.",
 )
+
+derivation.figure(
+    r"Left: the mean log-estimate of the example rises towards $\log p(x)$ with the number of samples. Middle: norms along a "
+    r"path between orthogonal unit vectors. Right: the prior, four posteriors and their aggregate; at 0 the prior has its mode "
+    r"and the aggregate has a hole.",
+    panels=3,
+)(draw_estimates_paths_and_holes)
+
 
 z = derivation.index("z", "a state of the latent")
 prior = derivation.law("p({})", z, "the prior", "exp(log_prior)")
@@ -137,6 +145,16 @@ central = derivation.chain(
     so=r"Where $q$ is small and the posterior is not, one rare sample carries the estimate: chi-squared punishes an encoder "
     r"that is too narrow far more than one that is too wide.",
 )
+derivation.figure(
+    prose(
+        "An encoder that is a centered Gaussian, where the posterior is the standard normal one. Left: the chi-squared "
+        "divergence; it is infinite up to the variance one half (gray). A weight has the variance {variance}. Right: six "
+        "estimates of the log-likelihood as samples are added. With the wide encoder all settle; with the narrow one they stay "
+        "too low, until a rare sample makes one of them jump.",
+        variance=holds(Variance(q, weight), "=", evidence**2 * chi, named=True, wrong={"not squared": evidence * chi}),
+    ),
+    panels=2,
+)(draw_narrow_and_wide)
 derivation.chain(
     "The logarithm of the estimate is biased downward",
     log(evidence) - Expectation(q, log(weight)),
@@ -392,11 +410,3 @@ def by_hand():
     yield r"\text{mean rate}", value(Divergence(q, prior), first) / 2, "0.0654"
     yield r"\mathrm{KL}(\bar q \,\|\, p)", value(Divergence(q, prior), second), "0.0316"
     yield r"I", value(Divergence(q, prior), first) / 2 - value(Divergence(q, prior), second), "0.0338"
-
-
-derivation.figure(
-    r"Left: the mean log-estimate of the example rises towards $\log p(x)$ with the number of samples. Middle: norms along a "
-    r"path between orthogonal unit vectors. Right: the prior, four posteriors and their aggregate; at 0 the prior has its mode "
-    r"and the aggregate has a hole.",
-    panels=3,
-)(draw_estimates_paths_and_holes)

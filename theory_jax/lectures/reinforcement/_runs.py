@@ -70,3 +70,16 @@ def draw_bias_and_noise(right):
     right.plot(decays, noise, label="deviation, exact guess")
     right.set(xlabel=r"decay $\lambda$", ylabel="advantage in state 0", ylim=(0, None))
     right.legend()
+
+
+def draw_credit(credit, surprise):
+    """The advantages of an episode that pays at its end, for four decays: with guesses of 0, and with one that changes once."""
+    rewards = jnp.zeros((1, 10)).at[0, 9].set(1.0)
+    ends = jnp.zeros((1, 10)).at[0, 9].set(1.0)
+    guesses = jnp.zeros((1, 11)), jnp.asarray(np.where(np.arange(11) < 6, 0.3, 0.8) * (np.arange(11) < 10))[None]
+    for panel, values, title in zip((credit, surprise), guesses, ("guess 0 everywhere", "guess 0.3, then 0.8"), strict=True):
+        for decay in (0.0, 0.5, 0.9, 1.0):
+            found = generalized_advantages(rewards, values, ends, discount=0.95, trace_decay=decay)[0]
+            panel.plot(range(10), found, "o-", markersize=3, label=rf"$\lambda = {decay:g}$")
+        panel.set(xlabel="step $t$", ylabel="advantage $A_t$", title=title, ylim=(-0.1, 1.45))
+    credit.legend(loc="upper left", ncols=2, fontsize="small")

@@ -53,6 +53,19 @@ derivation = Derivation(
     trained="These are estimates from a trajectory. The experiments of PPO, TRPO and language models compute them in each step.",
 )
 
+
+@derivation.figure(
+    "Left: the weight of the return of $n$ steps in a row of eight; the last one holds the rest. Right: two states, two actions "
+    "(stay or move, staying in state 1 pays 1), the even policy, discount one half, rows of six steps from state 0. With the "
+    "guess one too high in state 1, moving looks better than it is; a long trace mends that. With the exact guess, a long trace "
+    "only adds noise.",
+    panels=2,
+)
+def weights_bias_and_noise(left, right):
+    runs.draw_weights(left)
+    runs.draw_bias_and_noise(right)
+
+
 t = derivation.index("t", "a step", states=3)
 j = derivation.index("j", "a state: the one before step $j$, or behind the row", states=4)
 r = derivation.numbers("r", t, "the reward of a step", "rewards")
@@ -139,6 +152,16 @@ recursion = derivation.chain(
         ended=holds(backwards, "=", delta.at(0), when={c.at(0): 0}, named=True),
     ),
 )
+derivation.figure(
+    prose(
+        "An episode of ten steps that pays 1 at its end, with the discount 0.95. Left: if the critic knows nothing, the last "
+        "error is the only one. Without a trace only the last step gets credit; with it a step $k$ earlier gets "
+        r"$(\gamma\lambda)^k$ of it. Right: if the critic expects more from step 6 on, credit goes to the step before it as "
+        "well, even without a trace: there the mixture is {one}.",
+        one=holds(mixture, "=", G_1, when={lam: 0}, named=True, wrong={"all rewards": G_3}),
+    ),
+    panels=2,
+)(runs.draw_credit)
 derivation.symbol("A_t", "the generalized advantage estimate", "generalized_advantages")
 
 k = derivation.number("k", "a step, counted from the first", integer=True, positive=True)
@@ -389,15 +412,3 @@ def three_steps():
     yield r"(G^{(1)}, G^{(2)}, G^{(3)}) \text{ from step 0}", by_steps, "(2, 5/4, 3/2)"
     ended = generalized_advantages(REWARDS, VALUES, jnp.array([[1.0, 0.0, 0.0]]), discount=0.5, trace_decay=0.5)
     yield r"(A_0, A_1, A_2) \text{ if step 0 ends its episode}", ended, "(0, -5/4, 1)"
-
-
-@derivation.figure(
-    "Left: the weight of the return of $n$ steps in a row of eight; the last one holds the rest. Right: two states, two actions "
-    "(stay or move, staying in state 1 pays 1), the even policy, discount one half, rows of six steps from state 0. With the "
-    "guess one too high in state 1, moving looks better than it is; a long trace mends that. With the exact guess, a long trace "
-    "only adds noise.",
-    panels=2,
-)
-def weights_bias_and_noise(left, right):
-    runs.draw_weights(left)
-    runs.draw_bias_and_noise(right)
