@@ -10,7 +10,7 @@ from tests.autoregressive.objective_wavenet import other_takes
 from tests.latent.objective_vector_quantization import of_spectra
 from tests.support.metrics import mean
 
-COUNT = 12
+COUNT = 8
 NAMES = ("digits", "cifar10", "notes", "speech_commands")
 
 

@@ -46,5 +46,5 @@ OBJECTIVE = Objective(
     quantized_autoencoder,
     together=[dict(restart_below=50.0)],
     unread={"num_levels"},
-    sizes=dict(code_dim=4, hidden=9, length=32, prior_heads=2, prior_layers=1, prior_width=8, strides=(4, 2)),
+    sizes=dict(code_dim=4, codes_at_cell=2, hidden=9, length=32, prior_heads=2, prior_layers=1, prior_width=8, strides=(4, 2)),
 )

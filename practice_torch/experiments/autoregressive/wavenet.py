@@ -94,9 +94,8 @@ PUBLISHED = {
             Difference(
                 "architecture", "unconditional", "given the digit", "at most 3.3 bits in 16,000 samples, 0.0002 bits a sample"
             ),
-            Difference("data", "published lists, which keep speakers apart", "5% of all recordings held out", "flatters ours"),
+            Difference("data", "published lists, which keep speakers apart", "5% of all recordings held out", "not known"),
             Difference("architecture", "4.2 million parameters", "4.9 million: 1,024 channels of skips", "not known"),
-            Difference("optimizer", "not looked up", "Adam with a cosine schedule, an average of the weights", "not known"),
         ),
     ),
     "ljspeech": Published(
