@@ -13,7 +13,7 @@ from practice_torch.arguments import as_int64, require, require_at_least, requir
 from practice_torch.networks.linear import in_own_precision
 from practice_torch.networks.linear_cross_entropy import next_token_loss
 from practice_torch.state_space._conditioned import embedded
-from practice_torch.state_space._selective_scan import SelectiveScan
+from practice_torch.state_space._selective_scan import scan
 
 
 def inverse_softplus(x):
@@ -224,7 +224,7 @@ def _discretized(inputs, step_size, b, a):
 def _scan(inputs, step_size, b, c, initial, a, skip):
     dtype = torch.promote_types(inputs.dtype, torch.float32)  # half precision would lose small steps next to large states
     with in_own_precision(inputs.device.type):
-        outputs, last = SelectiveScan.apply(*(array.to(dtype) for array in (inputs, step_size, b, c, initial, a)))
+        outputs, last = scan(*(array.to(dtype) for array in (inputs, step_size, b, c, initial, a)))
     return torch.addcmul(outputs, skip.to(dtype), inputs.to(dtype)).to(inputs.dtype), last
 
 
