@@ -9,6 +9,7 @@ killed leaves nothing that is locked.
 import contextlib
 import fcntl
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -78,9 +79,10 @@ class Cache:
         with _on_the_disk(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             while not path.exists():
-                with self._reserved(aside, size) as file:
-                    if path.exists() or not _is(file, aside):
-                        continue  # another one has fetched it, or failed to
+                file, is_own = self._reserved(aside, size)
+                with file:
+                    if not (is_own or _taken_over(file, path)) or path.exists() or not _is(file, aside):
+                        continue
                     try:
                         fetch(url, file, size, sha256)
                         aside.rename(path)
@@ -88,20 +90,20 @@ class Cache:
                         aside.unlink(missing_ok=True)
                         raise
 
-    @contextlib.contextmanager
     def _reserved(self, aside, size):
-        """The file that a shard is written to, locked by this process; it has the shard's size, so that this room is taken."""
+        """(the file that a shard is written to, whether this process made it and has its lock).
+
+        It has the shard's size from the beginning, so that this room is taken.
+        """
         with open(self.folder / LOCK, "wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if is_new := not aside.exists():
-                self._make_room(size)
-            file = open(aside, "w+b" if is_new else "r+b")  # noqa: SIM115 - closed below
-            if is_new:
-                fcntl.flock(file, fcntl.LOCK_EX)
-                file.truncate(size)
-        with file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # waits for the process that fetches it, or takes over from one that was killed
-            yield file
+            if aside.exists():
+                return open(aside, "r+b"), False
+            self._make_room(size)
+            file = open(aside, "w+b")  # noqa: SIM115 - the caller's
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.truncate(size)
+            return file, True
 
     def _make_room(self, size):
         found = []
@@ -122,6 +124,19 @@ class Cache:
         if there + size > self.most:
             found = f"{self.folder} holds {amount(there)} of shards in use, and may hold {amount(self.most)}"
             raise FullError(f"{found}: raise {GIGABYTES}, or let fewer trainings share it")
+
+
+def _taken_over(file, path):
+    """Wait for the process that writes a file; whether that was killed, and this one has its lock now."""
+    fcntl.flock(file, fcntl.LOCK_SH)  # shared: once it is whole, it may be in use for hours
+    if path.exists():
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except BlockingIOError:  # several wait
+        time.sleep(0.05)
+        return False
 
 
 def _is(file, path):

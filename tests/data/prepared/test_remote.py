@@ -240,9 +240,11 @@ def test_a_process_waits_for_another_that_fetches(tmp_path, monkeypatch):
         waiting.join(0.2)
         assert waiting.is_alive() and not asked
         file.write(bytes(1000))
+        file.flush()
         aside.rename(path)
-    waiting.join()
-    assert not asked and path.read_bytes() == bytes(1000)
+        fcntl.flock(file, fcntl.LOCK_SH)  # it is in use from now on, for longer than the other one may wait
+        waiting.join(10)
+        assert not waiting.is_alive() and not asked and path.read_bytes() == bytes(1000)
 
 
 # ---------------------------------------------------------------------------------------------------- what is refused
