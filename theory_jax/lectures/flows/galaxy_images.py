@@ -75,7 +75,7 @@ _first = rho * (cos(phi) * cos(t) / sqrt(q) - sqrt(q) * sin(phi) * sin(t))
 _square = times(rho**2 / 2, plus(cos(phi) ** 2 / q, q * sin(phi) ** 2))
 _second = rho * (sin(phi) * cos(t) / sqrt(q) + sqrt(q) * cos(phi) * sin(t))
 over_an_ellipse = derivation.chain(
-    "The mean square of a coordinate over an ellipse, and the mean product of both",
+    r"Over an ellipse the second moments are half of $\rho^2$ times functions of the axis ratio and the angle",
     Matrix([[Integral(_first**2, (t, 0, 2 * pi)), Integral(_first * _second, (t, 0, 2 * pi))]]) / (2 * pi),
     equals(
         Matrix([[_square, times(rho**2 / 2, 1 / q - q, sin(phi) * cos(phi))]]),

@@ -107,8 +107,7 @@ central = derivation.chain(
     states=2,
     so="The last line is the slope of the mean of the generator's loss, $-f^*(T)$, over the model's samples, with the critic "
     "frozen: only the samples move. That the best critic moves with the model has no effect to first order: this is the "
-    "envelope theorem, here by calculation. So a training loop may alternate: improve the critic, then take one generator step "
-    "through the frozen critic.",
+    "envelope theorem, here by calculation. So the generator may take its step through a frozen critic.",
 )
 
 
@@ -200,24 +199,31 @@ _OWN, _OTHER = Matrix([-fake for fake, _ in _LOSSES.values()]), Matrix([-real.su
 
 def _losses(v_real, v_fake):
     critic = jnp.stack([f_gan_critic_loss(v_real, v_fake, divergence=name) for name in _LOSSES])
-    codes = f_gan_generator_loss, f_gan_alternative_generator_loss, output_activation
+    codes = f_gan_generator_loss, f_gan_alternative_generator_loss
     return critic, *(jnp.stack([code(v_fake, divergence=name) for name in _LOSSES]) for code in codes)
 
 
 derivation.bridge(
-    "The code's losses of the critic and of the generator, the alternative, and the output map, for Kullback-Leibler, its "
-    "reverse, Hellinger, GAN",
-    (_CRITIC, _OWN, _OTHER, -_OTHER),
+    "The code's losses of the critic and of the generator, and the alternative, for Kullback-Leibler, its reverse, Hellinger, "
+    "GAN",
+    (_CRITIC, _OWN, _OTHER),
     _losses,
     v_real=[s],
     v_fake=[v],
-    calls=(f_gan_critic_loss, f_gan_generator_loss, f_gan_alternative_generator_loss, output_activation),
+    calls=(f_gan_critic_loss, f_gan_generator_loss, f_gan_alternative_generator_loss),
     wrong={
-        "real and fake exchanged": (_CRITIC.subs({s: v, v: s}, simultaneous=True), None, None, None),
-        "the sign": (None, -_OWN, None, None),
-        "the generator's own loss": (None, None, _OWN, None),
-        "the alternative's sign": (None, None, None, _OTHER),
+        "real and fake exchanged": (_CRITIC.subs({s: v, v: s}, simultaneous=True), None, None),
+        "the sign": (None, -_OWN, None),
+        "the generator's own loss": (None, None, _OWN),
     },
+)
+derivation.bridge(
+    "... and its output maps of these four",
+    -_OTHER,
+    lambda v: jnp.stack([output_activation(v, divergence=name) for name in _LOSSES]),
+    v=[v],
+    calls=(output_activation,),
+    wrong={"the sign": _OTHER},
 )
 
 x = derivation.number("x", "a number on the line", "x")
@@ -393,17 +399,13 @@ derivation.answer = prose(
 @derivation.algorithm(
     "f-GAN",
     do(r"draw real samples $x$ and noise $z$; fakes are $m + e^l z$", location_scale_generator),
-    do(r"$v \leftarrow$ the critic's output $c_0 + c_1 x + c_2 x^2$, at real samples and at fakes", quadratic_critic),
+    do(r"$v \leftarrow c_0 + c_1 x + c_2 x^2$, the critic's output, at real samples and at fakes", quadratic_critic),
     do(
-        r"$g_c \leftarrow$ the slopes of the mean of $f^*(g_f(v_{\text{fake}})) - g_f(v_{\text{real}})$ in $c_0, c_1, c_2$",
+        r"$g_c \leftarrow \nabla_c$ of the mean of $f^*(g_f(v_{\text{fake}})) - g_f(v_{\text{real}})$",
         f_gan_critic_loss,
         by=curved,
     ),
-    do(
-        r"$g_\theta \leftarrow$ those of $-f^*(g_f(v_{\text{fake}}))$ in $m$ and $l$, with the critic frozen",
-        f_gan_generator_loss,
-        by=central,
-    ),
+    do(r"$g_\theta \leftarrow \nabla_{m, l}$ of the mean of $-f^*(g_f(v_{\text{fake}}))$", f_gan_generator_loss, by=central),
     do(r"step both at once: $c \leftarrow c - \eta g_c$ and $(m, l) \leftarrow (m, l) - \eta g_\theta$", by=together),
 )
 def three_rounds():
@@ -431,9 +433,10 @@ def two_points():
 
 
 @derivation.figure(
-    "Left: simultaneous steps of the game for Kullback-Leibler, data at 0 with log-scale 0, started at the location 0.3: with "
-    "steps of 0.3 the location and the critic's slope spiral into the solution, with steps of 1.1 out of it. Right: the "
-    r"eigenvalues times $\eta$ must be in the disc around -1.",
+    "A generator that shifts and scales noise against a quadratic critic, both of which step at once; the data are standard "
+    r"normal. Left: the model's location $m$, from 0.3, and the critic's slope $c_1$. With steps $\eta$ of 0.3 they spiral into "
+    r"the solution, with steps of 1.1 out of it. Right: $\eta$ times the rates $\lambda$ at which deviations grow; they must be "
+    "in the disc around $-1$.",
     panels=2,
 )
 def orbits_and_eigenvalues(left, right):

@@ -211,7 +211,7 @@ v, w = (
 )
 rate = plus(log(w / v), (v + (m - n) ** 2) / w, -1) / 2
 of_gaussians = derivation.chain(
-    "The rate of Gaussians, the term that the code adds",
+    "The rate of Gaussians has a closed form, which the code adds to the reconstruction loss",
     Divergence(Normal(u, m, v), Normal(u, n, w)),
     equals(
         rate,

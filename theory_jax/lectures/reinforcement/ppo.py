@@ -118,8 +118,10 @@ derivation.chain(
     ),
     states=2,
     role="lemma",
-    so="A small ratio adds no noise itself, but what pushes a bad action down pushes others up by as much in all, whatever their "
-    "advantages are. So a step should stop counting once its ratio has moved far enough: up if the action is good, down if bad.",
+)
+derivation.say(
+    "A small ratio adds no noise itself, but what pushes a bad action down pushes others up by as much in all, whatever their "
+    "advantages are. So a step should stop counting once its ratio has moved far enough: up if the action is good, down if bad."
 )
 
 epsilon = derivation.number(r"\epsilon", "how far a ratio may go", "clip", between=(0, 1))
