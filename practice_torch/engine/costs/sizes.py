@@ -94,7 +94,7 @@ def _stages(recipe):
     return [(stage.name, stage.steps) for stage in stages_of(recipe) if stage.steps] or [("", recipe.steps)]
 
 
-HEADER = f"{'recipe':44s}{'parameters':>11s}{'operations':>11s}{'held':>10s}{'peak':>10s}{'steps':>10s}   hours, estimated"
+HEADER = f"{'recipe':44s}{'parameters':>11s}{'operations':>11s}{'held':>10s}{'peak':>10s}{'steps':>12s}   hours, estimated"
 
 
 def line(recipe_name: str, recipe: Recipe, found: Sizes) -> str:
@@ -108,7 +108,7 @@ def line(recipe_name: str, recipe: Recipe, found: Sizes) -> str:
 
 def _costs(found, steps):
     hours = "less than 0.1" if found.hours < 0.1 else f"{found.hours:.3g}"
-    return f"{_short(found.operations):>11s}{amount(found.held):>10s}{amount(found.peak):>10s}{steps:>10,}   {hours}"
+    return f"{_short(found.operations):>11s}{amount(found.held):>10s}{amount(found.peak):>10s}{steps:>12,}   {hours}"
 
 
 def facts_of(recipe: Recipe, found: Sizes, published: Published | None) -> dict[str, Any]:

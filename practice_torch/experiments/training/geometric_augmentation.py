@@ -84,6 +84,7 @@ class GeometricAugmentation(nn.Module):
 
     @torch.no_grad()
     def forward(self, images: Tensor, moves: Moves) -> Tensor:
+        """[B, C, H, W], [B] each -> [B, C, H, W]"""
         with in_own_precision(images.device.type):
             images = torch.where(moves.left_right[:, None, None, None], images.flip(3), images)
             images = torch.where(moves.upside_down[:, None, None, None], images.flip(2), images)
