@@ -12,19 +12,20 @@ from practice_torch.networks.linear_cross_entropy import next_token_loss
 
 
 class CachedDecoder(nn.Module):
-    """Tokens [B, T] -> logits [B, T, V] of each next token: an embedding, blocks, a last norm; the embedding is the head, too.
+    """Tokens [B, T] -> logits [B, T, V] of each next token: an embedding, blocks, a last norm, and a head without a bias.
 
-    A subclass has the token_embedding, blocks and final_norm. A block is called with its input, and then with the room for its
-    keys and values, [2, B, G, L, D], and the position of the first token.
+    A subclass has the blocks and the final_norm. A block is called with its input, and then with the room for its keys and
+    values, [2, B, G, L, D], and the position of the first token. tied: the embedding is the head, too.
     vocabulary_multiple: the table of embeddings gets rows of zeros up to a multiple of it. They stand for no token: no logit is
     given of them, and none of the probability (a product of matrices is fastest where its sides are multiples of 64).
     """
 
-    def __init__(self, *, vocabulary_size, context_length, width, dropout, vocabulary_multiple):
+    def __init__(self, *, vocabulary_size, context_length, width, dropout, vocabulary_multiple, tied=True):
         super().__init__()
         self.context_length, self.vocabulary_size = context_length, vocabulary_size
         rows = -(-vocabulary_size // vocabulary_multiple) * vocabulary_multiple
         self.token_embedding = nn.Embedding(rows, width)
+        self.head = None if tied else nn.Linear(width, rows, bias=False)
         self.dropout = nn.Dropout(dropout)
 
     def begin_matrices(self, layers, ends):
@@ -32,7 +33,8 @@ class CachedDecoder(nn.Module):
         for name, parameter in self.named_parameters():
             if parameter.ndim == 2:
                 nn.init.normal_(parameter, std=0.02 / math.sqrt(2 * layers) if name.endswith(ends) else 0.02)
-        nn.init.zeros_(self.token_embedding.weight[self.vocabulary_size :])
+        for table in {self.token_embedding.weight, self._head()}:
+            nn.init.zeros_(table[self.vocabulary_size :])
 
     def forward(self, tokens, targets=None):
         """Logits, [B, T] -> [B, T, V]; given targets [B, T], the mean of -log p(target) in nats instead.
@@ -42,11 +44,11 @@ class CachedDecoder(nn.Module):
         hidden = self.hidden(tokens)
         if targets is None:
             return self.logits(hidden)
-        return next_token_loss(hidden, self.token_embedding.weight, targets, size=self.vocabulary_size)
+        return next_token_loss(hidden, self._head(), targets, size=self.vocabulary_size)
 
     def logits(self, hidden):
         """Logits of each next token from the output of `hidden`: [..., E] -> [..., V]."""
-        return functional.linear(hidden, self.token_embedding.weight)[..., : self.vocabulary_size]
+        return functional.linear(hidden, self._head())[..., : self.vocabulary_size]
 
     def hidden(self, tokens):
         """The input of the head: [B, T] -> [B, T, E]."""
@@ -75,6 +77,9 @@ class CachedDecoder(nn.Module):
     def step_each(self, tokens, cache, position):
         """The logits [B, S, V] of the token after each of tokens [B, S], which `step` gives of the last."""
         return self.logits(self.final_norm(self._read(tokens, cache, position)))
+
+    def _head(self):
+        return self.token_embedding.weight if self.head is None else self.head.weight
 
     def _embedded(self, tokens, position):
         """The tokens at position, position + 1, ...: [B, S] -> [B, S, E]"""

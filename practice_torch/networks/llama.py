@@ -9,11 +9,12 @@ from practice_torch.networks.linear import Linear
 
 
 class LlamaDecoder(CachedDecoder):
-    """Tokens [B, T] -> logits [B, T, V] of each next token; pre-norm, no biases, tied head.
+    """Tokens [B, T] -> logits [B, T, V] of each next token; pre-norm, no biases.
 
     positions.turn(x [B, H, T, D], start) turns queries or keys by their positions start, start + 1, ... (RotaryPositions of
     autoregressive/position). key_value_heads: heads of keys and values, fewer where several heads of queries share them.
-    feed_forward_width: by default 8/3 of the width, rounded up to a multiple of 32, as in llama2.c.
+    feed_forward_width: by default 8/3 of the width, rounded up to a multiple of 32, as in llama2.c. tied: the embedding is the
+    head, too.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class LlamaDecoder(CachedDecoder):
         feed_forward_width=None,
         dropout=0.0,
         vocabulary_multiple=1,
+        tied=True,
         epsilon=1e-5,
     ):
         groups = heads if key_value_heads is None else key_value_heads
@@ -39,6 +41,7 @@ class LlamaDecoder(CachedDecoder):
             width=width,
             dropout=dropout,
             vocabulary_multiple=vocabulary_multiple,
+            tied=tied,
         )
         inner = feed_forward_width or -(-(8 * width // 3) // 32) * 32
         self.blocks = nn.ModuleList(LlamaBlock(width, heads, groups, inner, dropout, positions, epsilon) for _ in range(layers))

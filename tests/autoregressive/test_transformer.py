@@ -161,16 +161,17 @@ def test_the_decoder_is_gpt2():
 
 
 def test_the_llama_is_transformers():
-    """Two heads of queries share one of keys; the tables of queries, keys and values are one here."""
+    """Two heads of queries share one of keys; the tables of queries, keys and values are one here. With its own head."""
     transformers = pytest.importorskip("transformers")
-    network = llama(heads=4, key_value_heads=2, width=16)
+    network = llama(heads=4, key_value_heads=2, width=16, tied=False, vocabulary_multiple=8)
     sizes = dict(vocab_size=11, hidden_size=16, intermediate_size=20, num_hidden_layers=2, max_position_embeddings=7)
-    how = dict(rms_norm_eps=1e-5, rope_theta=100.0, tie_word_embeddings=True, attn_implementation="eager")
+    how = dict(rms_norm_eps=1e-5, rope_theta=100.0, tie_word_embeddings=False, attn_implementation="eager")
     config = transformers.LlamaConfig(**sizes, **how, num_attention_heads=4, num_key_value_heads=2)
     theirs = transformers.LlamaForCausalLM(config).double().eval()
     ours = network.state_dict()
-    state = {"model.embed_tokens.weight": ours["token_embedding.weight"], "model.norm.weight": ours["final_norm.weight"]}
-    state["lm_head.weight"] = ours["token_embedding.weight"]
+    assert bool((ours["head.weight"][11:] == 0).all() and (ours["token_embedding.weight"][11:] == 0).all())
+    state = {"model.embed_tokens.weight": ours["token_embedding.weight"][:11], "model.norm.weight": ours["final_norm.weight"]}
+    state["lm_head.weight"] = ours["head.weight"][:11]
     for i in range(2):
         here, there = f"blocks.{i}.", f"model.layers.{i}."
         state[f"{there}input_layernorm.weight"] = ours[f"{here}attention_norm.weight"]

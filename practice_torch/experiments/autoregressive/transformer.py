@@ -88,6 +88,8 @@ class LlamaRecipe(Recipe):
     """Number of heads of keys and values, which divides the heads: each is shared by as many heads of queries."""
     feed_forward_width: Annotated[int, AtLeast(1)] = 256
     """Units of a feed-forward block; of Llama 8/3 of the width, rounded up."""
+    tied: bool = True
+    """The table of embeddings is the head, too, as in llama2.c; of most published Llamas the head has its own."""
     rotary_base: Annotated[float, Above(0)] = 10000.0
     """Base of the angles by which queries and keys are turned."""
     dropout: Annotated[float, AtLeast(0, below=1)] = 0.0
@@ -251,8 +253,13 @@ def language_decoder(recipe, vocabulary_size):
     )
     if isinstance(recipe, LanguageRecipe):
         return DecoderTransformer(**sizes, biases=recipe.biases, exact_gelu=recipe.exact_gelu)
-    groups, inner, positions = recipe.key_value_heads, recipe.feed_forward_width, RotaryPositions(recipe.rotary_base)
-    return LlamaDecoder(**sizes, key_value_heads=groups, feed_forward_width=inner, positions=positions)
+    return LlamaDecoder(
+        **sizes,
+        key_value_heads=recipe.key_value_heads,
+        feed_forward_width=recipe.feed_forward_width,
+        tied=recipe.tied,
+        positions=RotaryPositions(recipe.rotary_base),
+    )
 
 
 def build(recipe, data):
