@@ -114,7 +114,7 @@ derivation.say(
 h = derivation.number("h", "the length of the step", "learning_rate", positive=True)
 J = derivation.numbers("J", (d, l), "the Jacobian of the generator", "jacobian")
 o = derivation.numbers("r", d, "the residual, $x - G(z)$", "residual")
-pixels = [derivation.function(f"G_{n}", f"what a curved generator makes of pixel {n}", arguments=2) for n in (0, 1)]
+pixels = [derivation.function(rf"\Gamma_{n}", f"what a curved generator makes of pixel {n}", arguments=2) for n in (0, 1)]
 gaps = [x.at(n) - pixels[n](z.at(0), z.at(1)) for n in (0, 1)]
 changes = [Slope(pixels[n](z.at(0), z.at(1)), z.at(i)) for n in (0, 1)]
 pulled = plus(*(-2 * gap * change for gap, change in zip(gaps, changes, strict=True)), 2 * lam * z.at(i))
@@ -435,9 +435,9 @@ def numbers_by_hand():
 
 
 @derivation.figure(
-    "Left: the objective on the helix towards the image of 0, with the ends of descent from nine starts (dots) one turn apart. "
-    "Right: the distance from the image against the number of steps, from three starts. Only the one within half a turn comes to "
-    "zero.",
+    "Codes are numbers and images a helix of small pitch, which comes back to nearly the same image with every turn. Left: the "
+    "squared distance from the image of the code 0, for every code, with the ends of descent from nine starts (dots) one turn "
+    "apart. Right: the distance against the number of steps, from three starts. Only the one within half a turn comes to zero.",
     panels=2,
 )
 def basins(landscape, steps):

@@ -253,17 +253,17 @@ derivation.chain(
     ),
     role="lemma",
 )
-derivation.symbol(r"\star", "the convolution without padding")
-derivation.symbol("P_k", "the plane of class $k$: 1 everywhere if it is the label")
-derivation.symbol("b", "a kernel")
-derivation.symbol("i, j", "a position in a kernel")
+derivation.symbol("P_{k,i,j}", "the plane of class $k$ at a position: 1 everywhere if it is the label")
+derivation.symbol("b_{ij}", "a kernel")
+derivation.symbol("i, j", "a position in the kernel")
+derivation.symbol("s, t", "a position in the image")
 
 
 @derivation.numeric(
-    r"b \star P_k = \sum_{i,j} b_{ij} \ \text{if}\ k = y,\ \text{else}\ 0",
-    because="The plane is constant, so every position gets the same sum: one shift for each class and channel, which is "
-    "the modulation with scale 0. By the code, two images with three classes and two kernels of 3 x 3. With a border of zeros "
-    "it would not be constant: the border misses a part of the kernel.",
+    r"\sum_{i,j} b_{ij} P_{k,i+s,j+t} = \sum_{i,j} b_{ij} \ \text{if}\ k = y,\ \text{else}\ 0",
+    because="A convolution without padding. The plane is constant, so every position gets the same sum: one shift for each "
+    "class and channel, which is the modulation with scale 0. By the code, two images with three classes and two kernels of 3 x "
+    "3. With a border of zeros it would not be constant: the border misses a part of the kernel.",
     role="appendix",
 )
 def a_plane_is_a_shift():
