@@ -256,8 +256,8 @@ derivation.chain(
 )
 cost = plus(log(end) / 2, -(end - 1) * x0**2 / (2 * c))
 derivation.chain(
-    "For normal data a standard normal in place of the last density costs the log-density of a point what the last variance "
-    "differs from 1, times a factor that grows with the point's square",
+    "For normal data a standard normal in place of the last density costs little at a given point, once the last variance is "
+    "near 1",
     plus(LogDensity(ending, 0, 1), log(end / c) / 2, -LogDensity(x0, 0, c)),
     equals(
         plus(-(ending**2) / 2, log(end / c) / 2, log(c) / 2, x0**2 / (2 * c)),
