@@ -42,4 +42,4 @@ def loss(e, batch, phase):
 
 
 # half of the squares is as large as the rest of the loss: each of them shows
-OBJECTIVE = Objective(loss, unread={"points", "noises"}, together=[{"l2": 0.5}], sizes=dict(residual_blocks=2) | SIZES)
+OBJECTIVE = Objective(loss, unread={"points", "noises"}, together=[{"l2": 0.5}], sizes=dict(residual_blocks=1, width=4) | SIZES)
