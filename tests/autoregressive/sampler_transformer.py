@@ -56,6 +56,14 @@ def writes_the_likeliest_letter():
     assert texts == ["".join(LETTERS[place - 1] for place in places)]
 
 
+def previews_a_short_text():
+    """However long its samples are."""
+    for length, shown in ((700, 512), (20, 20)):
+        experiment, _ = _writing(length=length, greedy=True, prompt="ca")
+        assert len(experiment.preview(None)["text"].text) == 2 + shown
+        assert len(experiment.sample(1)["text"].text) == 2 + length
+
+
 def finds_the_likeliest_texts():
     """Of all texts of four letters that follow the prompt."""
     experiment, table = _writing(length=4, beams=27, prompt="b")
@@ -133,6 +141,9 @@ SAMPLERS = {
         "the least likely letter": (Decoding.choose, "argmax", "argmin"),
         "as many texts as requested": (LanguageModel.sample, "1 if how.greedy else count", "count"),
         "a letter too few": (LanguageModel.sample, "how.length, how)", "how.length - 1, how)"),
+    },
+    previews_a_short_text: {
+        "as long as a sample": (LanguageModel.preview, "min(self.sampling.length, PREVIEWED)", "self.sampling.length")
     },
     finds_the_likeliest_texts: {
         "the worst first": (LanguageModel.sample, "found[0]", "found[0].flip(0)"),

@@ -1,7 +1,7 @@
 """A transformer decoder: a language model of bytes or of byte-pair tokens, and a model of the pixels of images, one by one."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, ClassVar, Literal
 
@@ -24,6 +24,7 @@ from practice_torch.experiments.language.token_language import TokenLanguageMode
 from practice_torch.networks.decoder_transformer import BIASES, DecoderTransformer
 from practice_torch.networks.llama import LlamaDecoder
 
+PREVIEWED = 512  # tokens
 _STUDIED, _SEARCHED = 32, 8  # texts of a strategy in a study; of the search, which reads its whole past at every step
 # beams of a study. Measured on pydoc: likelier text repeats itself. 1 beam has 1.08 bits per byte and 47% of its 4-grams occurred
 # before, 16 beams 0.55 and 72%, held-out text 2.29 and 12%
@@ -162,12 +163,12 @@ class LanguageModel(TokenLanguageModel):
         self.shares, self.sampling = ALONE, Writing(length=4 * recipe.context)
 
     def preview(self, data):
-        """Generated text after a line's end."""
-        return self.sample(1)
+        """Generated text after a line's end, at most PREVIEWED tokens: each of them is a pass that is not compiled."""
+        return self.sample(1, replace(self.sampling, length=min(self.sampling.length, PREVIEWED)))
 
-    def sample(self, count):
-        """`count` texts with the options of `sampling`; beam search returns at most as many as it finds."""
-        tokenizer, how = self.tokenizer(), self.sampling
+    def sample(self, count, how=None):
+        """`count` texts with the options of `sampling`, or others; beam search returns at most as many as it finds."""
+        tokenizer, how = self.tokenizer(), how or self.sampling
         prompt = tokenizer.encode(how.prompt)
         if len(prompt) > self.recipe.context:
             raise OptionError(f"prompt has {len(prompt)} tokens; the model sees {self.recipe.context}: give a shorter one")
