@@ -34,5 +34,7 @@ def draw_bits(tree, bars):
     for bit in (1, 2):
         bars.bar(range(3), divergences[:, bit], bottom=below, width=0.6, color=f"C{bit}", label=f"$x_{bit + 1}$")
         below = below + divergences[:, bit]
-    bars.set(xticks=range(3), xticklabels=["none", "one", "all"], xlabel="earlier bits seen", ylabel="divergence, nats")
+    bars.set(
+        xticks=range(3), xticklabels=["none", "one", "all"], xlabel="earlier bits seen", ylabel="divergence, nats", ylim=(0, 0.36)
+    )
     bars.legend(title="of the conditional of")

@@ -51,11 +51,11 @@ def draw_cells_and_code(cells, code):
     cells.plot(line, bell, color="C1", label="Gaussian")
     cells.set(xlabel="$x_0$", ylabel="probability over width", ylim=(0, 1.5))
     cells.legend(loc="upper left")
-    levels = cosine_alpha_bar(num_steps=24)
+    levels = cosine_alpha_bar(num_steps=16)
     best = lambda x, t: _two_points.best_noise(x, levels[t])  # noqa: E731 (a network)
-    terms = expected_terms(1.0, best, levels, num_levels=2, variance="small", count=40)
+    terms = expected_terms(1.0, best, levels, num_levels=2, variance="small")
     bits = np.cumsum(np.asarray(terms)[::-1])[:-1] / math.log(2)  # after the terms from L_T down to L_t
-    t, shares = np.arange(1, 25)[::-1], np.asarray(levels)[1:][::-1]
+    t, shares = np.arange(1, 17)[::-1], np.asarray(levels)[1:][::-1]
     code.plot(bits, irreducible(levels, t) * (1 - shares) / shares, "o-", markersize=3)
     code.set(xlabel="bits so far", ylabel="mean squared error of the data")
 

@@ -47,7 +47,7 @@ CENTERS = jnp.array([[0.0, 1.0], [0.9, -0.5], [-0.9, -0.5]])  # of three classes
 
 def draw_guided_samples(*panels):
     """Samples of the first of three classes with exact scores, without new noise, at three scales of the guidance."""
-    count, steps = 120, 24
+    count, steps = 120, 12
     shares = np.linspace(0.01, 0.99, steps) ** 2
     scale = np.repeat(SCALES, count)[:, None]
     x = np.tile(np.random.default_rng(8).standard_normal((count, 2)), (3, 1))

@@ -363,7 +363,7 @@ def the_decoder_is_normalized():
 derivation.figure(
     prose(
         "Left: the decoder of eight gray levels. Each has the area of its cell under a Gaussian (a bar has the width of a "
-        "cell); the two outer cells reach to infinity. Right: the bound as a code of data that are $-1$ or $1$, in 24 steps: "
+        "cell); the two outer cells reach to infinity. Right: the bound as a code of data that are $-1$ or $1$, in 16 steps: "
         "the first term {prior} is nearly free where {end} is near 0, and each further one lowers the error of the best guess "
         "of the data.",
         prior=holds(

@@ -21,14 +21,16 @@ def draw_outlier_and_spread(plane, curves):
     plane.set(xlabel="first feature", ylabel="second feature", title=f"precision {found[0]:.2f}, density {found[1]:.2f}")
     plane.set(aspect="equal", xlim=(-3, 12), ylim=(-6, 8.5))
     plane.legend(ncols=2, loc="upper left", fontsize="small")
-    spreads = np.geomspace(0.25, 3, 8)
+    spreads = np.geomspace(0.25, 3, 6)
     real, noise = jnp.asarray(random.standard_normal((2, 80, 2)))
     numbers = []
     for samples in (spread * noise for spread in spreads):
         numbers.append([*precision_and_recall(real, samples, neighbors=3), *density_and_coverage(real, samples, neighbors=3)])
     for label, curve in zip(("precision", "recall", "density", "coverage"), np.array(numbers).T, strict=True):
         curves.semilogx(spreads, curve, "o-", markersize=3, label=label)
-    curves.axvline(1, color="gray", linestyle=":")
-    curves.set(xlabel="spread of the samples", ylabel="share", xticks=(ticks := [0.25, 0.5, 1, 2]), xticklabels=ticks)
+    curves.vlines(1, 0.15, 1.15, color="gray", linestyle=":")
+    curves.set(
+        xlabel="spread of the samples", ylabel="share", ylim=(-0.2, 1.2), xticks=(ticks := [0.25, 0.5, 1, 2]), xticklabels=ticks
+    )
     curves.minorticks_off()
-    curves.legend(fontsize="small")
+    curves.legend(fontsize="small", ncols=2, loc="lower center")
