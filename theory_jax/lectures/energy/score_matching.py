@@ -5,7 +5,6 @@ The lecture on the functions of theory_jax/energy/score_matching.py.
 
 import itertools
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from sympy import Integral, KroneckerDelta, Rational, exp, log, oo
@@ -25,7 +24,7 @@ from theory_jax.energy.score_matching import (
     sliced_loss,
     variance_reduced_sliced_loss,
 )
-from theory_jax.lectures.energy._linear_scores import draw_losses, draw_spread, of_linear_models
+from theory_jax.lectures.energy._linear_scores import blind_to_weights, losses_and_their_noise, of_linear_models, two_steps
 from theory_jax.lectures.flows.hutchinson_trace import trace
 
 derivation = Derivation(
@@ -54,6 +53,14 @@ derivation = Derivation(
         "Far from all data the losses see nothing. Between two modes that are far apart, the score does not tell their weights.",
     ),
 )
+
+derivation.figure(
+    r"Left: three losses of the model $-\lambda x$ on standard normal data. The explicit loss and the Fisher divergence, "
+    r"$\frac12$ above it, are least at 1; the denoising loss with noise of deviation one half, without its least value, at 0.8. "
+    r"Right: the standard deviation of the denoising loss at its optimum: 4000 samples (dots), $\tau/\sqrt2$ (line).",
+    panels=2,
+)(losses_and_their_noise)
+
 
 half = Rational(1, 2)
 x_1 = derivation.number("x_1", "the first coordinate of a point")
@@ -319,6 +326,15 @@ noisy_score = derivation.chain(
     states=2,
     role="lemma",
 )
+derivation.figure(
+    prose(
+        "Left: two mixtures with equal modes and different weights. Right: their Fisher divergence vanishes as the modes part, "
+        "where the Kullback-Leibler divergence does not: near one mode the score is nearly {near}, in which its weight $w$ "
+        "does not occur. Noise that is wide enough to join the modes tells their weights.",
+        near=holds(Slope(log(share * exp(LogDensity(y, clean, sigma**2))), y), "=", -(y - clean) / sigma**2, named=True),
+    ),
+    panels=2,
+)(blind_to_weights)
 best = derivation.define(
     "s^*", -Expectation(share, xi) / sigma, r"the score of the noisy data, where $w$ are the weights given $y$"
 )
@@ -399,27 +415,13 @@ derivation.chain(
 )
 
 
-@derivation.algorithm(
+derivation.algorithm(
     "A step of score matching",
     do("take data $x$, and the model's score $s$"),
     do(r"sliced, with random signs $v$: $v^\top J v + \frac12 \|s\|^2$", variance_reduced_sliced_loss, by=unbiased),
     do(r"denoising, at $x + \sigma \xi$ with noise $\xi$: $\frac12 \|s + \xi / \sigma\|^2$", denoising_loss, by=regression),
     do("a step of the model down the gradient of one of them"),
-)
-def two_steps():
-    one, factor = jnp.ones((1, 1)), jnp.array(0.0)
-    yield r"x = v = 1, s = -x\text{: sliced}", variance_reduced_sliced_loss(one, one[None], lambda x: -x)[0], "-0.5"
-
-    def loss(factor):
-        return denoising_loss(one, one, lambda y: -factor * y, sigma=0.5)[0]
-
-    for text, height, moved in (
-        (r"x = \xi = 1, \sigma = \tfrac12, s = 0\text{: denoising}", "2", "0.3"),
-        ("", "1.2013", "0.5325"),
-    ):
-        yield text or r"\text{denoising}", loss(factor), height
-        factor = factor - 0.1 * jax.grad(loss)(factor)
-        yield r"s = -\lambda y \text{ after a step of } 0.1\text{: } \lambda", factor, moved
+)(two_steps)
 
 
 @derivation.example(
@@ -437,14 +439,3 @@ def by_hand():
     yield r"\text{sliced}", sliced_loss(jnp.zeros((4, 2)), signs[None], field), "(2.5, -3.5, -3.5, 2.5)"
     reduced = variance_reduced_sliced_loss(jnp.zeros((4, 2)), signs[None], field)
     yield r"\text{variance-reduced}", reduced, "(0.5, -1.5, -1.5, 0.5)"
-
-
-@derivation.figure(
-    r"Left: three losses of the model $-\lambda x$ on standard normal data. The explicit loss and the Fisher divergence, "
-    r"$\frac12$ above it, are least at 1; the denoising loss with noise of deviation one half, without its least value, at 0.8. "
-    r"Right: the standard deviation of the denoising loss at its optimum: 4000 samples (dots), $\tau/\sqrt2$ (line).",
-    panels=2,
-)
-def losses_and_their_noise(losses, spread):
-    draw_losses(losses)
-    draw_spread(spread)
