@@ -198,7 +198,7 @@ PUBLISHED = {
         PREPARE_SPEECH_COMMANDS,
         "bits a sample of held-out recordings, 256 codes, unconditional",
         1.873,
-        "Gu & Dao 2024, table 4, SaShiMi on SC09",
+        "Gu & Dao 2023, table 4, SaShiMi on SC09",
         facts={"classes": DIGITS},
         quoted="| SaShiMi | 5.8M | 1.873 | 1.99 | 5.13 | 42.57 | 0.74 |",
         differences=(

@@ -313,7 +313,7 @@ PUBLISHED = {
         "python -m practice_torch prepare text pile_parquet --tokens tokenizer.json --out pile (of GPT-NeoX-20B)",
         "perplexity of a token, e to the nats per token, of the Pile's validation set",
         10.56,
-        "Gu & Dao 2024, table 3, Mamba-130M",
+        "Gu & Dao 2023, table 3, Mamba-130M",
         facts={"vocabulary": 50277},
         quoted="| Mamba-130M | NeoX | 10.56 | 16.07 | 44.3 | 35.3 | 64.5 | 48.0 | 24.3 | 51.9 | 44.7 |",
         parameters=129_135_360,
