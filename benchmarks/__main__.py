@@ -4,7 +4,7 @@
 
 Each NAME is a script with its own options, benchmarks/SUBJECT/NAME.py (python -m benchmarks.SUBJECT.NAME --help). Comparisons on
 a GPU are python -m benchmarks.gpu. The thousand kills of resume, the whole suite, the mutants of experiments and the gigabytes
-of prepared_images and streamed_text run only when they are named. Exit code: 1 if a goal was missed, after all have run.
+of prepared_images, streamed_text and scale run only when they are named. Exit code: 1 if a goal was missed, after all have run.
 """
 
 import argparse
@@ -25,7 +25,7 @@ SCRIPTS = {  # name -> module
     for path in sorted(Path(__file__).parent.glob("*/*.py"), key=lambda path: path.stem)
     if path.parent.name not in NO_SUBJECTS
 }
-NOT_A_COMPARISON = {"experiment_mutants", "prepared_images", "resume", "streamed_text", "suite"}
+NOT_A_COMPARISON = {"experiment_mutants", "prepared_images", "resume", "scale", "streamed_text", "suite"}
 
 
 def table():
