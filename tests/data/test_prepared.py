@@ -16,6 +16,7 @@ from practice_torch.data.preparation.preparing import prepare_shards
 from practice_torch.data.preparation.shard_files import shard_file
 from tests.support.engine.forks import fork
 
+FEW = (3, 4)
 ASKED = {"source": ["here"], "options": {"letters": 3}, "inputs": "0" * 64}
 
 
@@ -145,11 +146,11 @@ def killed_at(moment, out):
     whole = shard_files.ShardFile.write
     shard_files.ShardFile.write = lambda file, data: (whole(file, data), sys.audit("test.write", str(out)))[0]
     sys.addaudithook(watch)
-    prepare(out)
+    prepare(out, counts=FEW)
 
 
 def test_killed_at_any_moment_it_ends_in_the_same_bytes(tmp_path):
-    prepare(tmp_path / "whole")
+    prepare(tmp_path / "whole", counts=FEW)
     for moment in range(1, 100):
         out = tmp_path / str(moment)
         child = fork(lambda moment=moment, out=out: killed_at(moment, out), {})
@@ -157,7 +158,7 @@ def test_killed_at_any_moment_it_ends_in_the_same_bytes(tmp_path):
         finished, whole = (out / "manifest.json").exists(), content(tmp_path / "whole")
         left = content(out) if out.exists() else {}
         assert all(raw == whole[name] for name, raw in left.items() if name in whole), moment  # nothing is half there
-        prepare(out)
+        prepare(out, counts=FEW)
         assert content(out) == whole, moment
         if not status:
             break

@@ -127,6 +127,9 @@ def _consistent(out, parts):
         found = f"{out} has {len(parts)} of {first['of']} parts; missing: {named}"
         raise DataError(f"{found}: prepare with --part {missing[0]}/{first['of']}, or copy its folder there")
     for part in parts:
+        for name in part["kept"]:
+            if not (part["folder"] / name).is_file():
+                raise DataError(f"{part['folder'] / name} is missing: {COPY}")
         for shard in part["shards"]:
             if not _is_there(part["folder"] / shard["file"], shard) and not sidecar(out, shard["file"]):
                 raise DataError(f"{part['folder'] / shard['file']} is missing or has another size than {PART} lists: {COPY}")

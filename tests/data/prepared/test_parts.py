@@ -238,6 +238,20 @@ def test_parts_that_do_not_fit_are_named(tmp_path):
     refused(prepare, modality, sources, out, Part(1, 3), say=["is prepared or joined already", "another --out"])
 
 
+def test_parts_of_other_tokens_and_without_their_tokenizer_are_named(tmp_path):
+    modality, sources, options = sources_of("learned", tmp_path)
+    out = tmp_path / "out"
+    for number in (1, 2):
+        prepare(modality, sources, out, Part(number, 2), **options)
+    file = out / "part-1-of-2" / "tokenizer.json"
+    file.rename(tmp_path / "kept")
+    refused(joined, out, say=[file, "is missing", "copy the part again"])
+    (tmp_path / "kept").rename(file)
+    described = json.loads((out / "part-2-of-2" / "part.json").read_bytes())["same"]
+    sign(out / "part-2-of-2" / "part.json", same=described | {"vocabulary": 7})
+    refused(joined, out, say=["part-2-of-2", "is not of the same preparation", "its vocabulary is 7, there 277"])
+
+
 def test_classes_that_only_all_parts_together_show(tmp_path):
     some = [tar(tmp_path, "a", range(4), lambda n: "x"), archive(tmp_path / "b.tar", ("1.jpg", picture(1, tmp_path)))]
     far = [tar(tmp_path, "c", range(4), lambda n: "77"), tar(tmp_path, "d", range(4), str)]
