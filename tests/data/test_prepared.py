@@ -13,19 +13,11 @@ from practice_torch.data.preparation import shard_files
 from practice_torch.data.preparation.labels import no_labels
 from practice_torch.data.preparation.prepared import digest_of, is_prepared, open_prepared, verify
 from practice_torch.data.preparation.preparing import prepare_shards
-from practice_torch.data.preparation.shard_files import shard_file
+from tests.support.data.letters import letters, row_is_damaged
 from tests.support.engine.forks import fork
 
 FEW = (3, 4)
 ASKED = {"source": ["here"], "options": {"letters": 3}, "inputs": "0" * 64}
-
-
-def letters(folder, name, count):
-    """A job: a shard of so many letters."""
-    with shard_file(folder, name) as file:
-        file.write(b"x" * (count // 2))
-        file.write(b"y" * (count - count // 2))
-        file.facts.update(count=count, halves=2)
 
 
 def prepare(out, *, counts=(3, 4, 5), write=letters, workers=1, said=None, asked=ASKED, stamp="then"):
@@ -126,10 +118,6 @@ def test_a_failure_before_the_first_shard_leaves_nothing(tmp_path, workers):
     refused(prepare, tmp_path / "out", write=row_is_damaged, workers=workers)
     assert not content(tmp_path / "out")
     assert prepare(tmp_path / "out", stamp="later").manifest["count"] == 12
-
-
-def row_is_damaged(folder, name, count):
-    raise DataError("row 7 is damaged")
 
 
 def killed_at(moment, out):
