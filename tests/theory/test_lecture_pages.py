@@ -350,7 +350,7 @@ def test_a_bridge_names_the_functions_that_it_calls():
     from theory_jax.lectures.foundations.maximum_likelihood import derivation
 
     names = [functions_of(item.part) for item in lecture_page(derivation, ()).items if item.form == "bridge"]
-    assert names[:2] == [["entropy", "kl_divergence"], ["cross_entropy"]]
+    assert names[:3] == [["empirical_distribution"], ["entropy", "kl_divergence"], ["cross_entropy"]]
 
 
 def test_experiments_that_use_a_topic_are_read_from_their_source():
