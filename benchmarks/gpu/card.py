@@ -24,9 +24,9 @@ class Card:
         size = 256 if toy else 8192
         a = torch.randn(size, size, device=self.device, dtype=torch.bfloat16)
         on_host = torch.randn(size, size).pin_memory() if self.on_gpu else torch.randn(size, size)
-        self.rate = 2 * size**3 / self._seconds(lambda: a @ a)
-        self.copy = 2 * a.nbytes / self._seconds(lambda: a.clone())  # read and written
-        self.from_host = on_host.nbytes / self._seconds(lambda: on_host.to(self.device, non_blocking=True, copy=True))
+        self.rate = 2 * size**3 / self.seconds(lambda: a @ a)
+        self.copy = 2 * a.nbytes / self.seconds(lambda: a.clone())  # read and written
+        self.from_host = on_host.nbytes / self.seconds(lambda: on_host.to(self.device, non_blocking=True, copy=True))
 
     def words(self):
         """What was measured of it, in a line."""
@@ -80,7 +80,8 @@ class Card:
             "reserved": torch.cuda.max_memory_reserved() - reserved,
         }
 
-    def _seconds(self, call, repeats=20):
+    def seconds(self, call, repeats=20):
+        """Of a call, in the mean."""
         for _ in range(3):
             call()
         self.wait()

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import json
 import statistics
 import time
 
@@ -10,7 +11,8 @@ from rich.box import SIMPLE
 from rich.table import Column, Table
 
 from benchmarks.measuring.alternation import WARM_UP, alternate
-from benchmarks.measuring.turns import conclude
+from benchmarks.measuring.turns import RESULTS, conclude
+from practice_torch.engine.costs.environment import environment
 
 FEW = 3  # steps to warm up before memory is counted, and steps while it is
 BLOCK = 10  # steps of a turn
@@ -84,6 +86,14 @@ def judge(card, name, rates, used, memory, ours, memory_goals=()):
             print(f"  {ours} takes {share:.2f} of the memory of {side}, goal {memory_goals[side]} {said(reached)}")
             missed |= not reached
     return int(missed)
+
+
+def keep(card, name, what, began, **facts):
+    """Write results/gpu_<device>_<name>.json of what is no comparison in turns; nothing of a toy."""
+    if not card.toy:
+        known = environment(card.device, time.perf_counter() - began)
+        result = {"what": what, **facts, "machine": card.facts(), "environment": known}
+        (RESULTS / f"{card.file(name)}.json").write_text(json.dumps(result, indent=1) + "\n")
 
 
 def said(reached):

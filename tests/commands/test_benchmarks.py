@@ -9,6 +9,7 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -115,10 +116,65 @@ def test_all_of_the_gpu_benchmark_runs_on_a_simulated_gpu():
         "sampling 3": [f"{maker}, {way}" for way in ways for maker in ("ours", "diffusers")],
     }
     compiled = json.loads(done.stdout.splitlines()[-1])
-    assert {name for name, _ in compiled["by hand"]} == {*NETWORKS, "GPT2LMHeadModel", "UNet2DModel"}
+    assert {name for name, _ in compiled["by hand"]} == {*NETWORKS, "GPT2LMHeadModel", "UNet2DModel", "Toy"}
     how = [options for side in compiled.values() for _, options in side]
     assert all(options["fullgraph"] and options["dynamic"] is False for options in how), "by hand and in the engine alike"
-    assert {name for name, _ in compiled["in the engine"]} == NETWORKS
+    judge = "Sequential"  # the classifier that a whole run trains, too, to judge with
+    assert {name for name, _ in compiled["in the engine"]} == {*NETWORKS, judge}
+
+
+def test_a_subject_that_fails_or_begins_too_late_takes_nothing_from_the_others(monkeypatch, capsys):
+    from benchmarks.gpu import __main__ as command
+
+    clock, ran = iter([0.0, 100.0, 200.0, 300.0]), []
+
+    def measured(card, subject, arguments):
+        ran.append(subject)
+        if subject == "diffusion":
+            raise ImportError("no diffusers")
+        return 0
+
+    monkeypatch.setattr(command, "measured", measured)
+    monkeypatch.setattr(command.time, "perf_counter", lambda: next(clock))
+    assert command.run(None, command.SUBJECTS, SimpleNamespace(minutes=5.0), 0.0) == 1
+    assert ran == ["language", "diffusion", "inception"]
+    said = capsys.readouterr()
+    assert "5 minutes are over: whole_run, adversarial, sampling, streaming not measured" in said.out
+    assert "ImportError: no diffusers" in said.err and "error: diffusion failed" in said.err
+
+
+def test_a_result_has_its_own_file_with_the_devices_name(tmp_path, monkeypatch):
+    from benchmarks.gpu import comparison
+    from benchmarks.gpu.card import Card
+
+    monkeypatch.setattr(comparison, "RESULTS", tmp_path)
+    card = Card(toy=True)
+    comparison.keep(card, "card", "rates", 0.0)
+    assert not list(tmp_path.iterdir()), "toys are not kept"
+    card.toy, card.name = False, "NVIDIA H100 80GB-HBM3"
+    comparison.keep(card, "card", "rates", 0.0, more=1)
+    kept = json.loads((tmp_path / "gpu_nvidia_h100_80gb_hbm3_card.json").read_text())
+    assert kept["machine"]["product_operations_per_second"] == card.rate and kept["more"] == 1
+    assert kept["environment"]["device"]
+
+
+def test_launches_are_counted_without_views_and_with_the_turns_that_are_left_out():
+    from benchmarks.training.launches import Compiled, Launches
+
+    with Launches() as tally:
+        x = torch.ones(3, 2)  # 24 bytes
+        for _ in tally.twice(5):
+            torch.empty(7)
+            y = x.T + x.T
+        y = torch.complex(y, y) * 2
+    assert tally.launches == {"ones": 1, "add": 5, "complex": 1, "mul": 1}
+    # a complex number has eight bytes; the two of a product are scalars to it
+    assert tally.facts == {"bytes": 24 + 5 * 72 + (24 + 24 + 48) + 96, "complex": 2}
+    network = SimpleNamespace(forward=lambda x: x + x, play=lambda x: network.forward(x) + x)
+    with Launches() as tally:
+        inside = [Compiled(network, name, tally) for name in ("forward", "play")]
+        network.play(x + x)
+    assert [(each.launches, each.calls) for each in inside] == [(0, 0), (2, 1)] and tally.launches == {"add": 3}
 
 
 def test_the_table_shows_kept_ratios_and_lists_missed_ones(tmp_path, monkeypatch):
