@@ -10,7 +10,7 @@ from practice_torch.data.symbols import Sequences
 from practice_torch.engine.batches.datasets import Described
 from practice_torch.experiments.language.recall import MODELS, fitted, parameter_count, remembered_first, selective_copying
 from practice_torch.experiments.state_space.selective import RECIPES, build
-from practice_torch.state_space import selective
+from practice_torch.state_space import _selective_mixer
 
 SIZES = {"vocabulary_size": 10, "length": 12, "layers": 2}
 
@@ -114,14 +114,14 @@ def test_the_preview_compares_the_networks_and_draws_what_is_kept(tmp_path):
 
 def test_the_last_state_is_the_sum_of_its_tokens_by_the_weights_that_are_drawn(monkeypatch):
     """Of both blocks: h_T = sum_s weight_s b_s u_s, with u and b as the mixer hands them to the scan."""
-    made, seen, plain = experiment_of().mamba.double(), [], selective._scan
+    made, seen, plain = experiment_of().mamba.double(), [], _selective_mixer.scanned
 
     def watched(u, step, b, *given):
         outputs, last = plain(u, step, b, *given)
         seen.append((torch.einsum("btd,btn->btdn", u, b), last))
         return outputs, last
 
-    monkeypatch.setattr(selective, "_scan", watched)
+    monkeypatch.setattr(_selective_mixer, "scanned", watched)
     tokens = torch.randint(7, (2, 12), generator=torch.Generator().manual_seed(0))
     made(tokens)
     for weights, (added, last) in zip(made.left(tokens), seen[:2], strict=True):
