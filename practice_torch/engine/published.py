@@ -28,7 +28,7 @@ class Published(NamedTuple):
     source: str  # the paper or the page, and the table in it
     ours: float | None = None  # None: not run here
     facts: Mapping[str, Any] = MappingProxyType({})  # of the data's description, for `list --sizes`, which loads no data
-    quoted: str = ""  # the line or the table's row of the source that has the value, as it was looked up
+    quoted: str = ""  # the line or the table's row of the source as it was looked up; the suite finds the value in it
     parameters: int | None = None  # of the published model, if the recipe's is the same; the suite counts the recipe's
     differences: tuple[Difference, ...] = ()
 

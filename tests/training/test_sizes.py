@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import math
+import re
+from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
@@ -161,6 +163,32 @@ def test_published_results_belong_to_recipes_and_name_their_source():
                 assert name in module.RECIPES and isinstance(published, Published), (topic, name)
                 assert published.source and published.data, (topic, name)
                 assert published.value is None or math.isfinite(published.value), (topic, name)
+
+
+def numbers(quoted):
+    """The numbers in a line; a percentage is a fraction, too. A log-likelihood has the other sign of a loss: no sign is read."""
+    for number, percent in re.findall(r"(\d+(?:\.\d+)?)\s?(%?)", quoted):
+        yield Decimal(number)
+        if percent:
+            yield Decimal(number) / 100
+
+
+def test_published_numbers_are_in_the_quoted_lines_of_their_sources():
+    claims = 0
+    for topic in TOPICS:
+        for name, published in getattr(module_of(topic), "PUBLISHED", {}).items():
+            if published.value is not None:
+                claims += 1
+                found = set(numbers(published.quoted))
+                assert abs(Decimal(repr(published.value))) in found, (topic, name, published.value, published.quoted)
+    assert claims
+
+
+def test_a_recipe_is_the_published_model_or_says_how_it_differs():
+    for topic in TOPICS:
+        for name, published in getattr(module_of(topic), "PUBLISHED", {}).items():
+            assert published.parameters is not None or published.differences, (topic, name)
+            assert all(all(row) for row in published.differences), (topic, name)
 
 
 def test_recipes_that_are_the_published_model_have_its_parameters():

@@ -10,7 +10,7 @@ from practice_torch.data.errors import DataError
 from practice_torch.engine.artifacts import Audio
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric
-from practice_torch.engine.published import Published
+from practice_torch.engine.published import Difference, Published
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
 from practice_torch.evaluation.frechet_audio_distance import frechet_audio_distance
 from practice_torch.experiments.adversarial.gradient_penalty import PENALTIES, Wgan
@@ -133,6 +133,10 @@ PUBLISHED = {
         None,
         "Donahue, McAuley & Puckette 2019, table 1, by a classifier of digits that comes with their code",
         facts={"classes": DIGITS},
+        differences=(
+            Difference("data", "published lists", "5% of all recordings held out", "not known"),
+            Difference("noise", "uniform", "normal", "not known"),
+        ),
     )
 }
 

@@ -14,7 +14,7 @@ from practice_torch.engine.artifacts import Figure, ImageGrid
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.distributed.evaluation_shares import ALONE
 from practice_torch.engine.experiment import Metric, Phase
-from practice_torch.engine.published import Published
+from practice_torch.engine.published import Difference, Published
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
 from practice_torch.experiments.judging.image_judge import JUDGED, Judge
 from practice_torch.experiments.judging.points import MODES, modes, on_the_plane, require_mixture, scatter
@@ -253,6 +253,7 @@ PUBLISHED = {
         "Inception score of 50,000 samples",
         None,
         "nearest: 7.86 with residual networks, Gulrajani et al. 2017, table 3",
+        differences=(Difference("architecture", "residual networks", "those of adversarial/dcgan", "not known"),),
     )
 }
 

@@ -19,7 +19,7 @@ from practice_torch.data.errors import DataError
 from practice_torch.engine.artifacts import ImageGrid
 from practice_torch.engine.bounds import AtLeast
 from practice_torch.engine.experiment import Metric, Phase
-from practice_torch.engine.published import Published
+from practice_torch.engine.published import Difference, Published
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
 from practice_torch.engine.stages import Stage, place_at
 from practice_torch.evaluation.frechet_distance import frechet_feature_distance
@@ -198,6 +198,11 @@ PUBLISHED = {
         None,
         "nearest: on Set5, cropped and in luminance alone, 29.40 for SRGAN and 32.05 for its generator by squared error alone, "
         "Ledig et al. 2017, table 2",
+        differences=(
+            Difference("architecture", "batch normalization in the generator", "none", "not known"),
+            Difference("loss", "of a trained network's features", "of pixels, as in their SRGAN-MSE", "not known"),
+            Difference("schedule", "a second, smaller learning rate", "a constant one", "not known"),
+        ),
     )
 }
 

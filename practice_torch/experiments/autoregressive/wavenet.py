@@ -104,6 +104,7 @@ PUBLISHED = {
         "bits a sample of held-out crops, 256 codes",
         None,
         "WaveNets of this voice were published as vocoders, which are given a spectrogram",
+        differences=(Difference("conditioning", "a spectrogram", "none", "no comparison: the task is another"),),
     ),
 }
 

@@ -17,7 +17,7 @@ from practice_torch.diffusion.simple_loss import squared_error
 from practice_torch.diffusion.training import KINDS, min_snr_weight, timesteps_from_uniforms
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
-from practice_torch.engine.published import Published
+from practice_torch.engine.published import Difference, Published
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
 from practice_torch.experiments.judging.image_judge import JUDGED
 from practice_torch.experiments.media import published_differences
@@ -423,6 +423,7 @@ PUBLISHED = {
     "ljspeech": Published(
         LJ_SPEECH, PREPARE_LJ_SPEECH, "squared error of the noise on held-out crops", None,
         "Kong et al. 2021 trained DiffWave on this voice as a vocoder, which is given a spectrogram",
+        differences=(Difference("conditioning", "a spectrogram", "none", "no comparison: the task is another"),),
     ),
 }  # fmt: skip
 

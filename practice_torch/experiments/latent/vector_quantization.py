@@ -334,6 +334,9 @@ PUBLISHED = {
         None,
         "van den Oord et al. 2017, section 4.3, has the encoder and the 512 codes, and gives no number but of phonemes",
         facts={"classes": DIGITS},
+        differences=(
+            Difference("decoder", "a WaveNet", "convolutions, with a spectral loss", "no comparison: no number is given"),
+        ),
     ),
 }
 
