@@ -17,7 +17,8 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Column, Table
 
-from benchmarks.measuring.turns import RESULTS
+from benchmarks.measuring.goals import EXTRA_BYTES, GOALS, MEMORY_GOALS
+from benchmarks.measuring.turns import RESULTS, judged
 
 NO_SUBJECTS = {"gpu", "measuring", "results"}
 SCRIPTS = {  # name -> module
@@ -29,16 +30,23 @@ NOT_A_COMPARISON = {"experiment_mutants", "prepared_images", "resume", "scale", 
 
 
 def table():
-    """All kept results: speedups over the other side, then results that are not ratios."""
+    """All kept results, judged by the goals of today: speedups over the other side, then results that are not ratios."""
     kept = {path.stem: json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))}
     columns = (Column("benchmark", overflow="fold"), "against", "as fast", "quartiles", "goal")
     made = Table(*columns, box=SIMPLE, caption="\n".join(notes(kept)))
-    for name, result in kept.items():
-        for side, ratio in result.get("ratios", {}).items():
-            judged = ratio[result["clock"]]
-            (low, high), median, goal = judged["quartiles"], judged["median"], result["goals"].get(side)
-            asked = "" if goal is None else f"{goal:.3g}x {said(median >= goal)}"
-            made.add_row(name, side, f"{median:.2f}x", f"{low:.2f} to {high:.2f}", asked)
+    for name in sorted({*kept, *GOALS}):
+        result = kept.get(name, {"ratios": {}, "seconds": {}})
+        if "ratios" not in result:
+            continue
+        goals = result["goals"] if name.startswith("gpu_") else GOALS.get(name, {})
+        for side, found, goal in judged(result, goals):
+            asked = "" if goal is None else f"{goal:.3g}x"
+            if found is None:
+                made.add_row(name, side, "", "", f"{asked} [bold red]not measured[/]")
+                continue
+            (low, high), median = found["quartiles"], found["median"]
+            verdict = "" if goal is None else f" {said(median >= goal)}"
+            made.add_row(name, side, f"{median:.2f}x", f"{low:.2f} to {high:.2f}", asked + verdict)
     return made
 
 
@@ -50,11 +58,12 @@ def notes(kept):
     cores = [each["cores_for_an_h100"] for found in kept["prepared_images"]["sets"].values() for each in found["load"].values()]
     yield f"prepared images: {min(cores):.1f} to {max(cores):.1f} cores decode what an H100 would take"
     yield f"resumed after {kept['resume']['kills']} kills: {len(kept['resume']['different'])} runs ended in other bytes"
-    for name in ("sampler", "sampler_ddim"):
-        ours, limit = next(iter(kept[name]["medians"].values()))["cpu"], kept[name]["limit_seconds"]
-        yield f"{name}: {1e6 * ours:.0f} us a step, goal {1e6 * limit:.0f} {said(ours <= limit)}"
-    extra, limit = kept["cross_entropy"]["extra_bytes"]["ours"], kept["cross_entropy"]["extra_bytes_goal"]
-    yield f"cross_entropy: {extra / 1e6:.0f} MB, goal {limit / 1e6:.0f} {said(extra <= limit)}"
+    for name, goal in MEMORY_GOALS.items():
+        share = kept[name]["memory"]
+        yield f"{name}: {share:.2f} of the memory of torch-fidelity, goal {goal:g} {said(share <= goal)}"
+    for name, most in EXTRA_BYTES.items():
+        extra = kept[name]["extra_bytes"]["ours"]
+        yield f"{name}: {extra / 1e6:.0f} MB, goal {most / 1e6:.0f} {said(extra <= most)}"
     if suite := kept.get("suite"):
         yield f"verifying everything: {suite['check']['seconds']:.0f} CPU s of check, {suite['suite']['seconds']:.0f} of suite"
     devices = {result.get("environment", result)["device"] for result in kept.values()}

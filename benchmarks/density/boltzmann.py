@@ -129,7 +129,6 @@ def main():
         f"training of a restricted Boltzmann machine to {LIMIT:g} nats per held-out image",
         seconds,
         ours="ours",
-        goals={},
         began=began,
         shape={"images": len(x), "visible": x.shape[1], "hidden": HIDDEN},
         scikit_learn=version("scikit-learn"),

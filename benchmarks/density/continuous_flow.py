@@ -32,7 +32,6 @@ from theory_jax.flows import continuous_flow as theory
 POINTS, HIDDEN, STEPS, CLOSE = 256, (64, 64), 6, 1e-3
 GAIN = 1.25  # of the weights: the log-densities differ from the base's by several nats, as after training
 TOLERANCES = {"zuko": 1e-5, "torchdiffeq, dopri5": 1e-6}
-GOALS = {"zuko": 1.5}
 PEERS = ("zuko", "torchdiffeq")
 JAX_GOAL = 8.0  # zuko's time over that of the compiled JAX function
 
@@ -160,7 +159,6 @@ def main():
         f"log-densities of {POINTS} points under a continuous flow",
         seconds,
         ours="ours",
-        goals=GOALS if peer else {},
         began=began,
         unit=(POINTS, "points"),
         keep=peer,

@@ -32,7 +32,6 @@ from theory_jax.latent import gaussian_mixture as theory
 POINTS, SIZE, COMPONENTS, STEPS = 100_000, 8, 10, 10
 FLOOR = 1e-6
 OURS = "ours, float64"
-GOALS = {"scikit-learn": 4.0}
 CLOSE = {"float64": 1e-9, "float32": 1e-4}  # nats, of mean log-likelihoods near -16
 
 
@@ -130,7 +129,6 @@ def main():
         f"{STEPS} steps of EM on {POINTS} points",
         seconds,
         ours=OURS,
-        goals=GOALS,
         began=began,
         unit=(STEPS * POINTS, "points"),
         shape={"points": POINTS, "dimensions": SIZE, "components": COMPONENTS},

@@ -24,7 +24,6 @@ from practice_torch.flows.flow_matching import conditional_flow_matching_loss
 from practice_torch.flows.minibatch_coupling import optimal_assignment, squared_distance_matrix
 
 POINTS, BATCH, WIDTH, STEPS = 16384, 256, 128, 20
-GOALS = {"torchcfm": 1.25}
 
 
 class Velocity(nn.Module):
@@ -112,7 +111,6 @@ def main():
         f"{STEPS} steps of flow matching on {BATCH} points of the moons, exact pairs",
         in_turns({side: training(loss, points) for side, loss in sides.items()}, repeats=arguments.repeats),
         ours="ours",
-        goals=GOALS if peer else {},
         began=began,
         unit=(STEPS, "steps"),
         keep=peer,

@@ -25,7 +25,6 @@ from practice_torch.latent.vector_quantization import (
 
 VECTORS, SIZE, CODES, CALLS = 4096, 64, 512, 5
 COMMITMENT, DECAY, EPSILON = 0.25, 0.99, 1e-5
-GOALS = {"pythae's form": 2.0}
 
 
 def ours(z, codebook, counts, sums):
@@ -92,7 +91,6 @@ def main():
         f"{CALLS} times a quantizer of {VECTORS} vectors with {CODES} codes, forward, backward and update",
         in_turns({name: several(call) for name, call in made.items()}, repeats=arguments.repeats),
         ours="ours",
-        goals=GOALS,
         began=began,
         unit=(CALLS * VECTORS, "vectors"),
         shape={"vectors": VECTORS, "size": SIZE, "codes": CODES},

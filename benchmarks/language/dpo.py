@@ -26,7 +26,6 @@ from practice_torch.networks.decoder_transformer import DecoderTransformer
 from practice_torch.preference.dpo import dpo_loss
 from practice_torch.preference.pipeline import completion_log_prob, completion_mask
 
-GOALS = {"trl": 1.1}
 LAYERS, WIDTH, HEADS, CONTEXT, PAIRS = 4, 256, 4, 192, 8
 BYTES, END = 256, 256  # trl ends every completion, so the vocabulary has a token for it
 PRICE = 0.1
@@ -193,7 +192,6 @@ def main():
         f"a step of DPO on {PAIRS} pairs of up to {CONTEXT} tokens, GPT of {LAYERS} layers of width {WIDTH}",
         seconds,
         ours="ours",
-        goals=GOALS if found else {},
         began=began,
         unit=(PAIRS, "pairs"),
         keep=found,

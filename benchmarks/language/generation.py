@@ -25,7 +25,6 @@ from practice_torch.experiments.language.generation import generate
 from practice_torch.networks.decoder_transformer import DecoderTransformer
 from theory_jax.autoregressive.kv_cache import cached_decoder_step
 
-GOALS = {"without cache": 5.0, "transformers": 1.3}
 LAYERS, WIDTH, HEADS, CONTEXT, PROMPT, NEW = 6, 384, 6, 256, 16, 240
 
 
@@ -124,7 +123,6 @@ def main():
         f"{NEW} bytes after a prompt of {PROMPT}, GPT of 10.7M parameters, greedy",
         seconds,
         ours="ours, cached",
-        goals=GOALS,
         began=began,
         unit=(NEW, "bytes"),
         transformers=version("transformers"),

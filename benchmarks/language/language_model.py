@@ -28,7 +28,6 @@ from practice_torch.engine.batches.datasets import load_data
 from practice_torch.experiments.autoregressive.transformer import RECIPES, build
 from practice_torch.networks.decoder_transformer import DecoderTransformer
 
-GOALS = {"bare loop": 0.97, "transformers": 1.15}
 RECIPE = dataclasses.replace(RECIPES["shakespeare"], dropout=0.0, precision="float32", data="pydoc", warmup_steps=0)
 
 
@@ -97,7 +96,6 @@ def main():
         f"{block} training steps of {recipe.batch_size} x {recipe.context} tokens, GPT of 10.7M parameters",
         seconds,
         ours="engine",
-        goals=GOALS,
         began=began,
         unit=(block * recipe.batch_size * recipe.context, "tokens"),
         transformers=version("transformers"),

@@ -21,7 +21,6 @@ from practice_torch.state_space.diagonal import diagonal_kernel
 
 LENGTHS = (256, 1024, 4096)
 CHANNELS, MODES = 256, 32
-GOALS = {"the published form": 3.0}
 CLOSE = 2e-3  # float32, phases up to 3 pi L / 10: both round them, at different places
 
 
@@ -86,7 +85,6 @@ def main():
         f"an S4D kernel of {longest} places, forward and backward",
         by_length[longest],
         ours="ours",
-        goals=GOALS,
         began=began,
         unit=(CHANNELS * longest, "entries"),
         shape={"channels": CHANNELS, "modes": MODES},

@@ -20,7 +20,6 @@ from practice_torch.experiments.autoregressive.wavenet import RECIPES
 from practice_torch.networks.wavenet import WaveNet, draw
 
 LENGTHS = (128, 512, 2048)
-GOALS = {"whole past": 5.0}
 
 
 @torch.inference_mode()
@@ -70,7 +69,6 @@ def main():
         f"{longest} samples, one after the other, by a WaveNet of {len(recipe.dilations)} blocks",
         by_length[longest],
         ours="queues",
-        goals=GOALS,
         began=began,
         unit=(longest, "samples"),
         distinct_codes=drawn["queues"].unique().numel(),

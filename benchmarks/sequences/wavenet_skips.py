@@ -21,7 +21,6 @@ from practice_torch.arguments import as_int64
 from practice_torch.networks.wavenet import WaveNet
 
 CHANNELS, SKIPS, DILATIONS, LENGTH = 64, 1024, tuple(2**k for k in range(10)) * 2, 2000
-GOALS = {"a product a block": 1.0}
 
 
 def one_by_one(network, codes):
@@ -70,7 +69,6 @@ def main():
         f"a pass over {LENGTH} samples, forward and backward, by a WaveNet of {len(DILATIONS)} blocks",
         seconds,
         ours="one product",
-        goals=GOALS,
         began=began,
         unit=(LENGTH, "samples"),
         peak_bytes=memory,

@@ -61,9 +61,7 @@ def measure(name, blocks):
     experiment = module.build(recipe, data[0])
     seconds = alternate(topic, recipe_name, recipe, experiment, data, {"JAX": in_jax(topic, recipe_name, block)}, block=block)
     what = f"{block} steps of {topic} {recipe_name} (batches of {recipe.batch_size}) on one core"
-    return conclude(
-        f"jax_loops_{name}", what, seconds, ours="engine", goals={}, began=began, unit=(block, "steps"), blocks=blocks
-    )
+    return conclude(f"jax_loops_{name}", what, seconds, ours="engine", began=began, unit=(block, "steps"), blocks=blocks)
 
 
 def main():

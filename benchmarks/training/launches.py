@@ -34,7 +34,7 @@ from torch.utils._pytree import tree_leaves
 from benchmarks.measuring.turns import RESULTS
 from practice_torch.engine.costs import sizes
 from practice_torch.engine.costs.environment import environment
-from practice_torch.state_space import _selective_scan
+from practice_torch.state_space import _scan, _selective_scan
 from tests.support.recipes import module_of
 
 RECIPES = (
@@ -94,7 +94,7 @@ def counted_in(topic, name):
     inside = contextlib.ExitStack()
     inside.enter_context(mock.patch.object(sizes, "Tally", Launches))
     inside.enter_context(mock.patch.object(_selective_scan, "CPU", _selective_scan.ACCELERATOR))
-    inside.enter_context(mock.patch.object(_selective_scan, "has_kernel", lambda inputs: _selective_scan.TRITON, create=True))
+    inside.enter_context(mock.patch.object(_scan, "has_kernel", lambda inputs: _scan.TRITON))
     return inside, inside.enter_context(sizes.on_fake_tensors(module_of(topic), name))
 
 

@@ -40,8 +40,20 @@ def test_a_ratio_is_taken_in_alternation_and_judged_by_the_requested_clock(tmp_p
     seconds = seconds_of([1.0, 1.2, 10.0, 1.0, 1.0], [2.0, 2.4, 20.0, 2.0, 2.0])
     assert turns.ratio(seconds, "theirs", "ours")["median"] == 2.0
     assert concluded(tmp_path, monkeypatch, seconds) == 0
-    assert json.loads((tmp_path / "trial.json").read_text())["met"] == {"theirs": True}
+    assert json.loads((tmp_path / "trial.json").read_text())["goals"] == {"theirs": 1.5}
     assert concluded(tmp_path, monkeypatch, seconds, clock="wall") == 1  # 1.1 is not 1.5
+
+
+def test_goals_on_a_cpu_are_those_of_one_file_and_may_compare_any_two_sides(tmp_path, monkeypatch, capsys):
+    seconds = seconds_of([1.0] * 5, [2.0] * 5) | {"a third": {"cpu": [4.0] * 5, "wall": [4.0] * 5}}
+    for least, missed in ((2.0, 0), (2.5, 1)):  # the third takes 4 times as long as ours, and twice as long as theirs
+        monkeypatch.setitem(turns.GOALS, "trial", {"a third": 4.0, ("theirs", "a third"): least, "absent": 9.0})
+        assert concluded(tmp_path, monkeypatch, seconds, goals=None) == missed
+        said = capsys.readouterr().out
+        assert "against a third: 4.00x as fast (4.00-4.00), goal 4x reached" in said
+        assert f"against a third (theirs): 2.00x as fast (2.00-2.00), goal {least:g}x {'MISSED' if missed else 'reached'}" in said
+        assert "against absent: not measured, goal 9x" in said
+    assert "goals" not in json.loads((tmp_path / "trial.json").read_text()), "a result is judged by the goals of today"
 
 
 def test_a_single_turn_is_its_own_quartiles_and_none_is_refused():
@@ -183,14 +195,28 @@ def test_the_table_shows_kept_ratios_and_lists_missed_ones(tmp_path, monkeypatch
     for path in benchmarks.RESULTS.glob("*.json"):
         (tmp_path / path.name).write_text(path.read_text())
     kept = json.loads((tmp_path / "generation.json").read_text())
-    kept["ratios"]["transformers"]["cpu"] = {"median": 1.234, "quartiles": [1.1, 1.3]}
+    kept["ratios"]["transformers"]["cpu"] = {"median": 1.834, "quartiles": [1.1, 1.9]}
+    kept["goals"] = {"transformers": 1.3}  # of the day of the run, which no longer counts
     (tmp_path / "generation.json").write_text(json.dumps(kept))
     monkeypatch.setattr(benchmarks, "RESULTS", tmp_path)
-    console = Console(width=120, file=io.StringIO())
+    monkeypatch.setitem(benchmarks.GOALS, "of tomorrow", {"others": 1.5})
+    console = Console(width=160, file=io.StringIO())
     console.print(benchmarks.table())
     lines = [" ".join(line.split()) for line in console.file.getvalue().splitlines()]
-    assert "generation transformers 1.23x 1.10 to 1.30 1.3x MISSED" in lines
+    assert "generation transformers 1.83x 1.10 to 1.90 2x MISSED" in lines
     assert any(line.startswith("generation without cache") and line.endswith("5x reached") for line in lines)
+    assert "of tomorrow others 1.5x not measured" in lines
+
+
+def test_every_kept_side_that_has_a_goal_has_the_name_of_the_goal():
+    """A goal with a misspelled side would be shown as not measured for ever."""
+    from benchmarks.measuring.goals import GOALS
+
+    for name, goals in GOALS.items():
+        if (kept := turns.RESULTS / f"{name}.json").exists():
+            sides = set(json.loads(kept.read_text())["seconds"])
+            asked = {side for key in goals for side in (key if isinstance(key, tuple) else (key,))}
+            assert asked <= sides, f"{name}: {sorted(asked - sides)} have a goal; the sides are {sorted(sides)}"
 
 
 def test_an_unknown_benchmark_is_named(monkeypatch, capsys):
