@@ -54,7 +54,7 @@ def forward(x, conditioner_fn):
     """
     require_rank(2, x=x)
     mean, log_scale = _conditions(x, conditioner_fn)
-    return (x - mean) * log_scale.neg().exp(), -log_scale.sum(1)
+    return _standardized(x, mean, log_scale)
 
 
 def inverse(z, conditioner_fn):
@@ -69,6 +69,10 @@ def inverse(z, conditioner_fn):
         mean, log_scale = _conditions(x, conditioner_fn)
         x, log_det = torch.addcmul(mean, z, log_scale.exp()), log_scale.sum(1)
     return x, log_det
+
+
+def _standardized(x, mean, log_scale):
+    return (x - mean) * log_scale.neg().exp(), -log_scale.sum(1)
 
 
 def _conditions(x, conditioner_fn):
@@ -104,7 +108,8 @@ class MAF(nn.Module):
         """z and the log-determinant of the way from x to z."""
         total = 0.0
         for network in self.networks:
-            z, log_det = forward(x, lambda y, network=network: self._conditions(network, y))
+            mean, log_scale = self._conditions(network, x)
+            z, log_det = _standardized(x, mean, log_scale)  # of a bounded log-scale, whose exponential is finite
             x, total = z.flip(1), total + log_det
         return x, total
 
@@ -194,16 +199,21 @@ def _degrees(dim, hidden, drawing=None):
 
 
 def _masks(degrees):
-    """The mask of every layer of a network."""
+    """The mask of every layer of a network, as factors of its weights."""
     pairs = [(torch.tensor(below), torch.tensor(above)) for below, above in itertools.pairwise(degrees)]
-    return [degrees_to_mask(*pair, strict=number == len(pairs)) for number, pair in enumerate(pairs, start=1)]
+    masks = [degrees_to_mask(*pair, strict=number == len(pairs)) for number, pair in enumerate(pairs, start=1)]
+    return [mask.to(torch.get_default_dtype()) for mask in masks]
 
 
 def _answers(network, masks, y):
-    """What a masked network gives for every entry: two numbers, [B, D] each."""
+    """What a masked network gives for every entry: two numbers, [B, D] each.
+
+    The masked_linear of every layer, by a product with the mask, which is several times faster than a choice. It is the same
+    because weights that are masked stay finite: they have no gradient.
+    """
     linear = [layer for layer in network if isinstance(layer, nn.Linear)]
     for number, (layer, mask) in enumerate(zip(linear, masks, strict=True)):
-        y = masked_linear(y if number == 0 else y.relu(), layer.weight, layer.bias, mask)
+        y = functional.linear(y if number == 0 else y.relu_(), layer.weight * mask, layer.bias)
     return y.chunk(2, dim=1)
 
 
