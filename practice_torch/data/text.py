@@ -17,7 +17,7 @@ from practice_torch.data.streams.streamed_text import load_prepared
 from practice_torch.data.text_set import Text, Vocabulary
 
 NAMES = ("pydoc",)
-KINDS = "a UTF-8 text file, or a folder that `prepare text` wrote or its URL"
+KINDS = "a UTF-8 text file or a folder that `prepare text` wrote (or its URL)"
 FORMS = f"pydoc (Python's own help pages); {KINDS}, of any size."
 PYDOC = 500_000  # characters of Python's help pages, about: they differ between versions
 SMALLER = "use a shorter text"
