@@ -149,9 +149,9 @@ retrieval = derivation.chain(
 )
 derivation.figure(
     prose(
-        "Left: the weights of eight random tokens under a causal mask; a row sums to one, and what is behind its query is not "
-        "seen (white). Right: the weight of a key with the score $\\beta$ among $N$ keys that score 0. The dots are at {need} "
-        "for {eps}: ten times as many keys shift the curve by {more}.",
+        "Left: the weights of eight random tokens under a causal mask; a row sums to one, and keys after the query are masked "
+        r"(white). Right: the weight of a key with the score $\beta$ among $N$ keys that score 0. The dots are at {need} for "
+        "{eps}: ten times as many keys shift the curve by {more}.",
         need=holds(need, "=", log(9 * N)),
         eps=where(eps, Rational(1, 10)),
         more=holds(plus(log(10 * N * (1 - eps) / eps), -need), "=", log(10), named=True, wrong={"ten": 10}),

@@ -301,8 +301,8 @@ derivation.figure(
     prose(
         "Left: the code's decoder of two blocks, with random weights. Replacing a token changes the predictions at it and at "
         "later tokens; earlier ones (white) do not change at all, {causal}. Right: the parameters of GPT-2. A block has "
-        "{block}, biases and norms aside, if its inner layer is four times as wide; with the width the embeddings lose their "
-        "weight.",
+        "{block}, biases and norms aside, if its inner layer is four times as wide; as the width grows, the share of the "
+        "embeddings falls.",
         causal=holds(times(1 - mask, Slope(after, x.at(j))), "=", 0, wrong={"the token itself": 1}),
         block=holds(
             plus(times(4, E**2), times(2, E, F)), "=", 12 * E**2, when={F: 4 * E}, named=True, wrong={"one matrix": 8 * E**2}

@@ -258,7 +258,7 @@ at_least_precision = derivation.chain(
 derivation.figure(
     prose(
         "Left: one real point is far from the others, and its ball is huge. Samples that resemble nothing real lie in it, and "
-        "count as precise. Density divides by the neighbors, and so the ball of one point alone adds little: {density} is at "
+        "count as precise. Density divides by the neighbors: a sample in one ball alone counts as $1/k$, so {density} is at "
         "least {least}. Right: samples of a Gaussian, narrower or wider than the real one. Narrow ones are precise and miss "
         "much; wide ones the reverse.",
         density=Total(j, inside + further) / (k * M),

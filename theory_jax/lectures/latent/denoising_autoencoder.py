@@ -239,7 +239,7 @@ derivation.figure(
     prose(
         "Data on an arc (gray), and the best denoiser for noise of deviation 0.25, applied again and again. Left: points move "
         "uphill in the density of noisy data (shaded) to the arc, and then along it. Right: the log-density rises with every "
-        "step, by {rise} at least, so the first steps are the largest.",
+        "step, by {rise} at least, and most in the first step.",
         rise=holds(
             rise,
             "=",
