@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from practice_torch.networks.linear import in_own_precision
-from practice_torch.state_space._selective_scan import scan
+from practice_torch.state_space._scan import scan
 
 
 def inverse_of_softplus(x):

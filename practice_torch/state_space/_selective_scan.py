@@ -4,11 +4,7 @@ States are B T D N numbers, as many times more than inputs and outputs as there 
 only. So they exist for one segment of time at a time. The forward pass keeps the states between segments, [B, D, N]; the backward
 pass computes those of a segment again. Inside a segment, `blocks` stretches of time run side by side: first each from zero, for
 what it passes on, then all of them from their true beginnings.
-
-On a GPU, where Triton is installed, `scan` is one kernel each way instead (_selective_scan_triton.py).
 """
-
-import importlib.util
 
 import torch
 from torch._subclasses import FakeTensor  # torch exports it nowhere else
@@ -17,22 +13,6 @@ from torch.nn.functional import pad
 # On a CPU: how many numbers make an operation longer than its start, and are the states of a segment, of which a core's cache
 # holds three. An accelerator is filled by many more, and its memory is fast.
 CPU, ACCELERATOR = (2**14, 2**17), (2**20, 2**26)
-
-
-TRITON = importlib.util.find_spec("triton") is not None
-
-
-def scan(inputs, step, b, c, initial, a):
-    """Outputs [B, T, D] and the last state [B, D, N], of arrays as SelectiveScan takes them."""
-    if has_kernel(inputs):
-        from practice_torch.state_space import _selective_scan_op  # Triton is not installed everywhere
-
-        return _selective_scan_op.scan(inputs, step, b, c, initial, a)[:2]
-    return SelectiveScan.apply(inputs, step, b, c, initial, a)
-
-
-def has_kernel(inputs):
-    return TRITON and inputs.is_cuda
 
 
 class SelectiveScan(torch.autograd.Function):

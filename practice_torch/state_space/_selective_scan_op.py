@@ -6,7 +6,7 @@ On a CPU it is the torch scan, so that what surrounds the operator can be tested
 import torch
 from torch import Tensor
 
-from practice_torch.state_space import _selective_scan_triton as kernels
+from practice_torch.networks import selective_scan_triton as kernels
 from practice_torch.state_space._selective_scan import SelectiveScan
 
 Scanned = tuple[Tensor, Tensor, Tensor]
@@ -28,7 +28,7 @@ def gradients(
 
 
 @scan.register_kernel("cpu")
-def _(inputs, step, b, c, initial, a):
+def scan_of_torch(inputs, step, b, c, initial, a):
     outputs, last = SelectiveScan.apply(inputs, step, b, c, initial, a)
     starts = inputs.new_zeros(len(inputs), kernels.tiles_of(inputs), *a.shape)
     starts[:, 0] = initial
@@ -36,31 +36,31 @@ def _(inputs, step, b, c, initial, a):
 
 
 @gradients.register_kernel("cpu")
-def _(inputs, step, b, c, a, starts, upstream, reached):
+def gradients_of_torch(inputs, step, b, c, a, starts, upstream, reached):
     with torch.enable_grad():
         given = [part.detach().requires_grad_() for part in (inputs, step, b, c, starts[:, 0], a)]
         return torch.autograd.grad(SelectiveScan.apply(*given), given, (upstream, reached))
 
 
 @scan.register_fake
-def _(inputs, step, b, c, initial, a):
+def shapes_of_scan(inputs, step, b, c, initial, a):
     starts = inputs.new_empty(len(inputs), kernels.tiles_of(inputs), *a.shape)
     return torch.empty_like(inputs, memory_format=torch.contiguous_format), torch.empty_like(initial), starts
 
 
 @gradients.register_fake
-def _(inputs, step, b, c, a, starts, upstream, reached):
+def shapes_of_gradients(inputs, step, b, c, a, starts, upstream, reached):
     given = inputs, step, b, c, starts[:, 0], a
     return tuple(torch.empty_like(part, memory_format=torch.contiguous_format) for part in given)
 
 
-def _keep(ctx, inputs, output):
+def keep(ctx, inputs, output):
     *sequences, _, a = inputs
     ctx.save_for_backward(*sequences, a, output[2])
 
 
-def _backward(ctx, upstream, reached, _):
+def backward(ctx, upstream, reached, _):
     return gradients(*ctx.saved_tensors, upstream, reached)
 
 
-scan.register_autograd(_backward, setup_context=_keep)
+scan.register_autograd(backward, setup_context=keep)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from practice_torch.state_space import _selective_scan
+from practice_torch import networks
+from practice_torch.state_space import _scan
 from practice_torch.state_space._selective_scan import SelectiveScan
 from practice_torch.state_space.selective import selective_scan
 
@@ -16,7 +17,7 @@ pytest.importorskip("triton", reason="Triton, of which the kernels are written, 
 SHAPES = (2, 7, 3, 2), (1, 8, 2, 3), (1, 1, 1, 1)
 
 
-FILE = Path(_selective_scan.__file__).with_name("_selective_scan_triton.py")
+FILE = Path(networks.__file__).with_name("selective_scan_triton.py")
 
 
 @pytest.fixture(scope="module")
@@ -112,17 +113,17 @@ def test_a_mistake_in_a_kernel_is_found(interpreted, tmp_path, right, wrong):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no GPU; the interpreter runs the same kernels above")
 def test_kernels_on_a_gpu():
     """Of the size of a layer of a published model, in tiles of their own size."""
-    from practice_torch.state_space import _selective_scan_triton
+    from practice_torch.networks import selective_scan_triton
 
     given = arguments(2, 1000, 200, 16, torch.float32, "cuda")
-    require_same(by_kernels(_selective_scan_triton, *given), by_torch(*given), 1e-4)
+    require_same(by_kernels(selective_scan_triton, *given), by_torch(*given), 1e-4)
 
 
 def test_a_compiled_graph_holds_the_operator_whole(monkeypatch):
     """As on a GPU, but with the operator's CPU side, which is the torch scan: the same results and gradients, in one graph."""
     *given, upstream, reached = arguments(*SHAPES[0], torch.float64)
     wanted, graphs = by_torch(*given, upstream, reached), []
-    monkeypatch.setattr(_selective_scan, "has_kernel", lambda inputs: True)
+    monkeypatch.setattr(_scan, "has_kernel", lambda inputs: True)
 
     def backend(graph, inputs):
         graphs.append([str(node.target) for node in graph.graph.nodes])

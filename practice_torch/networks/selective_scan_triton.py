@@ -1,4 +1,4 @@
-r"""The selective scan of _selective_scan.py on a GPU: one Triton kernel forward, one backward and a sum over parts.
+r"""The selective scan of state_space/_selective_scan.py on a GPU: one Triton kernel forward, one backward and a sum over parts.
 
 A program has some channels of one sequence, with all of their states, and goes through time in tiles; inside a tile the states
 are an associative scan of pairs (decay, value). The forward pass keeps the states at the beginning of each tile; the backward
@@ -7,7 +7,7 @@ are written for each program and then summed, so that they do not depend on the 
 
 These kernels have run in Triton's interpreter on a CPU only, against the torch scan. For an H100 (sm_90) they were compiled,
 without one: 60 and 174 registers a thread with 16 states, none spilled. Neither their results nor their speed on a GPU are known.
-Source: Gu & Dao 2023, section 3.3.2 and appendix D (recomputation); the mathematics is that of _selective_scan.py.
+Source: Gu & Dao 2023, section 3.3.2 and appendix D (recomputation); the mathematics is that of state_space/_selective_scan.py.
 """
 
 import torch
