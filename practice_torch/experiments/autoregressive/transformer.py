@@ -15,11 +15,21 @@ from practice_torch.engine.artifacts import Text
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.distributed.evaluation_shares import ALONE
 from practice_torch.engine.errors import OptionError
-from practice_torch.engine.published import Difference, Published
+from practice_torch.engine.published import Published
 from practice_torch.engine.recipe import Fixed, Recipe, shown
 from practice_torch.experiments.codes.pixel_sequences import AttentionPixels, vocabulary_of
 from practice_torch.experiments.language.decoding import STRATEGIES, Comparison, Decoding, Written
 from practice_torch.experiments.language.generation import generate
+from practice_torch.experiments.language.published_text import (
+    OF_OPENWEBTEXT,
+    OF_SHAKESPEARE,
+    OF_TINYSTORIES,
+    OPENWEBTEXT,
+    PREPARE_OPENWEBTEXT,
+    PREPARE_TINYSTORIES,
+    SHAKESPEARE,
+    TINYSTORIES,
+)
 from practice_torch.experiments.language.token_language import TokenLanguageModel
 from practice_torch.networks.decoder_transformer import BIASES, DecoderTransformer
 from practice_torch.networks.llama import LlamaDecoder
@@ -395,66 +405,46 @@ RECIPES = {
     ),
 }
 
-_SHAKESPEARE = "tiny Shakespeare, 1.1 MB (https://github.com/karpathy/char-rnn/blob/master/data/tinyshakespeare/input.txt)"
-_OF_CHARACTERS = (
-    Difference("data", "a vocabulary of the 65 characters that occur", "of all 256 bytes, 191 of which never occur", "not known"),
-    Difference("data", "windows drawn with replacement", "every window once before one comes again", "not known"),
-    Difference("evaluation", "random batches of the last tenth: 20 on a CPU, 200 on a GPU", "the whole last tenth", "not known"),
-)
-
 PUBLISHED = {
     "shakespeare": Published(
-        _SHAKESPEARE,
+        SHAKESPEARE,
         "",
         "nats a character of the last tenth, at the best evaluation",
         1.4697,
         "nanoGPT, README, quick start",
         quoted="On one A100 GPU this training run takes about 3 minutes and the best validation loss is 1.4697.",
-        differences=_OF_CHARACTERS,
+        differences=OF_SHAKESPEARE,
     ),
     "shakespeare_cpu": Published(
-        _SHAKESPEARE,
+        SHAKESPEARE,
         "",
         "nats a character of the last tenth",
         1.88,
         "nanoGPT, README, quick start on a CPU",
         ours=1.87,
         quoted="This still runs in about ~3 minutes, but gets us a loss of only 1.88",
-        differences=_OF_CHARACTERS,
+        differences=OF_SHAKESPEARE,
     ),
     "gpt2": Published(
-        "OpenWebText, 8 million documents (https://huggingface.co/datasets/Skylion007/openwebtext, parquet)",
-        "python -m practice_torch prepare text openwebtext_parquet --tokens tiktoken:gpt2 --out openwebtext",
+        OPENWEBTEXT,
+        PREPARE_OPENWEBTEXT,
         "nats a token of held-out OpenWebText",
         2.85,
         "nanoGPT, README, reproducing GPT-2",
         facts={"vocabulary": 50257},
         quoted="This will run for about 4 days using PyTorch Distributed Data Parallel (DDP) and go down to loss of ~2.85.",
         parameters=124_373_760,  # nanoGPT prints 123.59M: it leaves out the 786,432 of the positions
-        differences=(
-            Difference("data", "windows drawn with replacement", "every window once before one comes again", "not known"),
-            Difference("evaluation", "200 random batches, and another held-out part", "the whole held-out part", "not known"),
-        ),
+        differences=OF_OPENWEBTEXT,
     ),
     "tinystories": Published(
-        "TinyStories, 2.1 million stories (https://huggingface.co/datasets/roneneldan/TinyStories, parquet)",
-        "python -m practice_torch prepare text tinystories_parquet --tokens tokenizer.json --out tinystories (of Llama 2)",
+        TINYSTORIES,
+        PREPARE_TINYSTORIES,
         "nats a token of held-out stories",
         1.072,
         "llama2.c, README, table of models",
         facts={"vocabulary": 32000},
         quoted="| OG | 288 | 6 | 6 | 6 | 256 | 15M | 1.072 | stories15M.bin |",
         parameters=15_191_712,
-        differences=(
-            Difference("data", "TinyStories_all_data.tar.gz, a superset of the stories", "the parquet files", "not known"),
-            Difference("data", "windows that begin at multiples of 256 tokens", "windows that begin anywhere", "not known"),
-            Difference(
-                "positions",
-                "neighboring features are turned in pairs",
-                "features half a head apart, as in Llama's published weights",
-                "none: the same networks, each as likely",
-            ),
-            Difference("evaluation", "100 batches of the first of 50 files", "a random hundredth", "not known"),
-        ),
+        differences=OF_TINYSTORIES,
     ),
 }

@@ -17,6 +17,7 @@ from practice_torch.engine.bounds import AtLeast, Bounded
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.published import Difference, Published
 from practice_torch.engine.recipe import Fixed, Recipe
+from practice_torch.experiments.language.published_text import OPENWEBTEXT, PREPARE_OPENWEBTEXT
 from practice_torch.experiments.language.tokens import kept_tokenizer, tokenizer_buffer
 from practice_torch.networks.open_decoder import OpenDecoder
 
@@ -198,8 +199,8 @@ RECIPES = {
 
 PUBLISHED = {
     "openwebtext": Published(
-        "OpenWebText, 8 million documents (https://huggingface.co/datasets/Skylion007/openwebtext, parquet)",
-        "python -m practice_torch prepare text openwebtext_parquet --tokens tiktoken:gpt2 --out openwebtext",
+        OPENWEBTEXT,
+        PREPARE_OPENWEBTEXT,
         "perplexity of a token, e to the nats per token, of held-out OpenWebText, an upper bound",
         23.21,
         "Sahoo et al. 2024, MDLM, table 2",
