@@ -22,6 +22,7 @@ from practice_torch.foundations.jensen import log_mean_exp
 from practice_torch.mathematics.elementary import underflowing_exp
 
 BLOCK = 2**17  # numbers in an intermediate result: 1 MB in float64
+_CLOSE = 5e-6  # of sums of probabilities to one: where they are not as close, require_log_probs decides
 
 
 def component_log_density(x, means, scale_tril):
@@ -73,15 +74,17 @@ def m_step(x, log_responsibilities, *, regularization=0.0):
     Source: Dempster, Laird & Rubin 1977; Bishop 2006, eq. 9.24 to 9.26.
     [B, D], [B, K] -> [K], [K, D], [K, D, D]
     """
-    _require_responsibilities(x, log_responsibilities)
+    _require_fitting(x, log_responsibilities)
     require_at_least(0, regularization=regularization)
     require(len(x) > 0, f"x has shape {list(x.shape)}; it must hold at least one point")
     largest = log_responsibilities.detach().amax(0)
-    require_values("log_responsibilities", largest, lambda r: r > -torch.inf, "above -inf for some point: a component is empty")
     rows = _rows(x.shape[1] * log_responsibilities.shape[1])
     points, parts = x.split(rows), log_responsibilities.split(rows)
     # relative to the largest responsibility of a component: they do not all underflow, however small the component is
     shares = [underflowing_exp((part - largest).mT.contiguous()) for part in parts]
+    if values_are_free(largest) and not _sum_to_one(shares, largest):
+        require_log_probs(log_responsibilities=log_responsibilities)
+    require_values("log_responsibilities", largest, lambda r: r > -torch.inf, "above -inf for some point: a component is empty")
     counts = sum(share.sum(1) for share in shares)
     means = sum(share @ some for share, some in zip(shares, points, strict=True)) / counts.unsqueeze(1)
     # second moments around the new means: those around the origin would lose the digits of narrow clusters far from it
@@ -173,9 +176,19 @@ def _require_weights(log_weights, means):
     require_log_probs(log_weights=log_weights)
 
 
+def _sum_to_one(shares, largest):
+    """Whether every row of responsibilities seems to, at the price of a product: its probabilities are shares e^largest."""
+    scale = underflowing_exp(largest)
+    return all(bool(((scale @ share.detach() - 1).abs() <= _CLOSE).all()) for share in shares)
+
+
 def _require_responsibilities(x, log_responsibilities):
+    _require_fitting(x, log_responsibilities)
+    require_log_probs(log_responsibilities=log_responsibilities)
+
+
+def _require_fitting(x, log_responsibilities):
     require_rank(2, x=x, log_responsibilities=log_responsibilities)
     given, rows = list(log_responsibilities.shape), len(x)
     fits = given[0] == rows and given[1] > 0
     require(fits, f"log_responsibilities has shape {given}; it must have a row for each of {rows} points, and a component")
-    require_log_probs(log_responsibilities=log_responsibilities)
