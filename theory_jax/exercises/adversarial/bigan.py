@@ -22,8 +22,8 @@ def matching_pairs():
 
 
 @derivation.exercise(
-    "The pairs are independent, with uniform examples on three points. What are $H(x|z)$, and the value of the game if both "
-    "distributions of pairs are such?",
+    "Example and latent are independent in the encoder's pairs, with uniform examples on three points. What is $H(x|z)$, and "
+    "what is the value of the game if the generator's pairs have the same distribution?",
     r"$\log 3$, 1.0986, and -1.3863: the game is won, and the code is worth nothing.",
     level="easy",
     hint="What does the latent of an independent pair tell about its example?",

@@ -146,8 +146,9 @@ derivation.answer = prose(
     "with the probability {back}, and that is at least {itself}, the probability with which the generator repeats itself, less "
     "the total variation of the pairs. A generator without noise always repeats itself: if the pairs match, every example comes "
     "back, and if the encoder has no noise either, it is the inverse. A noisy generator may not repeat itself, and a match then "
-    "implies no more than its probability to do so, which can be that of a guess: independent pairs match, too, {match}. A "
-    "reconstruction term bounds what is left open, $H(x|z)$.",
+    "implies no more than its probability to do so, which can be that of a guess: if the encoder draws from the prior whatever "
+    "the example is, and the generator from the data whatever the latent is, the pairs match, too, {match}. A reconstruction "
+    "term bounds what is left open, $H(x|z)$.",
     back=comes_back,
     itself=repeats,
     match=holds(P, "=", Q, when={encoder: prior, generator: p}),
@@ -209,7 +210,8 @@ derivation.chain(
     ),
     states=2,
     so=prose(
-        "The last line is $H(x|z)$. With independent pairs the game is perfectly won and the code tells nothing, {nothing}. "
+        "The last line is $H(x|z)$. If encoder and generator ignore what they are given, and draw from the prior and from the "
+        "data, the game is perfectly won and the code tells nothing, {nothing}. "
         "Adding the left side to the loss, with the generator as the model, pushes that entropy down (ALICE's cycle term). "
         "If the generator has no noise and the pairs match, it is 0 already.",
         nothing=holds(Expectation(pair_z, Entropy(back)), "=", Entropy(p), when={back: p}),
