@@ -35,9 +35,9 @@ derivation = Derivation(
         "Azadi et al. 2019, Discriminator Rejection Sampling",
     ),
     question="A generator that is wrong produces some points too often and others too rarely. Its samples could be corrected "
-    "if the ratio of the two densities were known, but estimating each density by itself is hard, and dividing two estimates "
-    "multiplies their errors. How does one obtain the ratio from a classifier that only separates real from fake, how does the "
-    "ratio correct the samples, and at what price?",
+    "if the ratio of the two densities were known, but estimating each density by itself is hard, and a quotient of two "
+    "estimates is worst where the divisor is small. How does one obtain the ratio from a classifier that only separates real "
+    "from fake, how does the ratio correct the samples, and at what price?",
     setting=(
         "The data have the distribution $p$, the generator's samples the distribution $q$, both on finitely many points; $q$ "
         "is positive wherever $p$ is.",

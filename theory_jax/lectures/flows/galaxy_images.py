@@ -211,8 +211,8 @@ forgetful = Expectation(asked, Expectation(given_y, (slope - Expectation(asked, 
 derivation.answer = prose(
     r"By second moments: without knowing the profile they give the ellipticity $\varepsilon$ and twice the angle, {first} and "
     "{second}; the axis ratio is {ratio}. A blur adds its variance to the moments of both coordinates, so subtract it first. "
-    "Give the same pair to the flow as its condition. A perfect flow without its condition draws from all galaxies: what is read "
-    "off its images misses orders that are distributed as the data by twice the variance of the shapes, as a mean square.",
+    "Give the same pair to the flow as its condition. A perfect flow without its condition draws from all galaxies: if orders "
+    "are distributed as the data, the mean squared difference of ordered and drawn shape is twice the variance of the shapes.",
     first=holds((xx - yy) / (xx + yy), "=", ellipticity * cos(2 * phi)),
     second=holds(2 * xy / (xx + yy), "=", ellipticity * sin(2 * phi)),
     ratio=holds(q, "=", sqrt((1 - ellipticity) / (1 + ellipticity)), named=True),

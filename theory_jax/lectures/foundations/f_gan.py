@@ -386,10 +386,10 @@ together = derivation.chain(
 derivation.answer = prose(
     "Against a perfect critic the slope of the generator's own loss is that of the divergence itself: {slope}. In the GAN's game "
     "its slope in the output at a fake is {own}, minus the probability with which the critic calls the fake data: it goes to 0 "
-    "as the critic becomes sure. That of the alternative loss, {other}, does not, but is not the divergence's. The players then "
-    "descend nothing in common: near the solution, here for standard normal data and a quadratic critic, they rotate around it, "
-    "and spiral in because $f^*$ is curved, if their simultaneous steps are small enough. Nothing is shown about convergence "
-    "from afar.",
+    "as the critic becomes sure. That of the alternative loss, {other}, does not, but is not the divergence's. The players of "
+    "the game itself descend no common function: near the solution, here for standard normal data and a quadratic critic, they "
+    "rotate around it, and spiral in because $f^*$ is curved, if their simultaneous steps are small enough. Nothing is shown "
+    "about convergence from afar.",
     own=holds(Slope(-softplus_up, v), "=", -1 / (1 + exp(-v)), named=True),
     other=holds(Slope(softplus_down, v), "=", -1 / (1 + exp(v)), named=True),
     slope=holds(Slope(divergence, theta), "=", -Total(k, times(move, price)), wrong={"the sign": Total(k, times(move, price))}),
