@@ -19,7 +19,8 @@ def draw_mass(shades, densities, mixture, flow, quantile):
         return np.mean(bells, axis=0) / (deviation * np.sqrt(2 * np.pi))
 
     fine = np.linspace(0, 1, 41)
-    shades.pcolormesh(fine, line, np.stack([density(time) for time in fine], axis=1), cmap="Blues", shading="nearest")
+    mass = np.stack([density(time) for time in fine], axis=1)
+    shades.pcolormesh(fine, line, mass, cmap="Blues", shading="gouraud", rasterized=True)
     tenths = [np.interp(np.arange(0.1, 0.95, 0.1), quantile(line, time), line) for time in fine]
     shades.plot(fine, np.array(tenths), linewidth=0.8, color="C1")
     shades.set(xlabel="time", ylabel="$x$", ylim=(-2.6, 2.6))

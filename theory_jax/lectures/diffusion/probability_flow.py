@@ -198,8 +198,9 @@ def quantiles_stay():
 @derivation.figure(
     prose(
         "The same flow. Left: the density at every time (shaded), with the paths between which a tenth of the mass is: they "
-        "stay quantiles. Where they spread, the density falls, in two dimensions at the rate {rate}. Right: the log-density "
-        "of the data as the code finds it by adding up the divergence on the way to the noise, in 8 steps (dots).",
+        "stay quantiles. Where they spread, the density falls; in two dimensions {rate} is the slope of its logarithm in "
+        "time, along a path. Right: the log-density of the data as the code finds it by adding up the divergence on the way to "
+        "the noise, in 8 steps (dots).",
         rate=holds(moving, "=", -plus(Slope(v1, x), Slope(v2, y)), named=True, wrong={"one of them": -Slope(v1, x)}),
     ),
     panels=2,

@@ -191,8 +191,8 @@ derivation.figure(
     prose(
         r"The score of three data points in the plane (orange, shrunk by $\sqrt{\bar\alpha_t}$), with less noise and with more; "
         "the density is shaded. An arrow is a quarter of the variance of the noise times the score: it points to the mean of "
-        "the data, by Tweedie's formula {tweedie}. With less noise that is nearly always the nearest datum, with more a "
-        "mixture of all.",
+        "the data, shrunk as they are, by Tweedie's formula {tweedie}. With less noise that is nearly always the nearest "
+        "datum, with more a mixture of all.",
         tweedie=holds(
             plus(x, times(1 - a, truth)) / sqrt(a),
             "=",

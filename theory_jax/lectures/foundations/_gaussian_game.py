@@ -77,4 +77,4 @@ def draw_orbits(left, right, jacobian):
     left.set(xlabel="$m$", ylabel="$c_1$")
     left.legend()
     right.set(xlabel=r"$\mathrm{Re}\, \eta\lambda$", ylabel=r"$\mathrm{Im}\, \eta\lambda$")
-    right.legend()
+    right.legend(loc="upper left")  # outside of the circle, where its marks are not taken for eigenvalues

@@ -413,8 +413,8 @@ def three_rounds():
 
 
 @derivation.example(
-    "The GAN's divergence for data of the probabilities 0.75 and 0.25 and a model of twice 0.5, with the best critic and with an "
-    "ignorant one; the slopes of both generator losses at a fake with the output $-4$; and the largest steps of the Gaussian "
+    "The GAN's divergence for data of the probabilities 0.75 and 0.25 and a model of 0.5 and 0.5, with the best critic and with "
+    "an ignorant one; the slopes of both generator losses at a fake with the output $-4$; and the largest steps of the Gaussian "
     "game."
 )
 def two_points():
@@ -433,10 +433,10 @@ def two_points():
 
 
 @derivation.figure(
-    "A generator that shifts and scales noise against a quadratic critic, both of which step at once; the data are standard "
-    r"normal. Left: the model's location $m$, from 0.3, and the critic's slope $c_1$. With steps $\eta$ of 0.3 they spiral into "
-    r"the solution, with steps of 1.1 out of it. Right: $\eta$ times the rates $\lambda$ at which deviations grow; they must be "
-    "in the disc around $-1$.",
+    "The game of Kullback-Leibler: a generator that shifts and scales noise against a quadratic critic, both of which step at "
+    r"once; the data are standard normal. Left: the model's location $m$, from 0.3, and the critic's slope $c_1$. With steps "
+    r"$\eta$ of 0.3 they spiral into the solution, with steps of 1.1 out of it. Right: $\eta$ times the rates $\lambda$ at which "
+    "deviations grow; they must be in the disc of radius 1 around $-1$.",
     panels=2,
 )
 def orbits_and_eigenvalues(left, right):
