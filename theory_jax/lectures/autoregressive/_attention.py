@@ -58,7 +58,7 @@ def saturation(left, right):
     left.plot(spread, 2 * share * (1 - share))
     left.set(xlabel="$s_1 - s_2$", ylabel="norm of the Jacobian", ylim=(0, 0.55))
     query, key = draw(1, 1, 1, 64, seed=3), draw(1, 1, 12, 64, seed=4)
-    for scale, label, marker in ((1.0, "1", "s-"), (64**-0.5, r"$1/\sqrt{D}$", "o-"), (1 / 64, "$1/D$", "^-")):
+    for scale, label, marker in ((1.0, "1", "s-"), (64**-0.5, "$D^{-1/2}$", "o-"), (1 / 64, "$1/D$", "^-")):
         weights = np.sort(np.asarray(attention_weights(query, key, None, scale=scale))[0, 0, 0])[::-1]
         right.plot(range(1, 13), weights, marker, label=label)
     right.set(xlabel="rank of the key", ylabel="weight")

@@ -34,7 +34,7 @@ def shared(weight):
 
 def draw_losses(axes):
     """Level sets of the expected loss over policies, with the optimum (dot) and the reference (cross)."""
-    first, second = np.meshgrid(np.linspace(0.02, 0.96, 40), np.linspace(0.02, 0.96, 40))
+    first, second = np.meshgrid(np.linspace(0.02, 0.96, 95), np.linspace(0.02, 0.96, 95))
     inside = first + second < 0.99
     probabilities = np.stack([first, second, np.where(inside, 1 - first - second, 0.1)], axis=-1)
     loss = np.where(inside, population_loss(jnp.log(probabilities)), np.nan)
