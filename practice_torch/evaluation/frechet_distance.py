@@ -133,21 +133,24 @@ class _Statistics(torch.autograd.Function):
 
 
 def _distance(mean_x, a, mean_y, b):
-    """Overwrites b, unless a gradient is requested."""
+    """Overwrites a and b, unless a gradient is requested."""
     traces = (mean_x - mean_y).square().sum() + a.trace() + b.trace()
     asked = a.requires_grad or b.requires_grad
     return traces - 2 * (_TraceOfRoot.apply(a, b) if asked else _trace_of_root(a, b))
 
 
 def _trace_of_root(a, b):
-    """tr (A^(1/2) B A^(1/2))^(1/2), by F of F F' = A in place of the root: F' B F has the same eigenvalues. Overwrites b."""
+    """tr (A^(1/2) B A^(1/2))^(1/2), by F of F F' = A in place of the root: F' B F has the same eigenvalues. Overwrites both."""
     if values_are_free(a):
-        factor, failed = lapack.dpotrf(a.numpy(), lower=1, clean=0)  # what is above its diagonal is not read
+        diagonal = a.diagonal().clone()
+        # in the memory of a: what is below the diagonal for torch is above it in LAPACK's order of axes, and stays
+        factor, failed = lapack.dpotrf(a.numpy().T, lower=1, clean=0, overwrite_a=1)
         if not failed:
             product, _ = lapack.dsygst(b.numpy().T, factor, itype=2, lower=1, overwrite_a=1)
-            del factor  # while eigenvalues are computed, this would be memory
             values = linalg.eigh(product, driver="evd", eigvals_only=True, overwrite_a=True, check_finite=False)
             return a.new_tensor(values.clip(min=0)).sqrt().sum()
+        below = a.tril(-1)
+        a = below + below.mT + diagonal.diag()
     factor = _factor(a)
     return torch.linalg.eigvalsh(factor.mT @ b @ factor).clamp(min=0).sqrt().sum()
 
@@ -162,7 +165,7 @@ class _TraceOfRoot(torch.autograd.Function):
 
     @staticmethod
     def forward(a, b):
-        return _trace_of_root(a, b.clone())
+        return _trace_of_root(a.clone(), b.clone())
 
     @staticmethod
     def setup_context(ctx, inputs, output):

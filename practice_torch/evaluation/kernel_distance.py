@@ -89,12 +89,21 @@ def kernel_inception_distance(features_x, features_y, subsets_x, subsets_y):
     for name, subsets, features in (("subsets_x", subsets_x, features_x), ("subsets_y", subsets_y, features_y)):
         count = len(features)
         require_values(name, subsets, lambda i, n=count: (i >= 0) & (i < n), f"the index of a row of features, 0..{count - 1}")
-    scores = [features_x.new_empty(0)]
+    scores, size = [features_x.new_empty(0)], (subsets_x.shape[1], features_x.shape[1])
+    # all pairs of subsets in the same memory: freed and taken again, the heap would grow to several times as much
+    kept = _plain(features_x, features_y)
+    rooms = [part.new_empty(size) if kept else None for part in (features_x, features_y)]
     for of_x, of_y in zip(as_int64(subsets_x), as_int64(subsets_y), strict=True):
-        x, y = features_x.index_select(0, of_x), features_y.index_select(0, of_y)
-        between = sum(_cubic_kernel(some, y).sum() for some in x.split(_ROWS)) / (len(x) * len(y))
-        scores.append((_mean_cubic_of_others(x) + _mean_cubic_of_others(y) - 2 * between).reshape(1))
+        x = torch.index_select(features_x, 0, of_x, out=rooms[0])
+        y = torch.index_select(features_y, 0, of_y, out=rooms[1])
+        scores.append(_cubic_discrepancy(x, y).reshape(1))
     return torch.cat(scores)
+
+
+def _cubic_discrepancy(x, y):
+    """unbiased_discrepancy with the cubic kernel."""
+    between = sum(_cubic_kernel(some, y).sum() for some in x.split(_ROWS)) / (len(x) * len(y))
+    return _mean_cubic_of_others(x) + _mean_cubic_of_others(y) - 2 * between
 
 
 def _mean_cubic_of_others(x):
@@ -106,10 +115,15 @@ def _mean_cubic_of_others(x):
 
 def _cubic_kernel(x, y):
     """polynomial_kernel; of numbers on a CPU in one piece of memory, by NumPy's OpenBLAS, which is faster than MKL on AMD's."""
-    if x.requires_grad or y.requires_grad or not (values_are_free(x) and values_are_free(y)):
+    if not _plain(x, y):
         return polynomial_kernel(x, y)
     kernel = torch.from_numpy(x.numpy() @ y.numpy().T)
     return kernel.div_(x.shape[1]).add_(1).pow_(3)
+
+
+def _plain(x, y):
+    """Whether both are numbers on a CPU, without gradients."""
+    return not (x.requires_grad or y.requires_grad) and values_are_free(x) and values_are_free(y)
 
 
 def _mean_of_others(kernel):
