@@ -5,8 +5,10 @@
 256 of 16384 points of the two moons at a time, a network of three layers of 128, Adam, float32, one thread. A step draws noise
 and times, pairs noise with data, takes the loss and its gradient, and moves the network. Before anything is timed, both sides
 must find the same pairs, and have the same loss and gradients for them. torchcfm draws pairs from the plan, with repetition; ours
-takes each pair of the assignment once. Next to them, both with random pairs. Without torchcfm (`pip install
-torchcfm`) only our side is timed, with a message. Result: benchmarks/results/minibatch_coupling.json.
+takes each pair of the assignment once. Next to them, both with random pairs: there the network and its optimizer alone take 0.88
+of our step (15 turns, one core of an AMD EPYC), so that a loss without any cost would be 1.08 times as fast as torchcfm's step.
+Without torchcfm (`pip install torchcfm`) only our side is timed, with a message. Result:
+benchmarks/results/minibatch_coupling.json.
 """
 
 import argparse
