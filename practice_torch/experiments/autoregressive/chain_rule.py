@@ -110,6 +110,8 @@ RECIPES = {
         evaluate_every=800,
         checkpoint_every=800,
     ),
+    # On 9,000 of MNIST's 10,000 test digits, 12,000 steps in 9 minutes: 105.5 nats on the other 1,000, and still falling.
+    # Published numbers are of 60,000 training digits, and not comparable with it.
     "mnist": MadeRecipe(
         data="mnist",
         steps=60_000,
