@@ -6,6 +6,10 @@
 float32 next to it; the theory wing, compiled, in both. scikit-learn's side is its `fit` with ten iterations from the same start,
 without its k-means. Before anything is timed, all sides must reach the same mean log-likelihood. Result:
 benchmarks/results/gaussian_mixture.json.
+
+A step of ours is 17 ms of densities and 24 ms of the M-step where no neighbor takes the memory's bandwidth (one core of an AMD
+EPYC). One product with the features 1, x and x x^T takes 9 and 8 ms of them before any feature is made, the densities of the
+present form 13 and its product of moments 10: little to gain, for the digits of narrow clusters far from the origin.
 """
 
 import argparse
