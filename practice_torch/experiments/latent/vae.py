@@ -234,8 +234,8 @@ RECIPES = {
         evaluate_every=1200,
         checkpoint_every=600,
     ),
-    # On 9,000 of MNIST's 10,000 test digits, 12,000 steps in 10 minutes: a bound of 100.1 nats on the other 1,000, and of 95.9 with
-    # 50 samples. Published numbers are of 60,000 training digits, and not comparable with it.
+    # On 9,000 of MNIST's 10,000 test digits, 12,000 steps in 10 minutes: a bound of 100.1 nats on the other 1,000, and of 95.9
+    # with 50 samples. Published numbers are of 60,000 training digits, and not comparable with it.
     "mnist": VaeRecipe(
         data="mnist",
         steps=60_000,
