@@ -4,8 +4,9 @@
 
 Both trainers learn the same number of merges from the same text with the same chunks, one thread each, in turns. Both encoders
 get the same merges and the same text in one string: once with an empty cache of words, as for the first text of a process, and
-once with what the first time left in it (tokenizers keeps a cache, too; tiktoken keeps none). Their ids are compared before
-anything is timed. The figure is the median of the turns' ratios in process CPU time; wall time is given next to it.
+once with what the first time left in it (tokenizers keeps a cache, too; tiktoken keeps none). "ours, through tiktoken" is
+tiktoken_encoder, to a tensor. The ids of all are compared before anything is timed. The figure is the median of the turns'
+ratios in process CPU time; wall time is given next to it.
 Result: benchmarks/results/byte_pairs.json.
 """
 
@@ -28,6 +29,7 @@ from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 from benchmarks.measuring.goals import GOALS
 from benchmarks.measuring.turns import LEAST, RESULTS, pronounced
 from practice_torch.autoregressive.tokenization import BytePairTokenizer
+from practice_torch.data.reading.tokenizer_files import tiktoken_encoder
 from practice_torch.engine.costs.environment import environment
 
 RESULT = RESULTS / "byte_pairs.json"
@@ -67,7 +69,7 @@ def rust_encoder(tokenizer):
     return rust(models.BPE({spelling: token for token, spelling in enumerate(spelled)}, pairs))
 
 
-def tiktoken_encoder(tokenizer):
+def tiktoken_alone(tokenizer):
     """tiktoken with the merges of ours."""
     ranks = {tokenizer.decode_bytes([token]): token for token in range(tokenizer.vocabulary_size)}
     return tiktoken.Encoding("ours", pat_str=CHUNK, mergeable_ranks=ranks, special_tokens={})
@@ -80,15 +82,20 @@ def timed(function, *arguments):
     return time.process_time() - cpu, time.perf_counter() - wall
 
 
-def turn(text, merges, learned):
-    """Every side once, with fresh encoders: name -> (CPU, wall) seconds."""
-    ours, theirs, third = BytePairTokenizer(learned.merges), rust_encoder(learned), tiktoken_encoder(learned)
+def turn(number, text, merges, learned):
+    """Every side once, with fresh encoders: name -> (CPU, wall) seconds. tiktoken's two change places every other turn."""
+    ours, theirs, third = BytePairTokenizer(learned.merges), rust_encoder(learned), tiktoken_alone(learned)
+    through = tiktoken_encoder(*learned.ranks())
+    with_tiktoken = [
+        ("encode_cold tiktoken", lambda: third.encode_ordinary(text)),
+        ("encode_cold ours, through tiktoken", lambda: through(text)),
+    ]
     calls = [
         ("train ours", lambda: BytePairTokenizer.train(text, merges=merges)),
         ("train tokenizers", lambda: rust_training(text, merges)),
         ("encode_cold ours", lambda: ours.encode(text)),
         ("encode_cold tokenizers", lambda: theirs.encode(text).ids),
-        ("encode_cold tiktoken", lambda: third.encode_ordinary(text)),
+        *(with_tiktoken if number % 2 else with_tiktoken[::-1]),
         ("encode_warm ours", lambda: ours.encode(text)),
         ("encode_warm tokenizers", lambda: theirs.encode(text).ids),
         ("encode_warm tiktoken", lambda: third.encode_ordinary(text)),
@@ -115,10 +122,11 @@ def main():
     learned_there = rust_training(text, arguments.merges).get_vocab_size() - 256
     assert len(learned.merges) == learned_there == arguments.merges, "not the same number of merges was learned"
     ids = learned.encode(text).tolist()
-    assert ids == rust_encoder(learned).encode(text).ids == tiktoken_encoder(learned).encode_ordinary(text), "ids differ"
-    turn(text, arguments.merges, learned)  # warms up
+    assert ids == tiktoken_encoder(*learned.ranks())(text).tolist(), "ids differ"
+    assert ids == rust_encoder(learned).encode(text).ids == tiktoken_alone(learned).encode_ordinary(text), "ids differ"
+    turn(0, text, arguments.merges, learned)  # warms up
     began = time.perf_counter()
-    turns = [turn(text, arguments.merges, learned) for _ in range(arguments.repeats)]
+    turns = [turn(number, text, arguments.merges, learned) for number in range(arguments.repeats)]
     seconds = {name: {kind: [one[name][i] for one in turns] for i, kind in enumerate(("cpu", "wall"))} for name in turns[0]}
     ratios = {name: {kind: spread(seconds, name, kind) for kind in ("cpu", "wall")} for name in seconds if "ours" not in name}
     result = {
@@ -141,7 +149,7 @@ def main():
         print(f"only {arguments.repeats} turns were measured, at least {LEAST} are needed: {RESULT.name} is left as it is")
     for name, kinds in seconds.items():
         cpu, wall = (statistics.median(kinds[kind]) for kind in ("cpu", "wall"))
-        print(f"{name:24s} {1e3 * cpu:8.1f} ms CPU {size / cpu / 1e6:8.2f} MB/s  ({1e3 * wall:.1f} ms wall)")
+        print(f"{name:36s} {1e3 * cpu:8.1f} ms CPU {size / cpu / 1e6:8.2f} MB/s  ({1e3 * wall:.1f} ms wall)")
     return pronounced(result, GOALS["byte_pairs"])
 
 

@@ -1,4 +1,4 @@
-"""Byte pairs at speed: merges learned from the counts of distinct chunks, and the tokens of a chunk, which text repeats."""
+"""Byte pairs at speed: merges learned from the counts of distinct chunks, the tokens of a chunk, and ranks for tiktoken."""
 
 import heapq
 import itertools
@@ -82,7 +82,23 @@ class Spellings(dict):
             if rank == math.inf:
                 break
             word = word.replace(self._pairs[rank], chr(256 + rank))
-        packed = word.encode("utf-32-le", "surrogatepass")  # four bytes a token
+        tokens = packed(word)
         if len(self) < 2**20:  # enough for any text's frequent words; a bound on memory
-            self[piece] = packed
-        return packed
+            self[piece] = tokens
+        return tokens
+
+
+def reachable(table, spellings):
+    """{bytes: token} of the tokens that are ever made: those that their own bytes alone, of the table, are encoded to.
+
+    With these numbers for ranks, tiktoken gives the same tokens. It merges neighbors whose joint bytes are a token, from
+    whichever two they come; merges name the two. They differ at tokens that merges name but never make ((b, c) first, then
+    (ab, c): abc is a, bc), and at no other: no merge crossed the ends of the two neighbors, so they are what they would be alone,
+    and alone they become that token.
+    """
+    return {raw: token for token, raw in enumerate(table) if spellings[raw] == packed(chr(token))}
+
+
+def packed(word):
+    """Four bytes a token."""
+    return word.encode("utf-32-le", "surrogatepass")

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from practice_torch.arguments import as_int64, require, require_rank, require_same_shape, require_values
-from practice_torch.autoregressive._byte_pairs import LARGEST_TOKEN, Spellings, learn
+from practice_torch.autoregressive._byte_pairs import LARGEST_TOKEN, Spellings, learn, reachable
 
 # The chunks of chunk_ids, as a pattern over bytes: whitespace and the word after it.
 _CHUNK = re.compile(rb"[\t-\r ]*[^\t-\r ]+|[\t-\r ]+")
@@ -204,6 +204,10 @@ class BytePairTokenizer:
     def encode(self, text):
         """The tokens of a string or of bytes: -> int64 [L]."""
         return _encode(self.chunks(text), self._spellings)
+
+    def ranks(self):
+        """(pattern, {bytes: token}) with which tiktoken gives the same tokens: tokenizer_files.tiktoken_encoder takes them."""
+        return _CHUNK.pattern.decode(), reachable(self._bytes[: 256 + len(self.merges)], Spellings(self.merges))
 
     def decode_bytes(self, tokens):
         """The bytes of tokens [L]."""

@@ -1,6 +1,7 @@
 """Byte pairs compared with the tokenizers library, and properties of the tokenizers, their files and the experiment."""
 
 import json
+import random
 from pydoc_data.topics import topics
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from practice_torch.autoregressive import tokenization as practice
+from practice_torch.data.reading.tokenizer_files import tiktoken_encoder
 from practice_torch.experiments.autoregressive.tokenization import BytePairExperiment, BytePairRecipe
 
 TEXT = "\n".join(topics.values())
@@ -53,6 +55,40 @@ def test_encoding_agrees_with_the_tokenizers_library():
     ours = practice.BytePairTokenizer.train(START, merges=300)
     text = TEXT[200_000:230_000] + " na\u00efve \u2192 \U0001f600  \n\n"
     assert _peer(merges=ours.merges).encode(text).ids == ours.encode(text).tolist()
+
+
+HOSTILE = [
+    "",
+    " ",
+    "\n" * 3000,
+    "a" * 3000,
+    "ab" * 2000 + "c",
+    " \u00a0\u2003x\x1c\x85 \x00",
+    "<end><|endoftext|>",
+    "'s 'LL 1234567",
+] + ["na\u00efve \u2192 \U0001f600\u200d\U0001f525 e\u0301\r\n\t \x0b\x0c end ", "\ufeff\ufffd\u202e\U0010ffff"]
+
+
+@pytest.mark.peers("tiktoken")
+def test_tiktoken_with_our_merges_gives_our_tokens():
+    """Also of hostile text, and of tables with tokens that no text is encoded to."""
+    dice = random.Random(0)
+    texts = HOSTILE + ["".join(dice.choices("abc \n", k=300)) for _ in range(20)]
+    tables = [((98, 99), (97, 98), (257, 99)), ((97, 97), (256, 256), (256, 97), (97, 256)), ((97, 98), (97, 98), (257, 99)), ()]
+    for _ in range(30):
+        known = [[97, 98, 99, *range(256, 256 + row)] for row in range(12)]
+        tables.append(tuple((dice.choice(row), dice.choice(row)) for row in known))
+    for tokenizer in (TOKENIZER, *map(practice.BytePairTokenizer, tables)):
+        encode = tiktoken_encoder(*tokenizer.ranks())
+        for text in texts:
+            assert torch.equal(encode(text), tokenizer.encode(text)), (tokenizer.merges[:12], text[:80])
+    encode = tiktoken_encoder(*TOKENIZER.ranks())
+    assert torch.equal(encode(TEXT), TOKENIZER.encode(TEXT)) and torch.equal(encode(START.encode()), TOKENIZER.encode(START))
+    with pytest.raises(UnicodeDecodeError):
+        encode(b"\xff")
+    for refusing in (TOKENIZER.encode, encode):
+        with pytest.raises(UnicodeEncodeError):
+            refusing("\ud800")
 
 
 def test_training_agrees_with_the_tokenizers_library_up_to_ties():

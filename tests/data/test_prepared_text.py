@@ -225,6 +225,19 @@ def test_a_tiktoken_encoding_is_kept_as_a_file_of_its_own(tmp_path):
     assert tokenizer.decode(tokenizer.encode(WHOLE)) == WHOLE and tokenizer.vocabulary_size == 260
 
 
+@pytest.mark.peers("tiktoken")
+def test_learned_tokens_through_tiktoken_are_the_same_folder(verses, tmp_path):
+    own, theirs = prepare(verses, tmp_path / "own", **LEARNED), prepare(verses, tmp_path / "out", encoder="tiktoken", **LEARNED)
+    assert own.manifest == theirs.manifest and tokens_of(own).tolist() == tokens_of(theirs).tolist()
+
+
+def test_tiktoken_is_refused_where_it_is_not_installed_or_not_asked(verses, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tiktoken", None)
+    refused(prepare, verses, tmp_path / "out", say=["needs tiktoken", "pip install tiktoken"], encoder="tiktoken", **LEARNED)
+    with pytest.raises(ValueError, match="encoder is tiktoken; it applies to --tokens learned only"):
+        Options(encoder="tiktoken")
+
+
 def test_tokenizers_that_will_not_do_are_refused(others, verses, tmp_path, monkeypatch):
     def changed(name, change):
         content = json.loads(others.read_text())

@@ -13,6 +13,7 @@ import hashlib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from practice_torch.data.preparation import preparing
 from practice_torch.data.preparation.documents import Tally, files_of, pieces_of, texts
 from practice_torch.data.preparation.labels import no_labels
 from practice_torch.data.preparation.shard_files import shard_file
-from practice_torch.data.reading.tokenizer_files import TokenizerFile, end_of_text, read_tokenizer
+from practice_torch.data.reading.tokenizer_files import TokenizerFile, end_of_text, read_tokenizer, tiktoken_encoder
 
 END = "<|endoftext|>"  # of the tokens learned here
 CHUNK = 2**26  # bytes of the sources that a shard takes, at least; of more than a terabyte, each takes more
@@ -39,6 +40,8 @@ class Options(preparing.Options):
     """Number of byte-pair merges where tokens are learned."""
     sample: int = 64
     """Megabytes from the beginning of the sources that merges are learned from (never from their last tenth)."""
+    encoder: Literal["own", "tiktoken"] = "own"
+    """What encodes learned tokens: Diptych's encoder, or tiktoken with the same merges. The tokens are the same."""
     field: str = "text"
     """The field of .jsonl, or the column of parquet, that holds the text."""
     end_of_text: str = ""
@@ -50,10 +53,12 @@ class Options(preparing.Options):
         for name, least, largest in (("merges", 1, most), ("sample", 1, 2**40)):
             if not least <= (value := getattr(self, name)) <= largest:
                 raise ValueError(f"{name} is {value}; it must be between {least} and {largest}")
+        if self.encoder != "own" and self.tokens != "learned":
+            raise ValueError(f"encoder is {self.encoder}; it applies to --tokens learned only")
 
     def lasting(self):
         """Options that affect the result; merges and sample only if tokens are learned."""
-        unused = () if self.tokens == "learned" else ("merges", "sample")
+        unused = ("encoder",) if self.tokens == "learned" else ("encoder", "merges", "sample")
         return {name: value for name, value in super().lasting().items() if name not in unused}
 
 
@@ -65,6 +70,7 @@ class Tokens:
     file: Path | None
     byte_pairs: type | None
     end: str
+    encoder: str = "own"
 
     @functools.cached_property
     def tokenizer(self):
@@ -74,6 +80,10 @@ class Tokens:
         if self.library == "diptych":
             return self.byte_pairs.load(self.file)
         return TokenizerFile(self.library, self.file.read_bytes())
+
+    @functools.cached_property
+    def _encode(self):
+        return self.tokenizer.encode if self.encoder == "own" else tiktoken_encoder(*self.tokenizer.ranks())
 
     @property
     def size(self):
@@ -93,10 +103,11 @@ class Tokens:
         """The tokens of UTF-8 bytes."""
         if not self.tokenizer:
             return np.frombuffer(raw, np.uint8)
-        return self.tokenizer.encode(raw).numpy()
+        return self._encode(raw).numpy()
 
     def __getstate__(self):
-        return {key: value for key, value in vars(self).items() if key != "tokenizer"}  # which a process makes itself
+        made = ("tokenizer", "_encode")  # by each process itself
+        return {key: value for key, value in vars(self).items() if key not in made}
 
 
 def prepare(sources, out, options, say, byte_pairs, part=None):
@@ -112,7 +123,7 @@ def prepare(sources, out, options, say, byte_pairs, part=None):
         foreign, tokenizer = content, TokenizerFile(library, content)
         tokens = Tokens(library, folder / FILE, None, end_of_text(tokenizer, options.end_of_text))
     elif options.tokens == "learned":
-        tokens = Tokens("diptych", folder / FILE, byte_pairs, END)
+        tokens = Tokens("diptych", folder / FILE, byte_pairs, END, options.encoder)
         if not (folder / FILE).is_file():
             content = _learned(jobs, total, options, say, byte_pairs)
     else:

@@ -8,6 +8,7 @@ import functools
 import json
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from practice_torch.data.errors import DataError
@@ -106,6 +107,21 @@ def _tiktoken(content):
     for token, number in ranks.items():
         table[number] = token
     return stored["special_tokens"], table, inner.encode_ordinary
+
+
+def tiktoken_encoder(pattern, ranks):
+    """A function of a string or of UTF-8 bytes -> int64 [L]: tiktoken's encoder with a pattern and ranks {bytes: token}."""
+    inner = _imported("tiktoken").Encoding("diptych", pat_str=pattern, mergeable_ranks=ranks, special_tokens={})
+
+    def encode(text):
+        if isinstance(text, str):
+            text.encode()  # raises at half a surrogate pair, where tiktoken reads a replacement
+        else:
+            text = bytes(text).decode()
+        # by an array: torch reads a list slowly, and encode_to_numpy takes twice as long where there are no special tokens
+        return torch.from_numpy(np.array(inner.encode_ordinary(text), np.int64))
+
+    return encode
 
 
 def _content_of_encoding(name):
