@@ -16,6 +16,8 @@ from practice_torch.flows._coupling import require_finite_exponential
 from practice_torch.flows.affine_coupling import bounded_log_scale
 from practice_torch.networks.perceptron import perceptron
 
+MOST_BOUND = 80.0  # of a log-scale, whose exponential float32 holds
+
 
 def degrees_to_mask(input_degrees, output_degrees, *, strict):
     r"""True where output degree > input degree, if strict, else where >=: which weights of a layer respect the order.
@@ -89,11 +91,14 @@ def _conditions(x, conditioner_fn):
 class MAF(nn.Module):
     """Masked networks, each in the reversed order of the one before: [B, D] -> z [B, D], log_det [B].
 
-    Their last layers begin at zero, and the flow at the identity, up to the order of the variables.
+    Their last layers begin at zero, and the flow at the identity, up to the order of the variables. bound: of the log-scales.
+
+    Raises ValueError if bound is not positive, or above MOST_BOUND.
     """
 
     def __init__(self, *, dim, layers, hidden, bound):
         super().__init__()
+        require(0 < bound <= MOST_BOUND, f"bound is {bound}; it must be positive, and at most {MOST_BOUND}: e^bound is a float32")
         self.bound = bound
         sizes = (dim, *hidden, 2 * dim)
         self.networks = nn.ModuleList(perceptron(*sizes, activation=nn.ReLU) for _ in range(layers))

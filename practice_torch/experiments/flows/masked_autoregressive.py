@@ -22,7 +22,7 @@ class MafRecipe(Recipe):
     """Number of layers."""
     hidden_dims: Annotated[tuple[int, ...], AtLeast(1)] = (128, 128)
     """Widths of the hidden layers of every layer's network."""
-    bound: Annotated[float, Above(0)] = 2.0
+    bound: Annotated[float, Above(0, at_most=80)] = 2.0
     """Bound of the log-scales of a layer."""
     metric: Fixed = "negative_log_likelihood"
 
@@ -45,7 +45,7 @@ class PixelMafRecipe(Recipe):
     """Number of layers."""
     hidden_dims: Annotated[tuple[int, ...], AtLeast(1)] = (256, 256)
     """Widths of the hidden layers of every layer's network."""
-    bound: Annotated[float, Above(0)] = 2.0
+    bound: Annotated[float, Above(0, at_most=80)] = 2.0
     """Bound of the log-scales of a layer."""
     metric: Fixed = "bits_per_dimension"
 
