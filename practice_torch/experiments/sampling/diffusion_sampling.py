@@ -148,15 +148,14 @@ def draw(predict, x, steps, *, limit=None, generator=None, watch=lambda number, 
     """
     count = x.shape[:1]
     times = torch.tensor([step.t for step in steps], device=x.device)[:, None].expand(-1, *count).unbind()
-    before = None
+    before, noise = None, torch.empty(x.shape, device=x.device, dtype=x.dtype)  # drawn anew in each step, into one memory
     for number, (step, t) in enumerate(zip(steps, times, strict=True)):
         x0 = (x * step.x_in).add_(predict(x, t), alpha=step.prediction_in)
         if limit is not None:
             x0.clamp_(-limit, limit)
         x = (x0 * step.x0_out).add_(x, alpha=step.x_out)
         if step.noise_out:
-            noise = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
-            x.add_(noise, alpha=step.noise_out)
+            x.add_(noise.normal_(generator=generator), alpha=step.noise_out)
         if step.before_out:
             x.add_(before, alpha=step.before_out)
         before = x0
