@@ -36,13 +36,13 @@ def test_the_network_is_inverted_and_its_log_determinant_is_that_of_its_jacobian
     torch.testing.assert_close(torch.linalg.slogdet(jacobian).logabsdet, log_det)
 
 
-@pytest.mark.parametrize("drawn", [False, True])
 @pytest.mark.parametrize("bound", [0.0, -1.0, 81.0, float("nan")])
 def test_a_bound_whose_exponential_is_no_float32_is_refused(bound):
     with pytest.raises(ValueError, match=f"bound is {bound}; it must be positive, and at most 80"):
         practice.MAF(dim=2, layers=1, hidden=(4,), bound=bound)
 
 
+@pytest.mark.parametrize("drawn", [False, True])
 def test_the_published_network_standardizes_a_batch_and_is_inverted_by_averages(drawn):
     """In training its noise has mean 0 and variance 1; conditions of an entry depend on those before it."""
     torch.manual_seed(0)
