@@ -6,9 +6,8 @@
 by the image itself, so that only the sampler's own work is timed. diffusers' schedulers are stepped as its pipelines do it, and
 must end with the same image as ours. (Where its DDIM clips, it keeps the noise as it was predicted, a little less work than ours,
 which fits the noise to the clipped data.) The theory wing's ddpm_sample is compiled whole, and its noise is given: it draws none
-while it is timed. Torch's noise alone takes half of an ancestral step of ours (13 of 24 us here), which leaves 4 us for all
-else at 8x diffusers: not within reach of single operations. Results: benchmarks/results/sampler.json and
-sampler_ddim.json.
+while it is timed. Torch's noise alone takes half of an ancestral step of ours (13 of 24 us here): 8x diffusers would leave
+4 us for all else, of which each operation takes one or two. Results: benchmarks/results/sampler.json and sampler_ddim.json.
 """
 
 import argparse
