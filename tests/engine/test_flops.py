@@ -60,11 +60,10 @@ def test_counting_changes_nothing():
 def test_a_gpt_of_124_million_parameters_takes_three_forward_passes():
     """The formula of the forward pass, which counts by hand, and a backward pass of twice that; the parameters are never made."""
     sizes = {"width": 768, "layers": 12}
-    recipe = dataclasses.replace(RECIPES["shakespeare"], heads=12, context=1024, batch_size=16, **sizes)
+    recipe = dataclasses.replace(RECIPES["shakespeare"], heads=12, context=1024, batch_size=16, biases="all", **sizes)
     with torch.device("meta"):
         experiment = build(recipe, SimpleNamespace(description={"vocabulary": 50257}))
-    # GPT-2 has 36,864 biases of attention next to these
-    assert sum(parameter.numel() for parameter in experiment.parameters()) == 124_439_808 - 36_864
+    assert sum(parameter.numel() for parameter in experiment.parameters()) == 124_439_808  # those of GPT-2's published weights
     counted = flops_of_step(experiment, {"tokens": torch.empty(16, 1025, dtype=torch.int64, device="meta")}, recipe)
     by_hand = forward_operations(vocabulary_size=50257, length=1024, feed_forward_width=4 * 768, **sizes)
     assert counted == 3 * 16 * by_hand
