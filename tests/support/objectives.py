@@ -35,6 +35,7 @@ class Objective:
     changes that are tried besides every other value of every option: options that a recipe accepts only together, or a value
     at which an option has an effect. An experiment without `draws` gives the same samples for every seed.
     `sizes` are the most that fields may be in tests where that is not tests/support/tiny.py's LIMIT, or the tuple in their place.
+    Fields in `repeated` say how often the same is done, so that full size shows in the first time.
     """
 
     loss: Callable | None
@@ -44,6 +45,7 @@ class Objective:
     dtype: torch.dtype = torch.float64
     draws: bool = True
     sizes: Mapping[str, int | tuple] = field(default_factory=dict)
+    repeated: Collection[str] = ()
     mistakes: Mapping[str, Mistake] = field(default_factory=dict)
 
 

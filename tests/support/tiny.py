@@ -13,8 +13,9 @@ from tests.support.recipes import OF_THE_ENGINE, module_of, names, topic_of
 
 LIMIT = 8  # of every size of a model, where its own bound and the topic (`sizes` of its OBJECTIVE) allow it
 TRAINING = {"steps": 2, "batch_size": 32, "warmup_steps": 1}
-# how often the same is done: a third layer repeats the second, and so does a step of a sampler
-REPEATED = {"layers": 3, "blocks": 2, "sampling_steps": 4}
+# how often the same is done: a third layer repeats the second, and so does a step of a sampler; two blocks of a level are taken
+# by tests/training/test_objectives.py, which takes another number of everything
+REPEATED = {"layers": 3, "groups": 2, "cells": 2, "blocks": 1, "sampling_steps": 4}
 OF_THE_DATA = {"num_levels", "sample_rate"}  # facts, not sizes
 COUNT = 6
 CLASSES = ["a", "b", "c"]

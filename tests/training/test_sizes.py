@@ -21,42 +21,50 @@ from practice_torch.engine.stages import stages_of
 from practice_torch.state_space import _selective_scan
 from shared_specs.syllabus import load
 from tests.commands.test_practice_commands import call
+from tests.support.objectives import objective_of
 from tests.support.recipes import module_of, names
 
 TOPICS = list(dict.fromkeys(path for path, _ in names()))
 # fields of the engine that change what a step takes
-SIZES = {"data", "batch_size", "accumulate", "precision"}
+SIZES = {"data", "batch_size", "precision"}
 OTHERS = {field.name for field in dataclasses.fields(Recipe)} - SIZES
 
+
+# How often the same is done, at most; a topic's objective names its own fields. The couplings of a flow alternate, and a level
+# of latents follows another; tests in small take more (tests/support/tiny.py), and full size shows in the first.
+REPEATED = {"layers": 2, "groups": 2, "blocks": 1, "residual_blocks": 1}
 
 # the first recipe of every topic with stages
 STAGED = [(path, name) for path in TOPICS for name in [*module_of(path).RECIPES][:1] if stages_of(module_of(path).RECIPES[name])]
 
 
-def different(module):
-    """The names of a topic's recipes, one of those that differ in nothing but their training."""
+def different(topic):
+    """{name: recipe in shallow} of a topic, one of those that differ in nothing but their depth and training."""
     found = {}
-    for name, recipe in module.RECIPES.items():
-        found.setdefault((type(recipe), *(value for field, value in recipe.fields().items() if field not in OTHERS)), name)
-    return found.values()
+    for name, recipe in module_of(topic).RECIPES.items():
+        cut = shallow(topic, recipe)
+        kind = (type(cut), *(value for field, value in cut.fields().items() if field not in OTHERS))
+        found.setdefault(kind, (name, cut))
+    return dict(found.values())
 
 
-def shallow(module, name):
-    """The experiment's module with this recipe alone, at full size in all but depth: a third layer repeats the second."""
-    recipe = module.RECIPES[name]
-    if type(getattr(recipe, "layers", None)) is int:
-        recipe = dataclasses.replace(recipe, layers=min(recipe.layers, 3))
-    return SimpleNamespace(RECIPES={name: recipe}, PUBLISHED=getattr(module, "PUBLISHED", {}), build=module.build)
+def shallow(topic, recipe):
+    """At full size in all but what is done again: of a network's blocks, and of the batches that a step adds up."""
+    limits = REPEATED | dict.fromkeys(objective_of(topic).repeated, 1)
+    fields = {name: getattr(recipe, name, None) for name in limits}
+    cut = {name: min(value, limits[name]) for name, value in fields.items() if type(value) is int}
+    return dataclasses.replace(recipe, **cut, accumulate=1)
 
 
 @pytest.mark.parametrize("topic", [pytest.param(path, marks=pytest.mark.xdist_group(f"sizes, {path}")) for path in TOPICS])
 def test_every_recipe_of_a_topic_takes_a_step_at_full_size(topic, monkeypatch):
     """A scan in one segment: several, which tests/state_space runs, repeat it."""
     monkeypatch.setattr(_selective_scan, "ACCELERATOR", (2**40, 2**50))
-    for name in different(module_of(topic)):
+    published, build = getattr(module_of(topic), "PUBLISHED", {}), module_of(topic).build
+    for name, recipe in different(topic).items():
         if (topic, name) in STAGED:
             continue  # test_stages_are_listed_apart takes its steps
-        module = shallow(module_of(topic), name)
+        module = SimpleNamespace(RECIPES={name: recipe}, PUBLISHED=published, build=build)
         with on_fake_tensors(module, name) as (tally, experiment, data):
             if any(phase.moves for phase in experiment.phases):  # the others count, in passes with data-dependent sizes
                 steps = step_by_step(experiment, module.RECIPES[name], data, tally)
