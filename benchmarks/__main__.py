@@ -4,7 +4,8 @@
 
 Each NAME is a script with its own options, benchmarks/SUBJECT/NAME.py (python -m benchmarks.SUBJECT.NAME --help). Comparisons on
 a GPU are python -m benchmarks.gpu. The thousand kills of resume, the whole suite, the mutants of experiments, the gigabytes of
-prepared_images, streamed_text and scale, and the launches that a training step takes, run only when they are named. Exit code: 1 if a goal was missed, after all have run.
+prepared_images, streamed_text and scale, and the launches that a training step takes, run only when they are named. Exit code: 1
+if a goal was missed, after all have run.
 """
 
 import argparse
