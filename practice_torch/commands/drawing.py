@@ -29,9 +29,16 @@ def drawer(run, seed, cpu, say, prepare=lambda experiment: None, which=None, flo
     step = load_weights(run, recipe, experiment, say=say, which=which)
     seed_sampling(experiment, device, recipe.seed if seed is None else seed)
     experiment.to(device).eval()
-    half = recipe.precision == "bfloat16" and device.type != "cpu" and not float32  # where it is faster
-    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=half):
+    with torch.no_grad(), sampling_autocast(recipe, device, float32):
         yield experiment, step
+
+
+def sampling_autocast(recipe, device, float32):
+    """A context in which samples are drawn: in bfloat16 if the recipe says so, where it is faster, and not with float32."""
+    import torch
+
+    half = recipe.precision == "bfloat16" and device.type != "cpu" and not float32
+    return torch.autocast(device.type, torch.bfloat16, enabled=half)
 
 
 def seed_sampling(experiment, device, seed, *words):

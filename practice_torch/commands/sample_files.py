@@ -23,15 +23,15 @@ BATCH = 500  # samples drawn at once, unless a command asks otherwise
 IN_LOG = 5.0  # seconds between two lines of progress
 
 
-def write_samples(experiment, folder, asked, processes=None):
+def write_samples(experiment, folder, asked, processes):
     """Draw and write what is missing of `asked` (see its keys below); returns how many samples this process drew now.
 
     Several processes draw every count-th batch each, into the folder that all of them see. RunError if the folder has other files
     than those of this very command, or the model draws nothing that is one file a sample.
     """
     count, batch, device = asked["count"], asked["batch"], experiment.generator.device
-    rank, ranks = (processes.rank, processes.count) if processes else (0, 1)
-    there = processes.broadcast(lambda: _begun(folder, asked)) if processes else _begun(folder, asked)
+    rank, ranks = processes.rank, processes.count
+    there = processes.broadcast(lambda: _begun(folder, asked))
     drawn, started = 0, time.perf_counter()
     said = started
     starts = range(rank * batch, count, ranks * batch)
@@ -53,8 +53,7 @@ def write_samples(experiment, folder, asked, processes=None):
             left = (len(starts) - 1 - number) * batch * ranks / rate
             so_far = f"{min(count, done + ranks * batch):,} of {count:,} samples"
             print(f"{so_far}, {rate:.3g} a second, {left:.0f} s left", file=sys.stderr)
-    if processes:
-        processes.wait()
+    processes.wait()
     return drawn
 
 

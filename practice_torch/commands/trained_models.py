@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from shlex import quote
 
-from practice_torch.commands.drawing import drawer
+from practice_torch.commands.drawing import drawer, sampling_autocast
 from practice_torch.commands.judge import show as show_session
 from practice_torch.commands.judging.session import Session, is_session
 from practice_torch.commands.options import PROGRAM, changed
@@ -164,8 +164,6 @@ def _samples_to_judge(command):
 
 def _drawn_by(training, run, step, count, float32):
     """A folder of the run with so many samples, a file each; what a stopped command left there is not drawn again."""
-    import torch
-
     from practice_torch.commands.sample_files import BATCH, write_samples
     from practice_torch.engine import evaluation
     from practice_torch.engine.distributed.evaluation_shares import ALONE
@@ -178,9 +176,7 @@ def _drawn_by(training, run, step, count, float32):
     def draw():
         if isinstance(experiment, HasShares):
             experiment.shares = ALONE  # a process has batches of its own
-        device = experiment.generator.device
-        half = training.recipe.precision == "bfloat16" and device.type != "cpu" and not float32
-        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+        with sampling_autocast(training.recipe, experiment.generator.device, float32):
             return write_samples(experiment, folder, asked, processes)
 
     if training.sharded:

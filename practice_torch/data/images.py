@@ -3,7 +3,6 @@
 Pixels stay as they were stored (bytes where possible) and become floats in 0..1 batch by batch, all at once.
 """
 
-import os
 from pathlib import Path
 
 import torch
@@ -13,6 +12,7 @@ from practice_torch.data.errors import DataError
 from practice_torch.data.image_set import Images
 from practice_torch.data.preparation.prepared import is_prepared
 from practice_torch.data.reading import image_files
+from practice_torch.data.reading.cache_folder import cache_folder
 from practice_torch.data.reading.decoding import MOST_PIXELS, SUFFIXES
 from practice_torch.data.remote.store import is_url
 from practice_torch.data.splits import existing_path, fingerprint, random_split
@@ -67,8 +67,7 @@ def load(source, *, held_out=0.2, seed=0, classes=None, folder=None, image_size=
     if image_size is not None and name in NAMES:
         raise DataError(f"{name} has images of one size; image_size ({image_size}) is for files: leave it out")
     if name in TORCHVISION:
-        cache = folder or os.environ.get("DIPTYCH_CACHE", "~/.cache/diptych")
-        contents = parts = _from_torchvision(name, Path(cache).expanduser())
+        contents = parts = _from_torchvision(name, Path(folder).expanduser() if folder else cache_folder())
     else:
         path = name if is_url(name) else None if name in _EMBEDDED else existing_path(source, NAMES, KINDS)
         if is_url(name) or path is not None and is_prepared(path):

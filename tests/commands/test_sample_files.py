@@ -41,13 +41,30 @@ class Drawing:
         return {"points": Figure(None)}
 
 
+class Rank:
+    """One of some processes, which are called one after the other."""
+
+    def __init__(self, rank, count):
+        self.rank, self.count = rank, count
+
+    def broadcast(self, make):
+        return make()
+
+    def wait(self):
+        pass
+
+
+def write(experiment, folder, asked, rank=0, count=1):
+    return write_samples(experiment, folder, asked, Rank(rank, count))
+
+
 def files(folder):
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
 def test_images_are_written_one_by_one_in_their_own_pixels(tmp_path):
     experiment = Drawing()
-    assert write_samples(experiment, tmp_path / "out", ASKED) == 7 and experiment.sizes == [3, 3, 1]
+    assert write(experiment, tmp_path / "out", ASKED) == 7 and experiment.sizes == [3, 3, 1]
     found = files(tmp_path / "out")
     assert list(found) == [*(f"{n}.png" for n in range(7)), MANIFEST]
     pixels = [np.asarray(Image.open(tmp_path / "out" / f"{n}.png")) for n in range(7)]
@@ -59,54 +76,39 @@ def test_images_are_written_one_by_one_in_their_own_pixels(tmp_path):
 def test_values_are_rounded_to_the_nearest_of_256(tmp_path):
     experiment = Drawing()
     experiment.sample = lambda count: {"samples": ImageGrid(torch.tensor([-0.5, 0.0, 0.501 / 255, 1.0, 1.7]).view(1, 1, 1, 5), 1)}
-    write_samples(experiment, tmp_path / "out", ASKED | {"count": 1})
+    write(experiment, tmp_path / "out", ASKED | {"count": 1})
     assert np.asarray(Image.open(tmp_path / "out" / "0.png")).tolist() == [[0, 0, 1, 255, 255]]
 
 
 def test_a_stopped_command_goes_on_and_ends_in_the_same_files(tmp_path):
-    write_samples(Drawing(), tmp_path / "whole", ASKED)
+    write(Drawing(), tmp_path / "whole", ASKED)
     with pytest.raises(KeyboardInterrupt):
-        write_samples(Drawing(stops=2), tmp_path / "stopped", ASKED)
+        write(Drawing(stops=2), tmp_path / "stopped", ASKED)
     (tmp_path / "stopped" / ".6.png").write_bytes(b"half")  # of a batch that was not finished
     (tmp_path / "stopped" / "1.png").unlink()
     experiment = Drawing()
-    assert write_samples(experiment, tmp_path / "stopped", ASKED) == 4 and experiment.sizes == [3, 1]
+    assert write(experiment, tmp_path / "stopped", ASKED) == 4 and experiment.sizes == [3, 1]
     assert files(tmp_path / "stopped") == files(tmp_path / "whole")
-    assert write_samples(experiment, tmp_path / "stopped", ASKED) == 0
-
-
-class Rank:
-    """One of two processes, which are called one after the other."""
-
-    count = 2
-
-    def __init__(self, rank):
-        self.rank = rank
-
-    def broadcast(self, make):
-        return make()
-
-    def wait(self):
-        pass
+    assert write(experiment, tmp_path / "stopped", ASKED) == 0
 
 
 def test_processes_share_the_batches_and_write_the_same_files(tmp_path):
-    write_samples(Drawing(), tmp_path / "whole", ASKED)
+    write(Drawing(), tmp_path / "whole", ASKED)
     drawn = [Drawing(), Drawing()]
-    counts = [write_samples(drawn[rank], tmp_path / "shared", ASKED, Rank(rank)) for rank in (0, 1)]
+    counts = [write(drawn[rank], tmp_path / "shared", ASKED, rank, 2) for rank in (0, 1)]
     assert counts == [4, 3] and [one.sizes for one in drawn] == [[3, 1], [3]]
     assert files(tmp_path / "shared") == files(tmp_path / "whole")
 
 
 def test_another_seed_draws_others(tmp_path):
     for seed in (5, 6):
-        write_samples(Drawing(), tmp_path / str(seed), ASKED | {"seed": seed})
+        write(Drawing(), tmp_path / str(seed), ASKED | {"seed": seed})
     assert files(tmp_path / "5")["0.png"] != files(tmp_path / "6")["0.png"]
 
 
 @pytest.mark.parametrize(("kind", "suffix"), [("gray images of two classes", "png"), ("sounds", "wav"), ("texts", "txt")])
 def test_what_is_drawn_is_a_file_each(kind, suffix, tmp_path):
-    write_samples(Drawing(kind), tmp_path / "out", ASKED | {"batch": 7})
+    write(Drawing(kind), tmp_path / "out", ASKED | {"batch": 7})
     found = files(tmp_path / "out")
     assert list(found) == [*(f"{n}.{suffix}" for n in range(7)), MANIFEST] and len(set(found.values())) == 8
     if kind == "sounds":
@@ -123,19 +125,19 @@ def test_what_is_drawn_is_a_file_each(kind, suffix, tmp_path):
 )
 def test_what_is_no_file_a_sample_is_refused(kind, words, tmp_path):
     with pytest.raises(RunError, match=words):
-        write_samples(Drawing(kind), tmp_path / "out", ASKED)
+        write(Drawing(kind), tmp_path / "out", ASKED)
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path):
-    write_samples(Drawing(), tmp_path / "out", ASKED)
+    write(Drawing(), tmp_path / "out", ASKED)
     with pytest.raises(RunError, match="holds samples of seed 5, and this command asks for 6"):
-        write_samples(Drawing(), tmp_path / "out", ASKED | {"seed": 6})
+        write(Drawing(), tmp_path / "out", ASKED | {"seed": 6})
     with pytest.raises(RunError, match="holds samples of count 7, and this command asks for 8"):
-        write_samples(Drawing(), tmp_path / "out", ASKED | {"count": 8})
+        write(Drawing(), tmp_path / "out", ASKED | {"count": 8})
     for content in ("{", "[]", "{}"):
         (tmp_path / "out" / MANIFEST).write_text(content)
         with pytest.raises(RunError, match=r"is not empty, and samples\.json in it describes no samples"):
-            write_samples(Drawing(), tmp_path / "out", ASKED)
+            write(Drawing(), tmp_path / "out", ASKED)
 
 
 def test_the_command(tmp_path):

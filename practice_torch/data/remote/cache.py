@@ -11,13 +11,13 @@ import fcntl
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from practice_torch.data.errors import DataError
+from practice_torch.data.reading.cache_folder import VARIABLE, cache_folder
 from practice_torch.data.reading.memory import amount
 from practice_torch.data.remote.store import fetch
 
-FOLDER, GIGABYTES = "DIPTYCH_CACHE", "DIPTYCH_CACHE_GB"
+GIGABYTES = "DIPTYCH_CACHE_GB"
 DEFAULT = 64
 AT_ONCE = 4  # shards that a process fetches at the same time
 ASIDE = ".fetching-"
@@ -148,7 +148,7 @@ def _is(file, path):
 
 
 def _folder():
-    return Path(os.environ.get(FOLDER, "~/.cache/diptych")).expanduser() / "shards"
+    return cache_folder() / "shards"
 
 
 def _most():
@@ -168,4 +168,4 @@ def _on_the_disk(folder):
         yield
     except OSError as error:
         why = (error.strerror or str(error)).lower()
-        raise DataError(f"{folder}, the copies of remote shards, cannot be used ({why}): make room, or set {FOLDER}") from None
+        raise DataError(f"{folder}, the copies of remote shards, cannot be used ({why}): make room, or set {VARIABLE}") from None

@@ -34,6 +34,16 @@ class ImageSet:
     checksum: Callable[[], str]
 
 
+def require_size(images, size):
+    """RunError if a reference has images of another size, height and width, than the samples."""
+    if images.size != tuple(size):
+        (height, width), (wanted_height, wanted_width) = images.size, size
+        raise RunError(
+            f"{images.name} has images of {width} x {height} pixels, the samples {wanted_width} x {wanted_height}: "
+            "bring the reference to the size of the samples, as published distances do"
+        )
+
+
 def of_data(data, name):
     """The images of a data set. RunError if its examples are no images."""
     if not len(data) or "image" not in data.batch(torch.tensor([0])):

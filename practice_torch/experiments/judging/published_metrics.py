@@ -62,7 +62,7 @@ def measure(images, network, shares, say: Callable[[str], None], *, keep=KEPT):
     features_of = torch.compile(network, dynamic=False) if filled else network
     total = torch.zeros(network.width, dtype=torch.float64, device=device)
     products = torch.zeros(network.width, network.width, dtype=torch.float64, device=device)
-    spread = torch.linspace(0, images.count - 1, min(keep, images.count), dtype=torch.float64).round().long()
+    spread = _evenly(images.count, keep)
     kept, started = [torch.empty(0, network.width)], time.perf_counter()
     said = started
     for number, first in enumerate(range(0, images.count, size)):
@@ -89,6 +89,11 @@ def measure(images, network, shares, say: Callable[[str], None], *, keep=KEPT):
     mean = total / images.count
     covariance = (products - images.count * torch.outer(mean, mean)) / (images.count - 1)
     return Statistics(images.count, mean.cpu(), covariance.cpu(), _in_order(kept, spread, size, shares))
+
+
+def _evenly(count, most):
+    """Indices of evenly spread images: all, or `most` of them."""
+    return torch.linspace(0, count - 1, min(most, count), dtype=torch.float64).round().long()
 
 
 def _in_order(kept, spread, size, shares):
@@ -125,8 +130,7 @@ def published_metrics(samples, reference, network, seed):
     if reference.features is not None:
         ours, theirs = (part.to(device) for part in (samples.features, reference.features))
         found["kernel_distance"] = _spread(_kernel_distances(ours, theirs, seed))
-        spread = torch.linspace(0, len(ours) - 1, min(KEPT, len(ours)), dtype=torch.float64).round().long()
-        shares = precision_and_recall(theirs, ours[spread.to(device)], neighbors=NEIGHBORS)
+        shares = precision_and_recall(theirs, ours[_evenly(len(ours), KEPT).to(device)], neighbors=NEIGHBORS)
         found |= {name: {"value": share.item()} for name, share in zip(("precision", "recall"), shares, strict=True)}
     counted = samples.features[: len(samples.features) // SPLITS * SPLITS].to(device)
     with _exactly(device):

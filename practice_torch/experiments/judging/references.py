@@ -13,9 +13,10 @@ import numpy as np
 import torch
 
 from practice_torch.data.errors import DataError
+from practice_torch.data.reading.cache_folder import cache_folder
 from practice_torch.data.reading.npz import read_npz
-from practice_torch.engine.errors import RunError
 from practice_torch.experiments.judging import image_sets
+from practice_torch.experiments.judging.image_sets import require_size
 from practice_torch.experiments.judging.published_metrics import KEPT, Statistics, measure
 
 TRAIN, HELD_OUT = "train", "held-out"  # the parts of a run's data
@@ -39,20 +40,14 @@ def reference(against, data, size, network, features, shares, say):
         return found, f"statistics of {path}" + (f" ({found.count:,} images)" if found.count else "")
     else:
         images = image_sets.of_npz(path)
-    if images.size != tuple(size):
-        (height, width), (wanted_height, wanted_width) = images.size, size
-        raise RunError(
-            f"{images.name} has images of {width} x {height} pixels, the samples {wanted_width} x {wanted_height}: "
-            "bring the reference to the size of the samples, as published distances do"
-        )
+    require_size(images, size)
     return _kept(images, network, features, shares, say), f"{images.name} ({images.count:,} images)"
 
 
 def _kept(images, network, features, shares, say):
     """The Statistics of a set from the cache, or measured and kept there."""
     key = hashlib.sha256(f"{images.checksum()} {images.count} {features} {KEPT}".encode()).hexdigest()
-    folder = Path(os.environ.get("DIPTYCH_CACHE", "~/.cache/diptych")).expanduser() / "statistics"
-    file = folder / f"{key[:32]}.npz"
+    file = cache_folder() / "statistics" / f"{key[:32]}.npz"
     # all processes read, or all measure: they may not see the same disk
     if all(shares.together([int(file.is_file())])):
         say(f"statistics of {images.name}: {file}")
