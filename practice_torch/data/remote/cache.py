@@ -79,7 +79,10 @@ class Cache:
         with _on_the_disk(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             while not path.exists():
-                file, is_own = self._reserved(aside, size)
+                reserved = self._reserved(aside, path, size)
+                if reserved is None:
+                    return
+                file, is_own = reserved
                 with file:
                     if not (is_own or _taken_over(file, path)) or path.exists() or not _is(file, aside):
                         continue
@@ -90,15 +93,18 @@ class Cache:
                         aside.unlink(missing_ok=True)
                         raise
 
-    def _reserved(self, aside, size):
-        """(the file that a shard is written to, whether this process made it and has its lock).
+    def _reserved(self, aside, path, size):
+        """(the file that a shard is written to, whether this process made it and has its lock); None if the shard is there.
 
-        It has the shard's size from the beginning, so that this room is taken.
+        It has the shard's size from the beginning, so that this room is taken. A whole shard goes from aside to path without the
+        folder's lock: it is looked for in this order, in which it is always seen.
         """
         with open(self.folder / LOCK, "wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if aside.exists():
+            with contextlib.suppress(FileNotFoundError):
                 return open(aside, "r+b"), False
+            if path.exists():
+                return None
             self._make_room(size)
             file = open(aside, "w+b")  # noqa: SIM115 - the caller's
             fcntl.flock(file, fcntl.LOCK_EX)
