@@ -13,6 +13,7 @@ READ_AS = {
     r"\mathrm{KL}(p\,\|\,q) = \sum_x p(x)\log\frac{p(x)}{q(x)} \ge 0": "KL(p ‖ q) = ∑ₓ p(x) log(p(x)/q(x)) ≥ 0",
     r"\nabla_\theta \mathbb{E}_{q}[f]": "∇_θ 𝔼_q[f]",
     r"\hat p_n": "p̂ₙ",
+    r"\bar\alpha q_x = \frac{1}{\bar\alpha q_x}": "ᾱ qₓ = 1/(ᾱ qₓ)",
     r"e^{-v/2}": "e^(-v/2)",
     r"\frac{1}{2}": "1/2",
     r"\left. \frac{\partial}{\partial t} f \right|_{\substack{ t=0 }}": "∂/∂t f |ₜ₌₀",

@@ -202,8 +202,9 @@ def _root(node, l2tobj):
 
 
 def _accent(node, l2tobj):
-    text = _argument(node, l2tobj, 0)
-    return "".join(c + ACCENT[node.macroname] for c in text) if len(text) < 3 else text + ACCENT[node.macroname]
+    text, accent = _argument(node, l2tobj, 0), ACCENT[node.macroname]
+    behind = getattr(node.nodeargd.argnlist[0], "macro_post_space", "")  # that of \alpha in \bar\alpha q, which it would lose
+    return ("".join(c + accent for c in text) if len(text) < 3 else text + accent) + behind
 
 
 def _raised(node, l2tobj):
