@@ -148,7 +148,9 @@ def run_project(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.take()
-        _begin(folder, {"project": name, "seed": seed, "data": sorted({recipe.data for recipe in recipes.values()})})
+        _begin(
+            folder, {"project": name, "seed": seed, "data": sorted({recipe.data for recipe in recipes.values() if recipe.data})}
+        )
         threads, trainings = torch.get_num_threads(), {}
         for number, (title, model) in enumerate(project.models.items(), start=1):
             torch.set_num_threads(threads)  # a training lowers it: the next one would otherwise have fewer than if resumed

@@ -62,7 +62,7 @@ pytestmark = pytest.mark.xdist_group("projects")  # each is run whole once
 # ---------------------------------------------------------------------------------------------------- every project
 
 
-OF_THEIR_OWN_FILES = {"enhancement", "style_transfer"}  # tests/commands/projects
+OF_THEIR_OWN_FILES = {"enhancement", "style_transfer", "text_alignment"}  # tests/commands/projects
 
 
 @pytest.mark.parametrize("name", [name for name in names() if name not in OF_THEIR_OWN_FILES])
