@@ -1,0 +1,1 @@
+"""Language models that are tuned: to demonstrations, to preferences, to rewards."""
