@@ -192,6 +192,11 @@ class RotaryPositions(Positions):
         angles = rotary_angles(positions, head_width=x.shape[3], base=self.base, scale=self.scale)
         return apply_rotary(x, angles, layout="half")
 
+    def turning(self, positions, width):
+        """A function that turns queries or keys [B, H, 1, D] of one token a row, at positions [B]; width is D."""
+        angles = rotary_angles(positions, head_width=width, base=self.base, scale=self.scale)
+        return lambda x: apply_rotary(x.transpose(0, 2), angles, layout="half").transpose(0, 2)  # the rows are its times
+
 
 class AlibiPositions(Positions):
     """Scores that fall with the distance."""

@@ -1,6 +1,8 @@
 """What transformer decoders share: logits, the loss of a large vocabulary, and steps from a cache of keys and values."""
 
 import math
+from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -11,11 +13,22 @@ from practice_torch.networks.linear import product_dtype
 from practice_torch.networks.linear_cross_entropy import next_token_loss
 
 
+class Places(NamedTuple):
+    """Where the one token of every row is that is read next; the rows of a cache may have pasts of different lengths."""
+
+    positions: torch.Tensor
+    """[B]: the token's own, and the column of the cache that gets its key and value."""
+    seen: torch.Tensor
+    """[B, 1, 1, L]: the columns that it sees, its own the last."""
+    turn: Callable | None
+    """Turns its queries or keys [B, H, 1, D] by its position, in a network that turns them."""
+
+
 class CachedDecoder(nn.Module):
     """Tokens [B, T] -> logits [B, T, V] of each next token: an embedding, blocks, a last norm, and a head without a bias.
 
     A subclass has the blocks and the final_norm. A block is called with its input, and then with the room for its keys and
-    values, [2, B, G, L, D], and the position of the first token. tied: the embedding is the head, too.
+    values, [2, B, G, L, D], and the position of the first token, or Places of the only one. tied: the embedding is the head, too.
     vocabulary_multiple: the table of embeddings gets rows of zeros up to a multiple of it. They stand for no token: no logit is
     given of them, and none of the probability (a product of matrices is fastest where its sides are multiples of 64).
     """
@@ -60,11 +73,14 @@ class CachedDecoder(nn.Module):
             x = block(x)
         return self.final_norm(x)
 
-    def empty_cache(self, batch):
-        """Room for the keys and values of a whole context: [N, 2, B, G, L, D], of G heads of keys."""
+    def empty_cache(self, batch, length=None):
+        """Room for the keys and values of `length` tokens, or of a whole context: [N, 2, B, G, L, D], of G heads of keys.
+
+        Zeros: a column that is masked has the weight 0, and 0 times what an empty memory may hold is not always 0.
+        """
         weight, (heads, width) = self.token_embedding.weight, self.blocks[0].keys
-        shape = (len(self.blocks), 2, batch, heads, self.context_length, width)
-        return torch.empty(shape, dtype=product_dtype(weight), device=weight.device)  # as keys and values are
+        shape = (len(self.blocks), 2, batch, heads, length or self.context_length, width)
+        return torch.zeros(shape, dtype=product_dtype(weight), device=weight.device)  # as keys and values are
 
     def step(self, tokens, cache, position):
         """The logits [B, V] of the token after tokens [B, S], which are at position .. position+S-1; the cache has their past.
@@ -78,11 +94,36 @@ class CachedDecoder(nn.Module):
         """The logits [B, S, V] of the token after each of tokens [B, S], which `step` gives of the last."""
         return self.logits(self.final_norm(self._read(tokens, cache, position)))
 
+    def step_after(self, tokens, cache, lengths):
+        """The logits [B, V] of the token after the first lengths [B] of each row of tokens [B, S]; the cache gets all S.
+
+        What a row has after its length is not seen, whatever it is, and `step_rows` writes over it.
+        """
+        x = self._read(tokens, cache, 0)
+        return self.logits(self.final_norm(x[torch.arange(len(x), device=x.device), lengths - 1]))
+
+    def step_rows(self, tokens, cache, positions):
+        """The logits [B, V] of the token after one token [B] of each row, which is at its row's position, [B].
+
+        The cache has the row's past in the columns before its position; columns after it are not seen. Shapes are those of the
+        call before, and no value is read: compiled, it is one graph for all steps. Positions must be below the cache's length.
+        """
+        rows, seen = len(tokens), torch.arange(cache.shape[4], device=tokens.device) <= positions[:, None]
+        places = Places(positions, seen.view(rows, 1, 1, -1), self._turning(positions))
+        x = self._embedded(tokens[:, None], positions)
+        for block, kept in zip(self.blocks, cache, strict=True):
+            x = block(x, kept, places)
+        return self.logits(self.final_norm(x[:, 0]))
+
+    def _turning(self, positions):
+        """Places.turn of these positions [B]."""
+        return None
+
     def _head(self):
         return self.token_embedding.weight if self.head is None else self.head.weight
 
     def _embedded(self, tokens, position):
-        """The tokens at position, position + 1, ...: [B, S] -> [B, S, E]"""
+        """The tokens at position, position + 1, ..., or at positions [B] of each row's only one: [B, S] -> [B, S, E]"""
         return self.token_embedding(as_int64(tokens))
 
     def _read(self, tokens, cache, position):
@@ -98,10 +139,15 @@ class CachedDecoder(nn.Module):
 def attended(query, key, value, cache, position, *, dropout):
     """Attention to the past: queries [B, H, T, D], keys and values [B, G, T, D], G a divisor of H -> [B, T, H D].
 
-    With a cache [2, B, G, L, D], rows before `position` are the past, and those of the T tokens are written.
+    With a cache [2, B, G, L, D], rows before `position` are the past, and those of the T tokens are written. position may be the
+    Places of one token.
     """
     mask, steps = None, query.shape[2]
-    if cache is not None:
+    if isinstance(position, Places):
+        rows, mask = torch.arange(len(query), device=query.device), position.seen
+        cache[0][rows, :, position.positions], cache[1][rows, :, position.positions] = key[:, :, 0], value[:, :, 0]
+        key, value = cache
+    elif cache is not None:
         end = position + steps
         cache[0, :, :, position:end], cache[1, :, :, position:end] = key, value
         key, value = cache[:, :, :, :end]

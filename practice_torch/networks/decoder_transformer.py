@@ -55,7 +55,8 @@ class DecoderTransformer(CachedDecoder):
         self.begin_matrices(layers, ("output.weight", "down.weight"))
 
     def _embedded(self, tokens, position):
-        return super()._embedded(tokens, position) + self.position_embedding.weight[position : position + tokens.shape[1]]
+        x, table = super()._embedded(tokens, position), self.position_embedding.weight
+        return x + (table[position : position + tokens.shape[1]] if isinstance(position, int) else table[position][:, None])
 
     def parameters_by_name(self):
         """The parameters as nested dictionaries, by the names of decoder_logits.  Raises ValueError if it has another form."""

@@ -4,14 +4,15 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from practice_torch.networks.cached_decoder import CachedDecoder, attended, require_sizes
+from practice_torch.networks.cached_decoder import CachedDecoder, Places, attended, require_sizes
 from practice_torch.networks.linear import Linear
 
 
 class LlamaDecoder(CachedDecoder):
     """Tokens [B, T] -> logits [B, T, V] of each next token; pre-norm, no biases.
 
-    positions.turn(x [B, H, T, D], start) turns queries or keys by their positions start, start + 1, ... (RotaryPositions of
+    positions.turn(x [B, H, T, D], start) turns queries or keys by their positions start, start + 1, ..., and
+    positions.turning(positions [B], D) is a function that turns those of one token a row (RotaryPositions of
     autoregressive/position). key_value_heads: heads of keys and values, fewer where several heads of queries share them.
     feed_forward_width: by default 8/3 of the width, rounded up to a multiple of 32, as in llama2.c. tied: the embedding is the
     head, too.
@@ -49,6 +50,10 @@ class LlamaDecoder(CachedDecoder):
         # of the feed-forward block, llama2.c begins the branch that is gated smaller, not the layer that ends it
         self.begin_matrices(layers, ("output.weight", "up.weight"))
 
+    def _turning(self, positions):
+        block = self.blocks[0]
+        return block.positions.turning(positions, block.keys[1])
+
 
 class LlamaBlock(nn.Module):
     """x + attention(norm(x)), then x + W_d (silu(W_g z) * W_u z) of z = norm(x)."""
@@ -83,4 +88,5 @@ class LlamaBlock(nn.Module):
 
     def _turned(self, x, position):
         """In float32 at the least: half precision has no angle of position 200 to a hundredth."""
-        return self.positions.turn(x.to(torch.promote_types(x.dtype, torch.float32)), position).to(x.dtype)
+        exact = x.to(torch.promote_types(x.dtype, torch.float32))
+        return (position.turn(exact) if isinstance(position, Places) else self.positions.turn(exact, position)).to(x.dtype)

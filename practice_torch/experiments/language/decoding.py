@@ -55,6 +55,11 @@ class Decoding(Bounded):
 
     def choose(self, logits, tokens, generator):
         """The next token of every row [B], of its logits [B, V] and the tokens that were written before [B, t]."""
+        uniforms = None if self.greedy else torch.rand(len(logits), generator=generator, device=logits.device)
+        return self.choose_by(logits, tokens, uniforms)
+
+    def choose_by(self, logits, tokens, uniforms):
+        """As `choose`, by a uniform number for every row, [B]; greedy decoding needs none."""
         if self.repetition_penalty != 1:
             logits = repetition_penalty(logits, tokens, penalty=self.repetition_penalty)
         if self.greedy:
@@ -69,7 +74,7 @@ class Decoding(Bounded):
             logits = typical_filter(logits, mass=self.typical)
         if self.minimum_probability:
             logits = minimum_probability_filter(logits, fraction=self.minimum_probability)
-        return categorical_from_uniform(logits, torch.rand(len(logits), generator=generator, device=logits.device))
+        return categorical_from_uniform(logits, uniforms)
 
     def _require_no_part(self, what, names):
         for name in names:
