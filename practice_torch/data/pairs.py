@@ -2,19 +2,17 @@
 
 import json
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import torch
 
+from practice_torch.data.alignment.fitting import encoder_named, fitted
 from practice_torch.data.blank import blank_set
 from practice_torch.data.errors import DataError
 from practice_torch.data.indices import on_device_of
-from practice_torch.data.preparation.prepared import is_prepared
 from practice_torch.data.reading.files import reading, size_of
 from practice_torch.data.reading.memory import require_memory
-from practice_torch.data.reading.tokenizer_files import TokenizerFile, end_of_text, read_tokenizer
 from practice_torch.data.splits import existing_path, fingerprint, random_split
-from practice_torch.data.streams.streamed_text import PreparedTokenizer, tokenizer_of
+from practice_torch.data.streams.streamed_text import PreparedTokenizer
 from practice_torch.data.text import pydoc
 
 NAMES = ("pydoc",)
@@ -24,7 +22,6 @@ FORMS = f"pydoc (how Python's help pages go on, and the passage after that); or 
 SMALLER = "use fewer pairs"
 PASSAGE = 32  # characters of a prompt, and of each completion, of the help pages
 OF_GPT2 = 50_257  # tokens of the encoding that replaces every tokenizer but bytes if the data are blank
-TOKENS = "it must be bytes, a tokenizer.json, tiktoken:NAME, or a folder that `prepare text` wrote"
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,11 +64,11 @@ def load(source, *, held_out=0.1, seed=0, context=128, tokens="bytes", byte_pair
         raise DataError(f"context is {context}; it must be at least 4: a prompt, and completions that differ")
     name = str(source)
     rows = _pydoc() if name == "pydoc" else _read(existing_path(source, NAMES, KINDS))
-    about, encode, size, end = _tokenizer(tokens, byte_pairs)
+    about, encode, size, end = encoder_named(tokens, byte_pairs)
     kept, cut, alike = [], [0, 0], 0
     for row in rows:
         prompt, *completions = (encode(text) for text in row)
-        prompt, completions, shortened = _fitted(prompt, [[*completion, *end] for completion in completions], context)
+        prompt, completions, shortened = fitted(prompt, [[*completion, *end] for completion in completions], context)
         cut = [count + now for count, now in zip(cut, shortened, strict=True)]
         if completions[0] == completions[1]:
             alike += 1
@@ -110,14 +107,6 @@ def load(source, *, held_out=0.1, seed=0, context=128, tokens="bytes", byte_pair
     )
 
 
-def _fitted(prompt, completions, context):
-    """(prompt, completions, (whether the prompt was cut, whether a completion was)): a prompt gives way first, to a half."""
-    longest = max(map(len, completions))
-    known = min(len(prompt), max(context - longest, context // 2))
-    fitted = [completion[: context - known] for completion in completions]
-    return prompt[len(prompt) - known :], fitted, (known < len(prompt), fitted != completions)
-
-
 def _tensors(name, kept, about, size):
     """All pairs, padded to the longest; the description is that of the tokenizer."""
     width = max(len(prompt) + len(completion) for prompt, completions in kept for completion in completions)
@@ -132,27 +121,6 @@ def _tensors(name, kept, about, size):
     prompts = torch.tensor([len(prompt) for prompt, _ in kept], dtype=torch.int32)
     facts = {"library": about.library} | ({"bytes": len(about.content)} if about.content else {})
     return Pairs(tokens, prompts, lengths, about, facts)
-
-
-def _tokenizer(asked, byte_pairs):
-    """(tokenizer as bytes, encode: text -> list of tokens, size of the vocabulary, [the token that ends a text])."""
-    if asked == "bytes":
-        return PreparedTokenizer("bytes", None), lambda text: list(text.encode()), 256, [0]
-    path, end = Path(asked).expanduser(), ""
-    if path.is_dir():
-        if not is_prepared(path):
-            raise DataError(f"tokens is {asked!r:.200}, a folder that prepare did not write; {TOKENS}")
-        about, end = tokenizer_of(path)
-    else:
-        about = PreparedTokenizer(*read_tokenizer(asked))
-    if about.library == "bytes":
-        return _tokenizer("bytes", byte_pairs)
-    if about.library == "diptych":
-        tokenizer = byte_pairs.of_content(about.content)
-    else:
-        tokenizer = TokenizerFile(about.library, about.content)
-        end = end_of_text(tokenizer, end)
-    return about, lambda text: tokenizer.encode(text).tolist(), tokenizer.vocabulary_size, [tokenizer.special(end)]
 
 
 # ---------------------------------------------------------------------------------------------------- texts

@@ -18,9 +18,11 @@ Its phase moves "policy": with adapters all other weights of it are frozen, and 
 import contextlib
 import dataclasses
 import importlib
+from pathlib import Path
 
 import torch
 
+from practice_torch.data.streams.streamed_text import PreparedTokenizer
 from practice_torch.engine.batches.datasets import Described
 from practice_torch.engine.errors import OptionError, RunError
 from practice_torch.engine.recipe import Recipe
@@ -43,9 +45,8 @@ def begin(recipe, run):
     theirs, model = opened(run)
     fields = {name: getattr(theirs, name) for name in NETWORK if hasattr(theirs, name)}
     form = theirs.form if hasattr(theirs, "form") else next(name for name, kind in FORMS.items() if isinstance(theirs, kind))
-    plain = model.library == "bytes" or model.library is None and not model.get_buffer(model.kept).numel()
     fields |= {"form": form, "vocabulary": _network(model).vocabulary_size, "start": str(run.folder)}
-    return dataclasses.replace(recipe, **fields, tokens="bytes" if plain else str(run.folder))
+    return dataclasses.replace(recipe, **fields, tokens="bytes" if _tokenizer_of(model).library == "bytes" else str(run.folder))
 
 
 def opened(run, say=lambda line: None):
@@ -61,6 +62,13 @@ def opened(run, say=lambda line: None):
     experiment = module.build(recipe, Described(run.asked["data"]))
     load_weights(run, recipe, experiment, say)
     return recipe, experiment
+
+
+def tokenizer_of_run(folder):
+    """The tokenizer of the run of a language model or of a policy, as a PreparedTokenizer; None if the folder is no run."""
+    if not (Path(folder).expanduser() / "recipe.json").is_file():
+        return None
+    return _tokenizer_of(opened(Run.open(folder))[1])
 
 
 def policy_network(recipe, vocabulary):
@@ -163,6 +171,14 @@ def _network(model):
     if not isinstance(network, CachedDecoder):
         raise RunError(f"its network is a {type(network).__name__}; tuning begins from a transformer of tokens")
     return network
+
+
+def _tokenizer_of(model):
+    """The tokenizer of an opened experiment, as a PreparedTokenizer."""
+    if model.library == "bytes" or model.library is None and not model.get_buffer(model.kept).numel():
+        return PreparedTokenizer("bytes", None)
+    content = _spelled(model.tokenizer())
+    return PreparedTokenizer(model.library or "diptych", content.encode() if isinstance(content, str) else content)
 
 
 def _spelled(tokenizer):

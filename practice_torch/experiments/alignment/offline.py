@@ -1,0 +1,314 @@
+"""Offline alignment of a language model: demonstrations, a reward model, preferences, judgements; with a reference or without."""
+
+import sys
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+import torch
+from torch import nn
+
+from practice_torch.arguments import require
+from practice_torch.autoregressive.tokenization import BytePairTokenizer
+from practice_torch.engine.artifacts import Text
+from practice_torch.engine.bounds import Above, AtLeast, Bounded
+from practice_torch.engine.errors import OptionError
+from practice_torch.engine.experiment import Metric, Phase
+from practice_torch.engine.recipe import Direction, Fixed, Recipe
+from practice_torch.experiments.alignment.methods import COLUMNS, METHODS, OF_REFERENCE, mismatched, of_judgements, of_pairs
+from practice_torch.experiments.alignment.policy import (
+    FORMS,
+    as_reference,
+    copy_weights,
+    policy_network,
+    reference_network,
+    take_over,
+    tokenizer_of_run,
+)
+from practice_torch.experiments.language.completions import completed
+from practice_torch.experiments.language.tokens import kept_tokenizer, tokenizer_buffer
+from practice_torch.networks.decoder_transformer import BIASES
+from practice_torch.preference.pipeline import completion_log_prob, completion_mask
+from practice_torch.preference.reward_model import pairwise_reward_loss, preference_accuracy, sequence_reward
+
+
+@dataclass(frozen=True)
+class AlignmentRecipe(Recipe):
+    """A language model is tuned to demonstrations, preferences or judgements; it begins from a run (--from), or from noise."""
+
+    modality: ClassVar[str] = "alignment"
+    data: str = "pydoc"
+    """pydoc (the help pages of Python), or your own .jsonl or .parquet file, with the columns that the method takes."""
+    method: Literal[METHODS] = "dpo"
+    """supervised: prompts and completions; reward, dpo, robust, ipo, hinge, orpo, simpo: pairs; kto: labelled completions."""
+    tokens: str = "bytes"
+    """bytes; a tokenizer.json; tiktoken:NAME; a folder that `prepare text` wrote; or a run folder: its tokens."""
+    start: str = ""
+    """Run folder of the language model to begin from, with the same tokens and sizes: --from sets it, and them."""
+    kl_coefficient: Annotated[float, Above(0)] = 0.1
+    """dpo, robust, hinge, kto: price of a nat of divergence from the reference; ipo: half its inverse is the margin to be met."""
+    label_smoothing: Annotated[float, AtLeast(0, below=0.5)] = 0.0
+    """dpo: assumed share of pairs with a wrong label."""
+    flip_probability: Annotated[float, AtLeast(0, below=0.5)] = 0.1
+    """robust: share of the labels that are taken to be wrong."""
+    per_token: bool = True
+    """ipo: log-probabilities are means over the tokens of a completion, as in the authors' runs; off: sums, as in their paper."""
+    scale: Annotated[float, Above(0)] = 2.0
+    """simpo: factor of the difference between the mean log-probabilities of a token."""
+    margin: Annotated[float, AtLeast(0)] = 1.0
+    """simpo: margin subtracted from that difference, scaled."""
+    odds_weight: Annotated[float, AtLeast(0)] = 0.1
+    """orpo: weight of the odds, next to the supervised loss of the chosen completion."""
+    desirable_weight: Annotated[float, AtLeast(0)] = 1.0
+    """kto: weight of the desirable completions."""
+    undesirable_weight: Annotated[float, AtLeast(0)] = 1.0
+    """kto: weight of the others."""
+    center_coefficient: Annotated[float, AtLeast(0)] = 0.0
+    """reward: weight of the squared sum of the rewards of a pair, which pulls them to 0."""
+    adapters: Annotated[int, AtLeast(0)] = 0
+    """Rank of low-rank adapters, which alone are trained, and without which the policy is the reference; 0: none. Needs peft."""
+    adapter_scale: Annotated[float, Above(0)] = 16.0
+    """Factor of the adapters' product, divided by their rank."""
+    form: Literal[tuple(FORMS)] = "gpt2"
+    """Form of the network. --from sets it, and all of the sizes below."""
+    vocabulary: Annotated[int, AtLeast(0)] = 0
+    """Rows of the table of tokens, at least those of the tokens; 0: as many."""
+    context: Annotated[int, AtLeast(4)] = 128
+    """Maximum number of tokens of a prompt and a completion; longer ones are cut, with a note."""
+    layers: Annotated[int, AtLeast(1)] = 2
+    """Number of blocks (attention and feed-forward)."""
+    width: Annotated[int, AtLeast(1)] = 96
+    """Width of the residual stream."""
+    heads: Annotated[int, AtLeast(1)] = 4
+    """Number of attention heads; they divide the width."""
+    biases: Literal[BIASES] = "feed_forward"
+    """gpt2: biases of the norms and the feed-forward blocks; all: of attention, too; none."""
+    exact_gelu: bool = False
+    """gpt2: x Phi(x) in place of the tanh form."""
+    key_value_heads: Annotated[int, AtLeast(1)] = 4
+    """llama: number of heads of keys and values, which divides the heads."""
+    feed_forward_width: Annotated[int, AtLeast(1)] = 256
+    """llama: units of a feed-forward block."""
+    tied: bool = True
+    """llama: the table of embeddings is the head, too."""
+    rotary_base: Annotated[float, Above(0)] = 10000.0
+    """llama: base of the angles by which queries and keys are turned."""
+    pad_vocabulary: bool = False
+    """Pad the table of tokens with rows of zeros to a multiple of 64, which suits a GPU; the model is the same."""
+    metric: Fixed = "accuracy"
+    direction: Direction = "higher"
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.form == "llama":
+            self._require("heads", self.width % (2 * self.heads) == 0, f"a divisor of half the width, {self.width // 2}")
+            self._require("key_value_heads", self.heads % self.key_value_heads == 0, f"a divisor of the heads, {self.heads}")
+        self._require("heads", self.width % self.heads == 0, f"a divisor of the width, {self.width}")
+        fits = (self.method == "supervised") == (self.metric == "nats_per_token")
+        self._require("method", fits, "supervised in a recipe of demonstrations, and nothing else there: take another recipe")
+
+    def loading(self):
+        """Examples as tokens, in the columns of the method."""
+        columns = COLUMNS.get(self.method, "pairs")
+        known = {"byte_pairs": BytePairTokenizer, "of_run": tokenizer_of_run}
+        return {"context": self.context, "columns": columns, "tokens": self.tokens} | known
+
+
+@dataclass(frozen=True)
+class Continuing(Bounded):
+    """Options of the completions."""
+
+    prompt: str = "The "
+    """Text to continue."""
+    length: Annotated[int, AtLeast(1)] = 64
+    """Number of tokens of a completion, at most: it ends where the model ends the text."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        require(self.prompt != "", "prompt is empty; it must have at least one character")
+
+
+class Aligned(nn.Module):
+    """A policy; and the frozen reference, or the head of its rewards, where the method has one."""
+
+    explains = {
+        "nats_per_token": Metric("nats per token", "-log p of held-out completions, by the policy"),
+        "accuracy": Metric(
+            "share", "of held-out pairs whose chosen completion has the larger reward; of judgements, those told apart"
+        ),
+        "margin": Metric("nats", "mean difference of the rewards of chosen and rejected completions"),
+        "reward_chosen": Metric("nats", "mean reward of the chosen or desirable completions"),
+        "reward_rejected": Metric("nats", "mean reward of the others"),
+        "log_prob_chosen": Metric("nats", "mean log p of the chosen or desirable completions, by the policy"),
+        "log_prob_rejected": Metric("nats", "the same of the others"),
+        "divergence": Metric(
+            "nats", "the point from which judgements are measured: the mean log-ratio of mismatched completions"
+        ),
+    }
+
+    def __init__(self, recipe, data):
+        super().__init__()
+        self.recipe, self.generator, self.sampling = recipe, None, Continuing()
+        vocabulary = data.description["vocabulary"]
+        self.policy, self.reference, self.head = policy_network(recipe, vocabulary), None, None
+        if recipe.method in OF_REFERENCE:
+            self.reference = reference_network(recipe, vocabulary)
+            copy_weights(self.policy, self.reference)
+        self.calls = {}
+        if recipe.method == "reward":
+            self.head = nn.Linear(recipe.width, 1, bias=False)
+            nn.init.normal_(self.head.weight, std=(recipe.width + 1) ** -0.5)  # Stiennon et al. 2020
+            if self.policy.head is not None:
+                self.policy.head.requires_grad_(False)  # no reward depends on it
+            self.calls = {"policy": "hidden"}
+        self.phases = (Phase("train", ("policy", "head") if self.head is not None else ("policy",)),)
+        self.library = data.description["tokenizer"]["library"]
+        self.kept, buffer = tokenizer_buffer(data, 0)
+        self.register_buffer(self.kept, buffer)
+
+    def start(self, batch):
+        """Take over the weights of the run that the recipe names; the reference has them, too."""
+        take_over(self.recipe, self.policy, self.tokenizer(), lambda line: print(f"warning: {line}", file=sys.stderr))
+        copy_weights(self.policy, self.reference)
+
+    def tokenizer(self):
+        """The tokenizer of the text."""
+        return kept_tokenizer(self.library, self.get_buffer(self.kept))
+
+    def count(self, batch, phase):
+        """Tokens of demonstrations; elsewhere examples."""
+        if self.recipe.method == "supervised":
+            return (batch["length"] - batch["prompt"].clamp(min=1)[:, None]).sum()
+        return len(batch["prompt"])
+
+    def forward(self, batch, phase):
+        """The mean loss of the method: of a token, a pair or a judgement."""
+        if self.recipe.method == "supervised":
+            (log_probs,) = self._log_probs(self.policy, batch)
+            return -log_probs.sum() / self.count(batch, phase), {}
+        found = self._found(batch)
+        return found["losses"].mean(), _means({name: value.detach() for name, value in found.items()})
+
+    def evaluate(self, data):
+        """The metrics of held-out examples."""
+        if self.recipe.method == "supervised":
+            nats = tokens = 0.0
+            for batch in self._held_out(data):
+                nats, tokens = (
+                    nats - float(self._log_probs(self.policy, batch)[0].sum()),
+                    tokens + int(self.count(batch, "train")),
+                )
+            return {"nats_per_token": nats / tokens}
+        parts = [self._found(batch) for batch in self._held_out(data)]
+        whole = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+        return {name: value.item() for name, value in _means(whole).items()}
+
+    def preview(self, data):
+        """How the policy goes on after some held-out prompts, next to the completions there."""
+        few, lines, tokenizer = data.batch(torch.arange(min(len(data), 3))), [], self.tokenizer()
+        for texts, prompt, lengths in zip(few["tokens"], few["prompt"].tolist(), few["length"].tolist(), strict=True):
+            lines.append(f"{tokenizer.decode(texts[0, :prompt])!r}")
+            lines += [f"    held out {tokenizer.decode(row[prompt:end])!r}" for row, end in zip(texts, lengths, strict=True)]
+            if prompt and self.head is None:
+                lines.append(f"    policy   {self._answers(texts[:1, :prompt], max(lengths) - prompt)[0]!r}")
+        return {"completions": Text("\n".join(lines), "Held-out prompts with their completions, and how the policy goes on")}
+
+    def sample(self, count):
+        """`count` completions of the prompt; of a reward model, random tokens after it, best first."""
+        prompt = self.tokenizer().encode(self.sampling.prompt)
+        if len(prompt) > self.recipe.context:
+            raise OptionError(f"prompt has {len(prompt)} tokens; the model sees {self.recipe.context}: give a shorter one")
+        prompts = prompt.to(self.get_buffer(self.kept).device).expand(count, -1)
+        if self.head is None:
+            answers = self._answers(prompts, self.sampling.length)
+            return {"text": Text("\n\n".join(self.sampling.prompt + answer for answer in answers), "Completions by the policy")}
+        size = (count, max(min(self.sampling.length, self.recipe.context - prompts.shape[1]), 0))
+        kinds = self.tokenizer().vocabulary_size
+        drawn = torch.randint(kinds, size, generator=self.generator, device=prompts.device)
+        texts = torch.cat([prompts, drawn], dim=1)
+        rewards = self.rewards(texts, torch.full((count,), texts.shape[1], device=texts.device))
+        lines = [f"{rewards[row]:+7.3f}  {self.tokenizer().decode(texts[row])!r}" for row in rewards.argsort(descending=True)]
+        return {"text": Text("\n".join(lines), "Rewards of random tokens after the prompt, best first")}
+
+    def rewards(self, tokens, lengths):
+        """The reward of each text, its first lengths [B] of tokens [B, T], at its last token: [B]."""
+        mask = torch.arange(tokens.shape[1], device=tokens.device) < lengths[:, None]
+        weight = self.head.weight[0]
+        return sequence_reward(self.policy.hidden(tokens).float(), mask, weight, weight.new_zeros(()))
+
+    # ------------------------------------------------------------------------------------------------ what a batch gives
+
+    def _found(self, batch):
+        """{name: values of the examples} of a batch: losses, whether they are told apart, rewards and log-probabilities."""
+        if self.recipe.method == "reward":
+            return self._of_rewards(batch)
+        return self._of_judgements(batch) if self.recipe.method == "kto" else self._of_pairs(batch)
+
+    def _of_rewards(self, batch):
+        tokens, lengths = batch["tokens"].transpose(0, 1).flatten(0, 1), batch["length"].T.flatten()
+        chosen, rejected = self.rewards(tokens, lengths).chunk(2)
+        losses = pairwise_reward_loss(chosen, rejected, margin=batch["margin"], center_coefficient=self.recipe.center_coefficient)
+        found = {"losses": losses, "accuracy": preference_accuracy(chosen.detach(), rejected.detach())}
+        return found | {"reward_chosen": chosen, "reward_rejected": rejected}
+
+    def _of_pairs(self, batch):
+        ours, theirs = self._log_probs(self.policy, batch), self._reference_log_probs(batch)
+        lengths = (batch["length"] - batch["prompt"][:, None]).unbind(1)
+        losses, chosen, rejected = of_pairs(self.recipe, ours, theirs, lengths)
+        found = {"losses": losses, "accuracy": preference_accuracy(chosen, rejected)}
+        found |= {"reward_chosen": chosen, "reward_rejected": rejected}
+        return found | {"log_prob_chosen": ours[0], "log_prob_rejected": ours[1]}
+
+    def _of_judgements(self, batch):
+        (ours,), (theirs,) = self._log_probs(self.policy, batch), self._reference_log_probs(batch)
+        with torch.no_grad():
+            tokens, lengths = mismatched(batch["tokens"][:, 0], batch["prompt"], batch["length"][:, 0])
+            other = {"tokens": tokens[:, None], "prompt": batch["prompt"], "length": lengths[:, None]}
+            (a,), (b,) = self._log_probs(self.policy, other), self._reference_log_probs(other)
+            point = (a - b).mean().clamp(min=0)
+        losses = of_judgements(self.recipe, ours, theirs, batch["label"], point)
+        ratio, label = (ours - theirs).detach(), batch["label"]
+        found = {"losses": losses, "accuracy": torch.where(label, ratio > point, ratio < point)}
+        found |= {"divergence": point.expand_as(losses), "label": label}
+        return found | {"reward": self.recipe.kl_coefficient * ratio, "log_prob": ours}
+
+    def _log_probs(self, network, batch):
+        """log p of every completion of a batch, [B] each."""
+        several = batch["tokens"].shape[1]
+        tokens, lengths = batch["tokens"].transpose(0, 1).flatten(0, 1), batch["length"].T.flatten()
+        mask = completion_mask(batch["prompt"].repeat(several), lengths, width=tokens.shape[1])
+        return completion_log_prob(tokens, network(tokens).float(), mask).chunk(several)
+
+    def _reference_log_probs(self, batch):
+        """The same by the reference; None of a method without one."""
+        if self.recipe.method not in OF_REFERENCE:
+            return None
+        with as_reference(self.policy, self.reference) as network:
+            return self._log_probs(network, batch)
+
+    def _held_out(self, data):
+        return (data.batch(some) for some in torch.arange(len(data)).split(max(self.recipe.batch_size, 1)))
+
+    def _answers(self, prompts, count):
+        """Texts that the policy draws behind the prompts [N, P], up to where it ends them."""
+        drawn = completed(self.policy, prompts, count, self.generator)[:, prompts.shape[1] :]
+        tokenizer = self.tokenizer()
+        lengths = torch.tensor(tokenizer.lengths(), device=drawn.device)
+        ended = (drawn == 0 if self.library == "bytes" else lengths[drawn] == 0).cumsum(1) > 0
+        return [tokenizer.decode(row[~end]) for row, end in zip(drawn, ended, strict=True)]
+
+
+def _means(found):
+    """The means of what `_found` gives: of judgements those of the desirable ones and of the others apart."""
+    label, means = found.get("label"), {}
+    for name, values in found.items():
+        if name in ("reward", "log_prob"):
+            for which, weights in (("chosen", label), ("rejected", ~label)):
+                means[f"{name}_{which}"] = (values * weights).sum() / weights.sum().clamp(min=1)  # a batch may have none
+        elif name not in ("losses", "label"):
+            means[name] = values.float().mean()
+    return means | {"margin": means["reward_chosen"] - means["reward_rejected"]}
+
+
+def build(recipe, data):
+    """The experiment of a recipe."""
+    return Aligned(recipe, data)
