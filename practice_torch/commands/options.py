@@ -39,6 +39,10 @@ class Train:
 
     run: str | None = None
     """The run's folder, missing or empty (default: runs/<topic>-<recipe>-<n>)."""
+    from_: Annotated[str | None, tyro.conf.arg(name="from")] = None
+    """A run whose weights the training begins from, of the same topic (without TOPIC RECIPE: the run's own recipe), or of one that
+    the topic begins from: sizes and tokenizer are the run's; optimizer and schedule are new.
+    """
     resume: str | None = None
     """A stopped run to continue, from its newest checkpoint."""
     cpu: bool = False

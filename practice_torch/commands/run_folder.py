@@ -16,11 +16,31 @@ def restored(run):
     return module, run.restored_recipe(type(module.RECIPES[name]))
 
 
-def same_data(run, recipe):
-    """The data of a run, loaded again; RunError if it has changed."""
+def opened(run, say, which=None):
+    """(experiment with its weights, their step) of a run, without its data; say and which as weights_of takes them."""
+    from practice_torch.engine.batches.datasets import Described
+    from practice_torch.engine.storage.state import load_weights
+
+    module, recipe = restored(run)
+    experiment = module.build(recipe, Described(run.asked["data"]))
+    return experiment, load_weights(run, recipe, experiment, say, which)
+
+
+def tokenizer_of_run(run, recipe, say):
+    """The tokenizer of a run that has it from another model; None of one that learned it, or has none."""
+    from practice_torch.engine.modality import options_of
+    from practice_torch.engine.storage.origin import tokenizer_of
+
+    if "from" not in run.asked or "tokenizer" not in options_of(recipe.modality) or not run.has_begun():
+        return None
+    return tokenizer_of(run, opened(run, say)[0])
+
+
+def same_data(run, recipe, tokenizer=None):
+    """The data of a run, loaded again; RunError if it has changed. tokenizer: of a model that the run began from."""
     from practice_torch.engine.batches.datasets import load_data
 
-    data = load_data(recipe)
+    data = load_data(recipe, tokenizer)
     here, then = data[0].description, run.asked["data"]
     if any(here.get(fact) != then.get(fact) for fact in ("sha256", "count", "shape")):  # the same files may be cut in other ways
         raise RunError(

@@ -8,7 +8,7 @@ from practice_torch.commands.drawing import drawer, sampling_autocast
 from practice_torch.commands.judge import show as show_session
 from practice_torch.commands.judging.session import Session, is_session
 from practice_torch.commands.options import PROGRAM, changed
-from practice_torch.commands.run_folder import finished, restored, same_data, show, write_page, writing
+from practice_torch.commands.run_folder import finished, restored, same_data, show, tokenizer_of_run, write_page, writing
 from practice_torch.engine.errors import RunError
 from shared_specs.commands.errors import UsageError
 from shared_specs.commands.parsing import flags, parsed, unknown_argument
@@ -111,7 +111,8 @@ def evaluate(command, judge, published):
     count, which = _samples_to_judge(command), _which(command)
     run, processes = Run.open(command.run), Processes(command.cpu)
     module, recipe = restored(run)
-    data = processes.rank_zero_first(lambda: same_data(run, recipe))
+    tokenizer = tokenizer_of_run(run, recipe, lambda line: None)  # what is damaged is said below
+    data = processes.rank_zero_first(lambda: same_data(run, recipe, tokenizer))
     experiment = module.build(recipe, data[0])
     if command.study and not isinstance(experiment, HasStudy):
         raise UsageError(f"{run.asked['topic']} has no study: leave --study out")

@@ -1,13 +1,14 @@
-"""python -m practice_torch train: a recipe from its first step, or a stopped run from its newest checkpoint."""
+"""python -m practice_torch train: a recipe from its first step, or from other weights, or a stopped run from its checkpoint."""
 
 import dataclasses
 import sys
 from pathlib import Path
 from shlex import quote
 
+from practice_torch.commands.beginnings import begun_from, origin_of, recorded_origin
 from practice_torch.commands.options import PROGRAM, changed
 from practice_torch.commands.recipes import module_of, published_of, recipe_names, topic_of
-from practice_torch.commands.run_folder import restored, same_data, show, write_page
+from practice_torch.commands.run_folder import restored, same_data, show, tokenizer_of_run, write_page
 from practice_torch.data.errors import DataError
 from practice_torch.engine.recipe import OF_DATA
 from shared_specs.commands.errors import UsageError, nearest
@@ -17,15 +18,22 @@ def train(command, words, fields):
     """The command; returns the exit code."""
     if command.resume:
         return _resume(command, words, fields)
-    if len(words) != 2:
+    source = _source(command)
+    if source and not words:
+        path, name = source.asked["topic"], source.asked["recipe"]
+        default = restored(source)[1]
+    elif len(words) != 2:
         given = " ".join(words) or "neither"
         raise UsageError(f"train takes TOPIC and RECIPE, then fields (given: {given}); `list` shows what there is")
-    path, name = topic_of(words[0]), words[1]
-    names = recipe_names(path)
-    if name not in names:
-        raise UsageError(f"{path} has no recipe {name!r}; {nearest(name, names)}")
-    recipe = recipe_with(path, name, fields)
-    module = module_of(path)
+    else:
+        path, name = topic_of(words[0]), words[1]
+        names = recipe_names(path)
+        if name not in names:
+            raise UsageError(f"{path} has no recipe {name!r}; {nearest(name, names)}")
+        default = module_of(path).RECIPES[name]
+    module, whole, recipe = module_of(path), False, recipe_with(path, name, fields, default)
+    if source:
+        recipe, whole = begun_from(source, path, module, recipe, lambda field: _names(f"--{field.replace('_', '-')}", fields))
 
     from practice_torch.engine.batches.datasets import load_data
     from practice_torch.engine.beginning import begin, remove_unless_begun
@@ -33,15 +41,17 @@ def train(command, words, fields):
     from practice_torch.engine.distributed.processes import Processes
 
     processes = Processes(command.cpu)
+    origin = origin_of(source, whole) if source else None
+    tokenizer = origin.tokenizer() if whole else None
     try:
-        data = processes.rank_zero_first(lambda: load_data(recipe))
+        data = processes.rank_zero_first(lambda: load_data(recipe, tokenizer))
     except DataError:
         _require_prepared(path, name, recipe)
         raise
     if processes.first:
-        for remark in (*_shortened(recipe, module.RECIPES[name], fields), *data[0].description.get("remarks", ())):
+        for remark in (*_shortened(recipe, default, fields), *data[0].description.get("remarks", ())):
             print(f"note: {remark}", file=sys.stderr)
-    training = begin(command.run, path, name, module, recipe, data, command.cpu, _warning(processes))
+    training = begin(command.run, path, name, module, recipe, data, command.cpu, _warning(processes), origin)
     try:
         if processes.first and (recipe.keep_every or recipe.keeps_best()):
             print(disk_plan(training), file=sys.stderr)
@@ -49,6 +59,15 @@ def train(command, words, fields):
     except BaseException:
         remove_unless_begun(training.run, processes)
         raise
+
+
+def _source(command):
+    """The run of --from; None without one."""
+    if command.from_ is None:
+        return None
+    from practice_torch.engine.storage.run import Run
+
+    return Run.open(command.from_)
 
 
 def _warning(processes):
@@ -65,9 +84,9 @@ def _require_prepared(path, name, recipe):
         raise DataError(f"{missing}: it is {published.data}; make it with `{published.prepare}`") from None
 
 
-def recipe_with(path, recipe_name, fields):
-    """The recipe with the fields that were given on the command line."""
-    recipe = module_of(path).RECIPES[recipe_name]
+def recipe_with(path, recipe_name, fields, recipe=None):
+    """The topic's recipe of this name, or that of a run, with the fields that were given on the command line."""
+    recipe = recipe or module_of(path).RECIPES[recipe_name]
     program = f"{PROGRAM} train {path} {recipe_name}"
     given = [flag for name in OF_DATA if _names(flag := f"--{name.replace('_', '-')}", fields)]
     if recipe.modality is None and given:
@@ -107,7 +126,7 @@ def _about(recipe, fields):
 
 
 def _resume(command, words, fields):
-    if given := [*words, *fields, *filter(None, [command.run])]:
+    if given := [*words, *fields, *filter(None, [command.run, command.from_])]:
         raise UsageError(f"--resume takes nothing but the run folder (given: {given[0]}): a resumed run keeps its recipe")
     from practice_torch.engine.beginning import resume
     from practice_torch.engine.distributed.processes import Processes
@@ -118,8 +137,13 @@ def _resume(command, words, fields):
     processes.broadcast(run.lock.take)  # nothing is read that another process may be about to change
     try:
         module, recipe = restored(run)
-        data = processes.rank_zero_first(lambda: same_data(run, recipe))
-        training = resume(run, module, recipe, data, command.cpu, _warning(processes))
+        origin = None if run.has_begun() else recorded_origin(run, run.asked["topic"], recipe)
+        if origin:
+            tokenizer = origin.tokenizer() if origin.whole else None
+        else:
+            tokenizer = tokenizer_of_run(run, recipe, _warning(processes))
+        data = processes.rank_zero_first(lambda: same_data(run, recipe, tokenizer))
+        training = resume(run, module, recipe, data, command.cpu, _warning(processes), origin)
         if processes.first:
             stage = f", in stage {training.experiment.place.stage}" if training.stages else ""
             print(f"continuing after step {training.step} of {recipe.steps}{stage}", file=sys.stderr)

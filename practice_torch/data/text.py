@@ -25,12 +25,13 @@ SMALLER = "use a shorter text"
 WORKING = {"character": 32, "byte": 4, "token": 4}
 
 
-def load(source, *, held_out=0.1, seed=0, context=64, level="character", learn=None):
+def load(source, *, held_out=0.1, seed=0, context=64, level="character", learn=None, tokenizer=None):
     """(train, held-out) text from "pydoc" or the path of a UTF-8 file, split by position: the end is held out.
 
     level is "character" (the vocabulary is the training text's characters, sorted, and one for the unknown), "byte", or "token":
-    learn(the training part's bytes) is then the vocabulary, something with vocabulary_size, encode and decode. Line ends become
-    newlines. The split draws nothing; seed is taken so that every modality is loaded by the same call.
+    learn(the training part's bytes) is then the vocabulary, something with vocabulary_size, encode and decode; tokenizer, a
+    ModelTokenizer, takes its place where a model has its tokens already. Line ends become newlines. The split draws nothing; seed
+    is taken so that every modality is loaded by the same call.
 
     Of a folder that `prepare text` wrote, which has its own tokens, the training part is streamed (StreamedText), and no more
     than streamed_text.HELD_OUT tokens are held out. Behind a URL (s3://bucket/folder), it is read by way of the local disk
@@ -43,17 +44,21 @@ def load(source, *, held_out=0.1, seed=0, context=64, level="character", learn=N
     if context < 1:
         raise DataError(f"context is {context}; it must be at least 1")
     if is_url(source):
-        return _prepared(source, held_out, context, level, seed)
+        return _prepared(source, held_out, context, level, seed, tokenizer)
     path = None if str(source) == "pydoc" else existing_path(source, NAMES, KINDS)
     if path and path.is_dir() and is_prepared(path):
-        return _prepared(path, held_out, context, level, seed)
+        return _prepared(path, held_out, context, level, seed, tokenizer)
     text = _read(path, level) if path else pydoc()
     name, raw = str(source), text.encode()
     symbols = text if level == "character" else raw  # tokens are split as bytes are: their figures are of the same text
     unit = "characters" if level == "character" else "bytes"
     hidden = held_out_count(len(symbols), held_out, f"{unit} in {name}")
+    while tokenizer and hidden < len(raw) and raw[-hidden] & 0xC0 == 0x80:  # tokenizers of others read no half of a character
+        hidden += 1
     training, rest = symbols[:-hidden], symbols[-hidden:]
-    if level == "token":
+    if tokenizer:
+        vocabulary, size, characters, unit = tokenizer, tokenizer.vocabulary, None, "tokens"
+    elif level == "token":
         vocabulary = learn(training)
         size, characters, unit = vocabulary.vocabulary_size, None, "tokens"
     else:
@@ -76,6 +81,8 @@ def load(source, *, held_out=0.1, seed=0, context=64, level="character", learn=N
     }
     if name == "pydoc":
         description["python"] = platform.python_version()  # the pages, and with them every figure, differ between versions
+    if tokenizer:
+        description, vocabulary = _with_tokenizer(description, tokenizer), tokenizer.kept()
     parts = []
     for stream, stride, split in zip(streams, (1, context), ("train", "held-out"), strict=True):
         part = Text(stream, context, stride, vocabulary, {})
@@ -86,14 +93,25 @@ def load(source, *, held_out=0.1, seed=0, context=64, level="character", learn=N
     return tuple(parts)
 
 
-def _prepared(path, held_out, context, level, seed):
+def _prepared(path, held_out, context, level, seed, tokenizer):
     def hidden(total):
         return held_out_count(total, held_out, f"tokens in {path}")
 
     train, stream, description = load_prepared(path, held_out_count=hidden, context=context, level=level, seed=seed)
+    if tokenizer:
+        tokenizer.require_equal(train.vocabulary, path)
+        description = _with_tokenizer(description, tokenizer)
+        train = replace(train, vocabulary=tokenizer.kept(), description=_with_tokenizer(train.description, tokenizer))
     rest = Text(stream, context, context, train.vocabulary, {})
     counted = {"split": "held-out", "count": len(rest), "tokens": len(stream)}
     return train, replace(rest, description=description | counted)
+
+
+def _with_tokenizer(description, tokenizer):
+    """The description as the model knows its tokenizer."""
+    rest = {key: value for key, value in description.items() if key != "tokenizer"}
+    rest["vocabulary"] = tokenizer.vocabulary
+    return rest | ({"tokenizer": dict(tokenizer.about)} if tokenizer.about else {})
 
 
 def pydoc():

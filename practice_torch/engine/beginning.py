@@ -12,6 +12,7 @@ from practice_torch.engine.distributed.processes import Processes
 from practice_torch.engine.experiment import Experiment, HasRemarks, HasStart
 from practice_torch.engine.loop import Training
 from practice_torch.engine.recipe import Recipe
+from practice_torch.engine.storage.origin import Origin
 from practice_torch.engine.storage.run import Run
 
 TrainAndHeldOut = tuple[Data, Data]
@@ -27,26 +28,35 @@ def begin(
     data: TrainAndHeldOut,
     cpu: bool,
     say: Say,
+    origin: Origin | None = None,
 ) -> Training:
-    """The training of a new run of the recipe with this name; `folder` as Run.create takes it. An error leaves no folder."""
-    experiment = _built(module, recipe, data)
+    """The training of a new run of the recipe with this name; `folder` as Run.create takes it. An error leaves no folder.
+
+    origin: the trained model from which it begins.
+    """
+    experiment = _built(module, recipe, data, origin)
     for remark in experiment.remarks if isinstance(experiment, HasRemarks) else ():
         say(remark)
     processes = Processes(cpu)
-    run = processes.broadcast(lambda: Run.create(folder, topic, name, recipe, data[0].description))
+    more = {"from": origin.facts()} if origin else {}
+    run = processes.broadcast(lambda: Run.create(folder, topic, name, recipe, data[0].description, more))
     try:
-        return _started(run, recipe, experiment, data, cpu)
+        return _started(run, recipe, experiment, data, cpu, origin)
     except BaseException:
         remove_unless_begun(run, processes)
         raise
 
 
-def resume(run: Run, module: ModuleType, recipe: Recipe, data: TrainAndHeldOut, cpu: bool, say: Say) -> Training:
-    """The training of a run that stopped, from its newest checkpoint, or from its first step if it stopped before one."""
-    experiment = _built(module, recipe, data)
-    training = (
-        Training(run, recipe, experiment, *data, cpu=cpu) if run.has_begun() else _started(run, recipe, experiment, data, cpu)
-    )
+def resume(
+    run: Run, module: ModuleType, recipe: Recipe, data: TrainAndHeldOut, cpu: bool, say: Say, origin: Origin | None = None
+) -> Training:
+    """The training of a run that stopped, from its newest checkpoint, or from its first step if it stopped before one.
+
+    origin: the trained model from which it begins, if it stopped before its first checkpoint.
+    """
+    experiment = _built(module, recipe, data, origin)
+    begun = run.has_begun()
+    training = _training(run, recipe, experiment, data, cpu) if begun else _started(run, recipe, experiment, data, cpu, origin)
     training.restore(say)
     return training
 
@@ -57,13 +67,16 @@ def remove_unless_begun(run: Run, processes: Processes) -> None:
         run.remove()
 
 
-def _built(module, recipe, data) -> Experiment:
+def _built(module, recipe, data, origin) -> Experiment:
     torch.manual_seed(recipe.seed)  # the first weights
-    return module.build(recipe, data[0])
+    experiment = module.build(recipe, data[0])
+    if origin and origin.whole:
+        origin.hand_over(experiment, recipe)
+    return experiment
 
 
-def _started(run, recipe, experiment, data, cpu):
-    if isinstance(experiment, HasStart):
+def _started(run, recipe, experiment, data, cpu, origin):
+    if isinstance(experiment, HasStart) and not (origin and origin.whole):
         experiment.start(first_batch(data[0], recipe))
     return _training(run, recipe, experiment, data, cpu)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -124,6 +124,16 @@ class HasStart(Protocol):
         """Called once, before the first step of a run, on the CPU. batch: the first of the training, before augmentation; of
         several processes each gets all of it.
         """
+
+
+@runtime_checkable
+class HasTokenizer(Protocol):
+    """An experiment whose tokenizer is a part of the model: a training from its weights, and an evaluation on another text, encode
+    their text by it.
+    """
+
+    def tokenizer(self) -> Any:
+        """encode(text or bytes), decode(tokens), lengths(), vocabulary_size; content: the bytes of its file, or their function."""
 
 
 @runtime_checkable

@@ -75,7 +75,8 @@ def flags(options: Any) -> list[str]:
     kind = options if isinstance(options, type) else type(options)
     hidden = {name for name, hint in get_type_hints(kind, include_extras=True).items() if _is_hidden(hint)}
     shown = [field.name for field in dataclasses.fields(options) if field.name not in hidden]
-    return [f"--{'no-' if getattr(options, name, None) is True else ''}{name.replace('_', '-')}" for name in shown]
+    dashed = {name: name.rstrip("_").replace("_", "-") for name in shown}  # from_: a word of Python's, as a flag --from
+    return [f"--{'no-' if getattr(options, name, None) is True else ''}{flag}" for name, flag in dashed.items()]
 
 
 def _is_hidden(kind):

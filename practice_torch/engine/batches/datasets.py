@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from practice_torch.data.reading.memory import LIMITS
 from practice_torch.engine.batches.data import Data
-from practice_torch.engine.modality import modality_of
+from practice_torch.engine.modality import modality_of, options_of
 from practice_torch.engine.recipe import Recipe
 
 if TYPE_CHECKING:  # the help of a recipe does not need torch
@@ -36,11 +36,16 @@ class NoData:
         return self
 
 
-def load_data(recipe: Recipe) -> tuple[Data, Data]:
-    """(train, held-out) of a recipe. DataError if the data cannot be used."""
+def load_data(recipe: Recipe, tokenizer: Any = None) -> tuple[Data, Data]:
+    """(train, held-out) of a recipe. DataError if the data cannot be used.
+
+    tokenizer: that of a model which has one already, a ModelTokenizer, for a modality whose loader takes it.
+    """
     if recipe.modality is None:
         return NoData(), NoData()
-    return modality_of(recipe.modality).load(recipe.data, held_out=recipe.held_out, seed=recipe.seed, **recipe.loading())
+    more = {"tokenizer": tokenizer} if tokenizer and "tokenizer" in options_of(recipe.modality) else {}
+    load = modality_of(recipe.modality).load
+    return load(recipe.data, held_out=recipe.held_out, seed=recipe.seed, **recipe.loading(), **more)
 
 
 def blank_data(recipe: Recipe, facts: Mapping[str, Any]) -> Data:

@@ -1,6 +1,6 @@
 """A run folder: the recipe, the results, and everything needed to resume.
 
-recipe.json        topic, recipe, its fields, the data's description
+recipe.json        topic, recipe, its fields, the data's description; "from": the run whose weights it began from, if it did
 environment.json   versions, device, command, commit; seconds and peak memory
 metrics.csv        step, phase, name, value: the same bytes whether or not the run was interrupted
 times.csv          step, seconds spent training, tokens (images, ...) per second, share of the GPU's peak if it is known
@@ -23,6 +23,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from shlex import quote
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from practice_torch.engine.errors import RunError
@@ -50,12 +51,21 @@ class Run:
         object.__setattr__(self, "lock", Lock(self.folder))
 
     @classmethod
-    def create(cls, where: str | Path | None, topic: str, name: str, recipe: Recipe, description: Mapping[str, Any]) -> "Run":
+    def create(
+        cls,
+        where: str | Path | None,
+        topic: str,
+        name: str,
+        recipe: Recipe,
+        description: Mapping[str, Any],
+        more: Mapping[str, Any] = MappingProxyType({}),
+    ) -> "Run":
         """Create a run in `where`, or in runs/<topic>-<recipe>-<n> with the first free n; its lock is held.
 
-        `where` must be missing, empty, or the folder of the same command stopped before its first checkpoint.
+        `where` must be missing, empty, or the folder of the same command stopped before its first checkpoint. more: further entries
+        of recipe.json.
         """
-        asked = {"topic": topic, "recipe": name, "fields": recipe.fields(), "data": description}
+        asked = {"topic": topic, "recipe": name, "fields": recipe.fields(), "data": description, **more}
         run = cls(_claim(where, f"{topic.replace('/', '-')}-{name}"), asked)
         _require_unbegun(run)  # before anything is written into a folder that may be another's
         run.lock.take()

@@ -288,6 +288,8 @@ def build(recipe, data):
     return AttentionPixels(recipe, data.description, network)
 
 
+TUNABLE = ("dropout", "context")  # a shorter context than the weights were trained with, where no table of positions has a size
+
 _TRAINING = dict(learning_rate=3e-3, beta2=0.99, weight_decay=0.1, clip_norm=1.0, warmup_steps=50, schedule="cosine")
 
 RECIPES = {

@@ -1,7 +1,7 @@
 """Direct preference optimization of a language model on pairs of completions: of the help pages, or the user's own."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -136,11 +136,7 @@ class PreferredCompletions(nn.Module):
         if not self.recipe.start:
             return
         run = Run.open(self.recipe.start)
-        if run.asked["topic"] != "autoregressive/transformer":
-            raise OptionError(
-                f"start is {run.folder}, a run of {run.asked['topic']}; it must be one of autoregressive/transformer"
-            )
-        recipe = run.restored_recipe(transformer.LanguageRecipe)
+        recipe = _language_recipe(run)
         for name in SIZES:
             theirs, ours = getattr(recipe, name), getattr(self.recipe, name)
             if theirs != ours:
@@ -239,6 +235,21 @@ class PreferredCompletions(nn.Module):
         lengths = torch.tensor(tokenizer.lengths(), device=drawn.device)
         ended = (drawn == 0 if self.library == "bytes" else lengths[drawn] == 0).cumsum(1) > 0
         return [tokenizer.decode(row[~end]) for row, end in zip(drawn, ended, strict=True)]
+
+
+def begin(recipe, run):
+    """The recipe that starts from the run of a language model: its sizes, and the tokens of its text. OptionError for others."""
+    theirs = _language_recipe(run)
+    sizes = {name: getattr(theirs, name) for name in SIZES}
+    prepared = "tokenizer" in run.asked["data"] and run.asked["data"]["tokenizer"]["library"] != "bytes"
+    return replace(recipe, **sizes, start=str(run.folder), tokens=theirs.data if prepared else recipe.tokens)
+
+
+def _language_recipe(run):
+    """The recipe of the run of a language model."""
+    if run.asked["topic"] != "autoregressive/transformer":
+        raise OptionError(f"start is {run.folder}, a run of {run.asked['topic']}; it must be one of autoregressive/transformer")
+    return run.restored_recipe(transformer.LanguageRecipe)
 
 
 def _spelled(tokenizer):
