@@ -34,9 +34,11 @@ MISTAKES = {
 }
 OBJECTIVE = Objective(
     diffusion,
-    unread={"judged_samples", "judged_steps", "compared_samples", "num_levels"},
+    unread={"judged_samples", "judged_steps", "compared_samples", "num_levels", "step_variance", "clip_data"},
     together=[
         dict(noise_schedule="linear", beta_end=0.3),
+        dict(noise_schedule="linear", beta_start=0.02),
+        dict(noise_schedule="scaled_linear"),
         dict(prediction="velocity", zero_terminal_snr=True),
         dict(snr_limit=5.0),
         dict(attention_at=()),

@@ -33,7 +33,9 @@ def draws_by_the_chain():
     """Classes in turn or one class, led away from no class (3); data clipped to -1..1 or not."""
     guided = Drawing(sampler="ddim", steps=3, guidance=2.5)
     solved = Drawing(sampler="dpm_solver", steps=4, guidance=0.5)
-    for how in (guided, Drawing(sampler="ddim", steps=3, label=1, clip=False), solved, Drawing(), Drawing(variance="small")):
+    leading = Drawing(sampler="ddim", steps=4, spacing="leading", refit_noise=False)
+    small = Drawing(variance="small")
+    for how in (guided, Drawing(sampler="ddim", steps=3, label=1, clip=False), leading, solved, Drawing(), small):
         experiment = built("diffusion/training", num_steps=9, noise_schedule="linear")
         experiment.network, experiment.sampling = Network(rough), how
         drawn, generator = experiment.sample(6)["samples"].images, torch.Generator().manual_seed(0)
@@ -45,11 +47,12 @@ def draws_by_the_chain():
 
         x, clip = torch.randn(6, *experiment.shape, generator=generator), 1.0 if how.clip else None
         if how.sampler == "ddim":
-            x = ddim(predict, x, experiment.alpha_bar, count=3, clip=clip)
+            other = {"leading": how.spacing == "leading", "refit": how.refit_noise}
+            x = ddim(predict, x, experiment.alpha_bar, count=how.steps, clip=clip, **other)
         elif how.sampler == "dpm_solver":
             x = dpm_solver(predict, x, experiment.alpha_bar, count=4, clip=clip)
         else:
-            x = ancestral(predict, x, experiment.alpha_bar, generator, variance=how.variance, clip=clip)
+            x = ancestral(predict, x, experiment.alpha_bar, generator, variance=how.variance or "large", clip=clip)
         require_same(drawn, ((x + 1) / 2).clamp(0, 1))
 
 
@@ -91,13 +94,18 @@ SAMPLERS = {
         "the label ignored": (DiffusionExperiment.sample, "torch.full_like(label, how.label)", "label"),
         "data always clipped": (DiffusionExperiment.drawn_here, "if how.clip else None", ""),
         "the large variance": (DiffusionExperiment.drawn_here, "variance=how.variance", "variance='large'"),
+        "the small variance": (DiffusionExperiment.drawn_here, "self.recipe.step_variance", "'small'"),
+        "always from the last level": (DiffusionExperiment.drawn_here, "spacing=how.spacing", "spacing='even'"),
+        "always of the clipped data": (DiffusionExperiment.drawn_here, "refit_noise=how.refit_noise", "refit_noise=True"),
         "the first prediction for the one before": (
             diffusion_sampling.draw,
             "        before = x0",
             "        before = x0 if before is None else before",
         ),
         "predictions exchanged": (diffusion_sampling._of_order_two, "x0, before, *clock", "before, x0, *clock"),
-        "even steps in t": (diffusion_sampling.chain, "if even else _on_the_clock(alpha_bar, steps)", ""),
+        "even steps in t": (diffusion_sampling.chain, '_on_the_clock(alpha_bar, steps) if sampler == "dpm_solver" else ', ""),
+        "from the last level at whole distances": (diffusion_sampling.chain, "1 + i * (last // steps)", "last - i"),
+        "x without its noise": (diffusion_sampling._with_predicted_noise, "step.x_out * cos", "0"),
         "order one only": (diffusion_sampling.chain, "range(1, steps - 1)", "range(1, 1)"),
         "all levels": (DiffusionExperiment.drawn_here, "steps=how.steps,", ""),
     },

@@ -19,13 +19,21 @@ def rough(x, time, condition=None):
     return 2 * torch.cos(3 * x + torch.as_tensor(shift).to(x).reshape(-1, *[1] * (x.ndim - 1)))
 
 
-def ddim(predict, x, alpha_bar, *, count, prediction="noise", clip=None):
-    """x at the last level carried to the data in so many deterministic steps, between levels as evenly spread as can be."""
-    levels = torch.linspace(len(alpha_bar) - 1, 0, count + 1).round().long().tolist()
-    for now, after in itertools.pairwise(levels):
+def ddim(predict, x, alpha_bar, *, count, prediction="noise", clip=None, leading=False, refit=True):
+    """x at the last level carried to the data in so many deterministic steps, between levels as evenly spread as can be.
+
+    leading: between 1, 1 + d, ..., d the rounded distance. refit=False: as diffusers, the noise is not of the clipped data.
+    """
+    last = len(alpha_bar) - 1
+    levels = [*range(1 + last // count * (count - 1), 0, -(last // count)), 0] if leading else None
+    for now, after in itertools.pairwise(levels or torch.linspace(last, 0, count + 1).round().long().tolist()):
         t, s = (torch.full((len(x),), level) for level in (now, after))
         noise = convert_prediction(predict(x, t), x, t, alpha_bar, source=prediction, target="noise")
-        x = ddim_step(x, noise, torch.zeros_like(x), t, s, alpha_bar, clip=clip)
+        if refit:
+            x = ddim_step(x, noise, torch.zeros_like(x), t, s, alpha_bar, clip=clip)
+        else:
+            x0 = (x - (1 - alpha_bar[now]).sqrt() * noise) / alpha_bar[now].sqrt()
+            x = alpha_bar[after].sqrt() * x0.clamp(-clip, clip) + (1 - alpha_bar[after]).sqrt() * noise
     return x
 
 

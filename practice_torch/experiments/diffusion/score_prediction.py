@@ -1,6 +1,6 @@
 """A small network learns the score of a diffused mixture of Gaussians on points, and is compared with the exact score."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, ClassVar
 
@@ -131,11 +131,20 @@ class ScoreExperiment(nn.Module):
         """Points drawn with the learned score and the options of `sampling`."""
         self.sampling.require_known(levels=self.recipe.num_steps, classes=0, null_trained=False)
         points = self.drawn(self.learned_score, count, self.sampling)
-        return {"points": self._picture({"drawn with the learned score": points}, f"{count} points drawn from noise")}
+        picture = self._picture({"drawn with the learned score": points}, f"{count} points drawn from noise")
+        return {"points": replace(picture, points=points)}
 
     def drawn(self, score, count, how):
         """Points made of white noise by a score, [count, D]."""
-        steps = chain(self.alpha_bar, steps=how.steps, sampler=how.sampler, variance=how.variance, eta=how.eta)
+        steps = chain(
+            self.alpha_bar,
+            steps=how.steps,
+            sampler=how.sampler,
+            variance=how.variance or "large",
+            eta=how.eta,
+            spacing=how.spacing,
+            refit_noise=how.refit_noise,
+        )
         limit = (self.means.abs().amax(1) + 5 * self.stds).max().item() if how.clip else None
         shape, like = (count, self.means.shape[1]), {"device": self.means.device, "dtype": self.means.dtype}
         white = torch.randn(shape, generator=self.generator, **like)

@@ -11,7 +11,6 @@ from typing import Annotated, ClassVar, Literal
 import torch
 
 from practice_torch.diffusion.forward_process import forward_sample
-from practice_torch.diffusion.noise_schedules import cosine_alpha_bar, linear_alpha_bar, rescale_zero_terminal_snr
 from practice_torch.diffusion.parameterizations import velocity
 from practice_torch.diffusion.simple_loss import squared_error
 from practice_torch.diffusion.training import KINDS, min_snr_weight, timesteps_from_uniforms
@@ -34,31 +33,11 @@ from practice_torch.experiments.media.published_data import (
 from practice_torch.experiments.media.units import Images, Sounds
 from practice_torch.experiments.sampling import diffusion_studies as studies
 from practice_torch.experiments.sampling.diffusion_sampling import Drawing, chain, draw, guided
+from practice_torch.experiments.training.noise_levels import conditions, schedule_of
 from practice_torch.experiments.training.unet_sizes import unet_of
 from practice_torch.networks.diffwave import DiffWave
 from practice_torch.networks.unet import DDPM_LAYERS
 from practice_torch.pictures import diffusion as pictures
-
-
-def _conditions(recipe):
-    """(field, whether its value is allowed, which ones are) of images and of sounds."""
-    yield "beta_end", recipe.beta_end == 0 or recipe.noise_schedule == "linear", "0 unless noise_schedule is linear"
-    yield "compared_samples", recipe.compared_samples == 0 or recipe.compared_samples >= 50, "0, or at least 50"
-    yield "judged_steps", recipe.judged_steps <= recipe.num_steps, f"at most num_steps ({recipe.num_steps})"
-    tells = not (recipe.zero_terminal_snr and recipe.prediction == "noise")
-    why = "False where the noise is predicted: at the last level there is nothing but noise, which does not tell the data"
-    yield "zero_terminal_snr", tells, f"{why} (--prediction velocity does)"
-
-
-def _alpha_bar(recipe):
-    """The schedule of images and of sounds, [T+1]."""
-    steps = recipe.num_steps
-    if recipe.noise_schedule == "cosine":
-        schedule = cosine_alpha_bar(num_steps=steps)
-    else:  # Ho's betas are meant for 1000 steps, and add up to the same over any number of them
-        last = recipe.beta_end or min(20 / steps, 0.999)
-        schedule = linear_alpha_bar(num_steps=steps, beta_start=last / 200, beta_end=last)
-    return rescale_zero_terminal_snr(schedule) if recipe.zero_terminal_snr else schedule
 
 
 @dataclass(frozen=True)
@@ -79,14 +58,20 @@ class DiffusionRecipe(Recipe):
     """Use the lowest level as the middle of the U-Net; sufficient for small images."""
     ddpm_layers: bool = False
     """Layers as published for DDPM: one attention head, with biases; strided convolutions; levels embedded from 0."""
+    head_width: Annotated[int, AtLeast(0)] = 0
+    """Least number of channels of an attention head; 0: 64, and with ddpm_layers one head of all channels."""
+    norm_groups: Annotated[int, AtLeast(1)] = 32
+    """Groups of a normalization: as many as divide both this number and the channels."""
     prediction: Literal[KINDS] = "noise"
     """Prediction target of the network."""
     num_steps: Annotated[int, AtLeast(2)] = 200
     """Number of noise levels."""
-    noise_schedule: Literal["cosine", "linear"] = "cosine"
-    """Noise schedule: squared cosine, or linear betas."""
+    noise_schedule: Literal["cosine", "linear", "scaled_linear"] = "cosine"
+    """Noise schedule: squared cosine, linear betas, or betas whose square roots are linear."""
+    beta_start: Annotated[float, AtLeast(0, below=1)] = 0.0
+    """First beta of a linear schedule; 0: a 200th of the last."""
     beta_end: Annotated[float, AtLeast(0, below=1)] = 0.0
-    """Last beta of the linear schedule, 200 times the first; 0: 20/num_steps."""
+    """Last beta of a linear schedule; 0: 20/num_steps."""
     zero_terminal_snr: bool = False
     """Rescale the schedule to a terminal SNR of zero."""
     snr_limit: Annotated[float, AtLeast(0)] = 0.0
@@ -95,6 +80,10 @@ class DiffusionRecipe(Recipe):
     """Learn the examples of each label, where the data have labels."""
     drop_probability: Annotated[float, AtLeast(0, at_most=1)] = 0.1
     """Probability of dropping the label, for classifier-free guidance."""
+    step_variance: Literal["large", "small"] = "large"
+    """Variance of an ancestral step where sampling names none: of the forward step, or of the posterior given the data."""
+    clip_data: bool = True
+    """Clip the predicted data to the range of the data, where sampling does not say otherwise."""
     judged_samples: Annotated[int, AtLeast(50)] = 1000
     """Number of samples in an evaluation."""
     judged_steps: Annotated[int, AtLeast(1)] = 20
@@ -115,18 +104,19 @@ class DiffusionRecipe(Recipe):
 
     def __post_init__(self):
         super().__post_init__()
-        for condition in _conditions(self):
+        for condition in conditions(self):
             self._require(*condition)
         cut = self.shard and self.channels_last
         self._require("channels_last", not cut, "False with shard: fully_shard cuts contiguous weights only (--no-channels-last)")
 
     def alpha_bar(self):
         """The schedule, [T+1]."""
-        return _alpha_bar(self)
+        return schedule_of(self)
 
     def backbone(self, shape, classes):
         """The network for examples of this shape and number of classes (None: unconditional)."""
-        return unet_of(self, shape, num_classes=classes, **(DDPM_LAYERS if self.ddpm_layers else {}))
+        more = {"num_classes": classes, "groups": self.norm_groups} | (DDPM_LAYERS if self.ddpm_layers else {})
+        return unet_of(self, shape, **more | ({"head_width": self.head_width} if self.head_width else {}))
 
 
 @dataclass(frozen=True)
@@ -135,6 +125,9 @@ class SoundDiffusionRecipe(Recipe):
 
     flip: ClassVar[bool] = True  # upside down
     channels_last: ClassVar[bool] = False
+    beta_start: ClassVar[float] = 0.0
+    step_variance: ClassVar[str] = "large"
+    clip_data: ClassVar[bool] = True
     num_levels: ClassVar[int] = 0  # no grid of values
     modality: ClassVar[str] = "audio"
     data: str = "notes"
@@ -201,12 +194,12 @@ class SoundDiffusionRecipe(Recipe):
 
     def __post_init__(self):
         super().__post_init__()
-        for condition in _conditions(self):
+        for condition in conditions(self):
             self._require(*condition)
 
     def alpha_bar(self):
         """The schedule, [T+1]."""
-        return _alpha_bar(self)
+        return schedule_of(self)
 
 
 class DiffusionExperiment(MediaModel):
@@ -221,7 +214,7 @@ class DiffusionExperiment(MediaModel):
 
     def __init__(self, recipe, description):
         super().__init__(recipe, description)
-        self.sampling = Drawing()
+        self.sampling = Drawing(clip=recipe.clip_data)
         if recipe.channels_last:  # the kernels decide: outputs of a convolution have their layout, for any input
             for kernel in (parameter for parameter in self.network.parameters() if parameter.ndim == 4):
                 kernel.data = kernel.data.contiguous(memory_format=torch.channels_last)
@@ -308,7 +301,7 @@ class DiffusionExperiment(MediaModel):
 
     def judged_sampling(self):
         """Sampling options of evaluations."""
-        return Drawing(sampler="ddim", steps=self.recipe.judged_steps)
+        return Drawing(sampler="ddim", steps=self.recipe.judged_steps, clip=self.recipe.clip_data)
 
     def drawn(self, label, how, noise=None):
         """Data in the network's units, one for each label [B], from noise [B, ...] if it is given."""
@@ -322,8 +315,10 @@ class DiffusionExperiment(MediaModel):
             steps=how.steps,
             prediction=self.recipe.prediction,
             sampler=how.sampler,
-            variance=how.variance,
+            variance=how.variance or self.recipe.step_variance,
             eta=how.eta,
+            spacing=how.spacing,
+            refit_noise=how.refit_noise,
         )
         limit, drawn = self.medium.limit if how.clip else None, []
         for rows in torch.arange(len(label)).split(500):

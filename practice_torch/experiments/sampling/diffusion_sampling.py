@@ -29,14 +29,22 @@ class Drawing(Bounded):
     """ancestral: adds fresh noise in every step; ddim: deterministic for eta 0; dpm_solver: DPM-Solver++ 2M, of order two."""
     steps: Annotated[int | None, AtLeast(1)] = None
     """Number of network evaluations; without it, all levels of the training."""
-    variance: Literal["large", "small"] = "large"
-    """Variance of an ancestral step: that of the forward step (large) or of the posterior given the data (small)."""
+    spacing: Literal["even", "leading"] = "even"
+    """Levels of fewer steps: even, from the last level down; or leading, up from level 1 in whole distances, which leave the last
+    level out, as the authors of DDIM and diffusers do.
+    """
+    variance: Literal["large", "small"] | None = None
+    """Variance of an ancestral step: that of the forward step (large) or of the posterior given the data (small); without it, the
+    model's own, large unless it was trained or imported with another.
+    """
     eta: Annotated[float, AtLeast(0, at_most=1)] = 0.0
     """Noise of a DDIM step: 0 is deterministic, 1 has the noise of an ancestral step."""
     guidance: float = 1.0
     """Classifier-free guidance scale: 1 samples from the model itself; more gives clearer but less diverse samples."""
     clip: bool = True
     """Clip the predicted data to the range of the data."""
+    refit_noise: bool = True
+    """A DDIM step goes on with the noise that fits the clipped data; off: with the predicted noise, as diffusers does."""
     label: int | None = None
     """Class of the samples; without it, all classes in turn."""
 
@@ -44,8 +52,12 @@ class Drawing(Bounded):
         super().__post_init__()
         noisy = self.sampler != "ddim" and self.eta
         require(not noisy, f"eta is {self.eta}; it applies to --sampler ddim only")
-        mixed = self.sampler != "ancestral" and self.variance != "large"
+        mixed = self.sampler != "ancestral" and self.variance is not None
         require(not mixed, f"variance is {self.variance}; it applies to --sampler ancestral only")
+        timed = self.sampler == "dpm_solver" and self.spacing != "even"
+        require(not timed, f"spacing is {self.spacing}; --sampler dpm_solver has levels of its own")
+        plain = self.sampler == "ddim" or self.refit_noise
+        require(plain, f"refit_noise is {self.refit_noise}; it applies to --sampler ddim only")
         self._require("guidance", math.isfinite(self.guidance), "finite")
 
     def require_known(self, *, levels, classes, null_trained):
@@ -65,7 +77,8 @@ class Drawing(Bounded):
 class Step:
     """From level t on: x0 = x * x_in + prediction * prediction_in, clipped; then x0 * x0_out + x * x_out + noise * noise_out.
 
-    A step of order two adds before * before_out, where before is the x0 of the step before.
+    A step of order two adds before * before_out, where before is the x0 of the step before, and a step with the predicted noise
+    prediction * prediction_out.
     """
 
     t: int
@@ -75,13 +88,18 @@ class Step:
     x_out: float
     noise_out: float
     before_out: float = 0.0
+    prediction_out: float = 0.0
 
 
-def chain(alpha_bar, *, steps=None, prediction="noise", sampler="ancestral", variance="large", eta=0.0):
+def chain(
+    alpha_bar, *, steps=None, prediction="noise", sampler="ancestral", variance="large", eta=0.0, spacing="even", refit_noise=True
+):
     """The steps from level T to the data: all T of them, or fewer, of even length (for "dpm_solver" in the log-SNR).
 
     prediction: what the network predicts, "noise", "x0" or "velocity". sampler: "ancestral", with the variance "large" or
     "small" of the shorter chain, "ddim", with eta, or "dpm_solver": DPM-Solver++ 2M, with the first and the last step of DDIM.
+    spacing: of all but dpm_solver; "even", or "leading": levels 1, 1 + d, 1 + 2d, ..., d = floor(T/steps), though white noise is
+    what level T has (Lin et al. 2023). refit_noise: of ddim; if off, the predicted noise stays where the data are clipped.
 
     Raises ValueError unless 1 <= steps <= T, and where the network predicts the noise and nothing of the data is left at T.
     """
@@ -91,10 +109,13 @@ def chain(alpha_bar, *, steps=None, prediction="noise", sampler="ancestral", var
     require(1 <= steps <= last, f"steps is {steps}; this model was trained on {last} levels: between 1 and {last}")
     hopeless = prediction == "noise" and levels[-1] == 0
     require(not hopeless, "alpha_bar ends at 0, where the data cannot be computed from the predicted noise")
-    even = sampler != "dpm_solver"
-    times = [round(last - i * last / steps) for i in range(steps)] if even else _on_the_clock(alpha_bar, steps)
+    even = [round(last - i * last / steps) for i in range(steps)]
+    leading = [1 + i * (last // steps) for i in reversed(range(steps))]
+    times = _on_the_clock(alpha_bar, steps) if sampler == "dpm_solver" else {"even": even, "leading": leading}[spacing]
     times.append(0)
     found = [_step(t, levels[t], levels[s], prediction, sampler, variance, eta) for t, s in itertools.pairwise(times)]
+    if sampler == "ddim" and not refit_noise:
+        found = [_with_predicted_noise(step, levels[step.t], prediction) for step in found]
     if sampler == "dpm_solver":
         for number in range(1, steps - 1):
             found[number] = _of_order_two(found[number], *(levels[t] for t in times[number - 1 : number + 2]))
@@ -125,6 +146,14 @@ def _of_order_two(step, earlier, now, after):
     return replace(step, x_out=x_out, x0_out=x0_out, before_out=before_out)
 
 
+def _with_predicted_noise(step, after, prediction):
+    """A step of DDIM whose noise is not of x and the clipped data, (x - cos x0)/sin, but of x and the prediction."""
+    cos, sin = math.sqrt(after), math.sqrt(1 - after)
+    of_x, of_prediction = {"noise": (0.0, 1.0), "x0": (1 / sin, -cos / sin), "velocity": (sin, cos)}[prediction]
+    kept = step.x_out * sin
+    return replace(step, x0_out=step.x0_out + step.x_out * cos, x_out=kept * of_x, prediction_out=kept * of_prediction)
+
+
 def _step(t, after, before, prediction, sampler, variance, eta):
     """From the level a_t = after to a_s = before."""
     cos, sin = math.sqrt(after), math.sqrt(1 - after)
@@ -150,7 +179,8 @@ def draw(predict, x, steps, *, limit=None, generator=None, watch=lambda number, 
     times = torch.tensor([step.t for step in steps], device=x.device)[:, None].expand(-1, *count).unbind()
     before, noise = None, torch.empty(x.shape, device=x.device, dtype=x.dtype)  # drawn anew in each step, into one memory
     for number, (step, t) in enumerate(zip(steps, times, strict=True)):
-        x0 = (x * step.x_in).add_(predict(x, t), alpha=step.prediction_in)
+        prediction = predict(x, t)
+        x0 = (x * step.x_in).add_(prediction, alpha=step.prediction_in)
         if limit is not None:
             x0.clamp_(-limit, limit)
         x = (x0 * step.x0_out).add_(x, alpha=step.x_out)
@@ -158,6 +188,8 @@ def draw(predict, x, steps, *, limit=None, generator=None, watch=lambda number, 
             x.add_(noise.normal_(generator=generator), alpha=step.noise_out)
         if step.before_out:
             x.add_(before, alpha=step.before_out)
+        if step.prediction_out:
+            x.add_(prediction, alpha=step.prediction_out)
         before = x0
         watch(number, x, x0)
     return x

@@ -99,7 +99,7 @@ def prior_bits(model, data):
     return prior_kl(x0, model.alpha_bar).double().mean().item() / (x0[0].numel() * math.log(2))
 
 
-def bits(model, data, variance=Drawing.variance):
+def bits(model, data, variance=None):
     """Which levels carry the bits of images: the terms of the bound on -log2 p(image), given the class where there is one."""
     terms = bits_of_images(model, model.some(data, 256), variance)
     if terms is None:
@@ -107,7 +107,7 @@ def bits(model, data, variance=Drawing.variance):
     return {"bits": pictures.bits(terms.cpu().double().numpy(), given=" given its class" if model.classes else "")}
 
 
-def bits_of_images(model, batch, variance=Drawing.variance):
+def bits_of_images(model, batch, variance=None):
     """The terms of that bound for each image of a batch, [N, T+1] bits per dimension; None where it is not known."""
     # the terms are those of predicted noise, which does not tell the data where nothing is left of them
     if model.alpha_bar[-1] == 0 or not model.recipe.num_levels:
@@ -118,7 +118,9 @@ def bits_of_images(model, batch, variance=Drawing.variance):
     def denoiser(rows):
         return _noise_in(model, label if label is None else label[rows], model.medium.limit)
 
-    return bits_by_term(x0, denoiser, model.alpha_bar, model.generator, variance=variance, num_levels=last + 1)
+    return bits_by_term(
+        x0, denoiser, model.alpha_bar, model.generator, variance=variance or model.recipe.step_variance, num_levels=last + 1
+    )
 
 
 def _noise_in(model, label, limit=None):
