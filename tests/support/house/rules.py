@@ -18,7 +18,18 @@ EXERCISES = "theory_jax/exercises"  # of lectures, in files of their own
 PARTS = {
     "shared_specs": {"backends", "checking", "grading", "commands"},
     "theory_jax": {"networks", "mathematics", "lectures", "exercises", "derivation", "pages", "experiments", "commands"},
-    "practice_torch": {"mathematics", "networks", "data", "engine", "pictures", "reports", "experiments", "projects", "commands"},
+    "practice_torch": {
+        "mathematics",
+        "networks",
+        "pretrained",
+        "data",
+        "engine",
+        "pictures",
+        "reports",
+        "experiments",
+        "projects",
+        "commands",
+    },
 }
 # tests/<family>/<kind>_<topic>.py, which a central test reads
 OF_A_TOPIC = ("mistakes", "objective", "network", "sampler", "metrics", "literal")
