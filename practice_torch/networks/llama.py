@@ -9,13 +9,13 @@ from practice_torch.networks.linear import Linear
 
 
 class LlamaDecoder(CachedDecoder):
-    """Tokens [B, T] -> logits [B, T, V] of each next token; pre-norm, no biases.
+    """Tokens [B, T] -> logits [B, T, V] of each next token; pre-norm, no biases but those of queries, keys and values, if any.
 
     positions.turn(x [B, H, T, D], start) turns queries or keys by their positions start, start + 1, ..., and
     positions.turning(positions [B], D) is a function that turns those of one token a row (RotaryPositions of
     autoregressive/position). key_value_heads: heads of keys and values, fewer where several heads of queries share them.
     feed_forward_width: by default 8/3 of the width, rounded up to a multiple of 32, as in llama2.c. tied: the embedding is the
-    head, too.
+    head, too. query_key_value_biases: those of Qwen2, which begin at zero.
     """
 
     def __init__(
@@ -33,6 +33,7 @@ class LlamaDecoder(CachedDecoder):
         vocabulary_multiple=1,
         tied=True,
         epsilon=1e-5,
+        query_key_value_biases=False,
     ):
         groups = heads if key_value_heads is None else key_value_heads
         require_sizes(width=width, layers=layers, heads=heads, key_value_heads=groups, context_length=context_length)
@@ -45,7 +46,8 @@ class LlamaDecoder(CachedDecoder):
             tied=tied,
         )
         inner = feed_forward_width or -(-(8 * width // 3) // 32) * 32
-        self.blocks = nn.ModuleList(LlamaBlock(width, heads, groups, inner, dropout, positions, epsilon) for _ in range(layers))
+        form = dropout, positions, epsilon, query_key_value_biases
+        self.blocks = nn.ModuleList(LlamaBlock(width, heads, groups, inner, *form) for _ in range(layers))
         self.final_norm = nn.RMSNorm(width, eps=epsilon)
         # of the feed-forward block, llama2.c begins the branch that is gated smaller, not the layer that ends it
         self.begin_matrices(layers, ("output.weight", "up.weight"))
@@ -58,12 +60,14 @@ class LlamaDecoder(CachedDecoder):
 class LlamaBlock(nn.Module):
     """x + attention(norm(x)), then x + W_d (silu(W_g z) * W_u z) of z = norm(x)."""
 
-    def __init__(self, width, heads, groups, inner, dropout, positions, epsilon):
+    def __init__(self, width, heads, groups, inner, dropout, positions, epsilon, biases):
         super().__init__()
         self.heads, self.attention_dropout, self.positions = heads, dropout, positions
         self.keys = groups, width // heads  # number and width of the heads of keys
         self.attention_norm = nn.RMSNorm(width, eps=epsilon)
-        self.query_key_value = Linear(width, width + 2 * groups * (width // heads), bias=False)
+        self.query_key_value = Linear(width, width + 2 * groups * (width // heads), bias=biases)
+        if biases:
+            nn.init.zeros_(self.query_key_value.bias)
         self.output = Linear(width, width, bias=False)
         self.feed_forward_norm = nn.RMSNorm(width, eps=epsilon)
         self.gate, self.up = Linear(width, inner, bias=False), Linear(width, inner, bias=False)

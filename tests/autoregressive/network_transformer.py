@@ -149,7 +149,8 @@ def _llama_logits(network, tokens):
     angles = rotary_angles(torch.arange(length), head_width=2, base=100.0)
     for block in network.blocks:
         z, groups = rms_norm(x, block.attention_norm.weight, epsilon=1e-5), (len(block.query_key_value.weight) - 12) // 4
-        query, key, value = (z @ block.query_key_value.weight.T).split([12, 2 * groups, 2 * groups], -1)
+        of_heads, biases = z @ block.query_key_value.weight.T, block.query_key_value.bias
+        query, key, value = (of_heads if biases is None else of_heads + biases).split([12, 2 * groups, 2 * groups], -1)
         query, key = (apply_rotary(_heads(part, part.shape[-1] // 2), angles, layout="half") for part in (query, key))
         key, value = (part.repeat_interleave(6 // groups, 1) for part in (key, _heads(value, groups)))
         x = x + scaled_dot_product_attention(query, key, value, mask).transpose(1, 2).flatten(2) @ block.output.weight.T
@@ -161,7 +162,8 @@ def _llama_logits(network, tokens):
 def _held(constructor, formula, case, sizes, ends):
     """Two blocks, of which these layers are smaller by the root of 4."""
     initial = {"*norm.weight": begins_at(1)} | {f"*.{end}.weight": begins_normal(0.01) for end in ends}
-    initial |= {"*.weight": begins_normal(0.02)} | ({"*.bias": begins_at(0)} if sizes.get("biases") == "all" else {})
+    has_biases = sizes.get("biases") == "all" or "query_key_value_biases" in sizes
+    initial |= {"*.weight": begins_normal(0.02)} | ({"*.bias": begins_at(0)} if has_biases else {})
     row = Model(constructor.__name__, case, TOKENS, sees={"tokens": 0}, sizes=sizes, training=dict(dropout=0.5), initial=initial,
                 relations=RELATIONS)  # fmt: skip
     return Held(constructor, row, formula)
@@ -175,4 +177,5 @@ HELD = (
     _held(_gpt2, _gpt2_logits, "nanoGPT's", dict(biases="none", exact_gelu=True), ("output", "down")),
     _held(_gpt2, _gpt2_logits, "the published weights'", dict(biases="all"), ("output", "down")),
     _held(_llama, _llama_logits, "a head of keys for three of queries", dict(heads=6, key_value_heads=2), ("output", "up")),
+    _held(_llama, _llama_logits, "Qwen2's", dict(heads=6, key_value_heads=3, query_key_value_biases=True), ("output", "up")),
 )
