@@ -103,6 +103,10 @@ class LlamaRecipe(Recipe):
     """The table of embeddings is the head, too, as in llama2.c; of most published Llamas the head has its own."""
     rotary_base: Annotated[float, Above(0)] = 10000.0
     """Base of the angles by which queries and keys are turned."""
+    epsilon: Annotated[float, Above(0)] = 1e-5
+    """Added to the mean square in the norms; 1e-6 in Qwen2."""
+    query_key_value_biases: bool = False
+    """Biases of queries, keys and values, as in Qwen2."""
     dropout: Annotated[float, AtLeast(0, below=1)] = 0.0
     """Dropout rate of attention weights and residual branches."""
     pad_vocabulary: bool = False
@@ -269,6 +273,8 @@ def language_decoder(recipe, vocabulary_size):
         key_value_heads=recipe.key_value_heads,
         feed_forward_width=recipe.feed_forward_width,
         tied=recipe.tied,
+        epsilon=recipe.epsilon,
+        query_key_value_biases=recipe.query_key_value_biases,
         positions=RotaryPositions(recipe.rotary_base),
     )
 
