@@ -38,6 +38,27 @@ def linear_cross_entropy(hidden, weight, targets, *, size=None):
     return _LinearCrossEntropy.apply(hidden, weight, as_int64(targets), len(weight) if size is None else size)
 
 
+def linear_log_probs(hidden, weight, targets, *, size=None):
+    r"""log softmax(W h)_y and the entropy of softmax(W h), nats: [..., E], [V, E], [...] -> [...], [...].
+
+    What log_softmax(hidden @ weight.T) gives, without that table: logits are computed block by block, here and again in the
+    backward pass, as the gradient of W needs the upstream of every token. What is kept between is three numbers a token. It can
+    be differentiated once, and only in reverse, by as many backward passes as wanted. Under autocast the products are taken in
+    its precision; the softmax and the sum that is the gradient of W in float32. A weight that needs no gradient costs none.
+
+    Rows of W from `size` on are padding: their probabilities and gradients are exactly 0.
+    """
+    shape, size = targets.shape, len(weight) if size is None else size
+    rows = hidden.flatten(0, -2), weight, as_int64(targets).flatten(), size
+    if size < LARGE:
+        logits = functional.linear(rows[0], weight)[:, :size]
+        log_probs = logits.to(torch.promote_types(logits.dtype, torch.float32)).log_softmax(-1)
+        chosen, entropy = log_probs.gather(1, rows[2][:, None])[:, 0], -(log_probs.exp() * log_probs).sum(1)
+    else:
+        chosen, entropy = _LinearLogProbs.apply(*rows)
+    return chosen.view(shape), entropy.view(shape)
+
+
 class _LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx, hidden, weight, targets, size):
@@ -45,10 +66,8 @@ class _LinearCrossEntropy(torch.autograd.Function):
         device, total = weight.device.type, 0.0
         if (dtype := product_dtype(weight)) != weight.dtype:  # cast once, not once a block
             hidden, weight = hidden.to(dtype), weight.to(dtype)
-        rows = max(1, LOGITS.get(device, LOGITS_ELSEWHERE) // (len(weight) * MULTIPLE)) * MULTIPLE
         with in_own_precision(device):
-            for begin in range(0, len(hidden), rows):
-                block = slice(begin, begin + rows)
+            for block in _blocks(hidden, weight):
                 own = gradients and (gradients[0][block], gradients[1])
                 total = total + _block(hidden[block], weight, targets[None, block], size, own)
         if gradients:
@@ -66,13 +85,67 @@ class _LinearCrossEntropy(torch.autograd.Function):
         return *(gradient.mul_(scale) for gradient in ctx.saved_tensors), None, None
 
 
+class _LinearLogProbs(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, hidden, weight, targets, size):
+        ctx.dtype, ctx.size = product_dtype(weight), size
+        exact = torch.promote_types(ctx.dtype, torch.float32)
+        chosen, normalizer, entropy = torch.empty(3, len(hidden), dtype=exact, device=hidden.device)
+        factor = weight.to(ctx.dtype)
+        with in_own_precision(weight.device.type):
+            for block in _blocks(hidden, weight):
+                logits = _columns(hidden[block].to(ctx.dtype), factor)[:size]
+                highest = logits.amax(0)
+                chosen[block] = logits.gather(0, targets[None, block])[0]
+                shares = logits.sub_(highest).exp()
+                total = shares.sum(0)
+                entropy[block] = total.log() - shares.mul_(logits).sum(0) / total
+                normalizer[block] = highest + total.log()
+        ctx.save_for_backward(hidden, weight, targets, normalizer, entropy)
+        return chosen - normalizer, entropy
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, of_chosen, of_entropy):
+        hidden, weight, targets, normalizer, entropy = ctx.saved_tensors
+        wanted, factor = ctx.needs_input_grad, weight.to(ctx.dtype)
+        gradients = torch.empty_like(hidden) if wanted[0] else None, torch.zeros_like(weight) if wanted[1] else None
+        with in_own_precision(weight.device.type):
+            for block in _blocks(hidden, weight):
+                columns = hidden[block].to(ctx.dtype)
+                residual = _columns(columns, factor)
+                residual[ctx.size :] = 0.0
+                log_probs = residual[: ctx.size].sub_(normalizer[block])
+                shares = log_probs.exp()
+                # of log p_y: e_y - p; of the entropy H: -p (log p + H)
+                log_probs.add_(entropy[block]).mul_(of_entropy[block]).add_(of_chosen[block]).mul_(shares).neg_()
+                log_probs.scatter_add_(0, targets[None, block], of_chosen[None, block])
+                residual = residual.to(ctx.dtype)
+                if wanted[0]:
+                    gradients[0][block] = residual.T @ factor
+                if wanted[1]:
+                    gradients[1].add_(residual @ columns)
+        return *gradients, None, None
+
+
+def _blocks(hidden, weight):
+    """Slices of the tokens, of as many as have LOGITS logits together."""
+    rows = max(1, LOGITS.get(weight.device.type, LOGITS_ELSEWHERE) // (len(weight) * MULTIPLE)) * MULTIPLE
+    return [slice(begin, begin + rows) for begin in range(0, len(hidden), rows)]
+
+
+def _columns(hidden, weight):
+    """The logits of tokens [N, E], a column each, in float32 at the least: [V, N]."""
+    logits = weight @ hidden.T
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+
 def _block(hidden, weight, targets, size, gradients):
     """The sum of a block's losses; its gradients are written into the first, and added to the second, of `gradients`.
 
     A token is a column: weight @ hidden.T takes a quarter less time in MKL than hidden @ weight.T.
     """
-    logits = weight @ hidden.T
-    logits = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
+    logits = _columns(hidden, weight)
     logits[size:] = -torch.inf
     chosen, highest = logits.gather(0, targets), logits.amax(0)
     shares = logits.sub_(highest).exp_()  # in place: this memory is what there is to save
