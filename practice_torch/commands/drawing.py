@@ -15,15 +15,10 @@ def drawer(run, seed, cpu, say, prepare=lambda experiment: None, which=None, flo
     """
     import torch
 
-    from practice_torch.engine.batches.datasets import Described
     from practice_torch.engine.distributed.processes import Processes
     from practice_torch.engine.storage.state import load_weights
 
-    module, recipe = restored(run)
-    try:
-        experiment = module.build(recipe, Described(run.asked["data"]))
-    except (KeyError, TypeError, IndexError, AttributeError) as error:  # of the data themselves this would be an error of ours
-        raise RunError(f"{run.folder / 'recipe.json'} describes no data of {run.asked['topic']}: {error!r}") from error
+    experiment, recipe = built(run)
     prepare(experiment)
     device = Processes(cpu).device
     step = load_weights(run, recipe, experiment, say=say, which=which)
@@ -31,6 +26,17 @@ def drawer(run, seed, cpu, say, prepare=lambda experiment: None, which=None, flo
     experiment.to(device).eval()
     with torch.no_grad(), sampling_autocast(recipe, device, float32):
         yield experiment, step
+
+
+def built(run):
+    """(experiment, recipe) of a run, with untrained weights and without its data. RunError if recipe.json has no such data."""
+    from practice_torch.engine.batches.datasets import Described
+
+    module, recipe = restored(run)
+    try:
+        return module.build(recipe, Described(run.asked["data"])), recipe
+    except (KeyError, TypeError, IndexError, AttributeError) as error:  # of the data themselves this would be an error of ours
+        raise RunError(f"{run.folder / 'recipe.json'} describes no data of {run.asked['topic']}: {error!r}") from error
 
 
 def sampling_autocast(recipe, device, float32):

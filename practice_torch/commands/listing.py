@@ -1,5 +1,6 @@
 """python -m practice_torch list: trainable topics, and their cost."""
 
+from practice_torch.commands.loading.examples import examples
 from practice_torch.commands.options import PROGRAM
 from practice_torch.commands.recipes import has_study, module_of, published_of, recipe_names, topic_of
 from shared_specs.commands.output import print_json
@@ -17,7 +18,7 @@ def list_recipes(command):
     if command.sizes:
         return _list_sizes([(row["topic"], name) for row in rows for name in row["recipes"]], command.json)
     if command.json:
-        print_json({"topics": rows})
+        print_json({"topics": rows, "examples": examples()})
         return 0
     from rich.table import Table
 
@@ -33,6 +34,8 @@ def list_recipes(command):
     print(f"\n{PROGRAM} train TOPIC RECIPE; add --help for the recipe's fields")
     print(f"{PROGRAM} prepare MODALITY SOURCES... --out DIR, for data larger than memory: then train with --data DIR")
     print(f"{PROGRAM} evaluate RUN --study, where there is a study: measurements that take longer than an evaluation")
+    there = ", ".join(f"{name} ({example['topic']})" for name, example in examples().items())
+    print(f"{PROGRAM} sample NAME draws from a trained model that comes with the package: {there}")
     return 0
 
 

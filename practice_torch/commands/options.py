@@ -1,7 +1,7 @@
 """The commands of practice_torch and their options."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -57,6 +57,7 @@ class Sample:
 
     `sample RUN --help` lists the options that the model itself has, such as the text to continue. `sample RUN --count 50000
     --out DIR` writes a file for each sample, as tools that judge samples read them; stopped and repeated, it goes on.
+    `sample digits`, `sample notes` and `sample pydoc` need no training: these models come with the package.
     """
 
     run: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
@@ -70,9 +71,11 @@ class Sample:
     step: int | None = None
     """Draw with the checkpoint of this step: the newest two are there, and those that --keep-every keeps."""
     out: str | None = None
-    """A folder for one file a sample: images as png in their own pixels, sounds as wav, texts as txt. It is missing, empty, or
-    begun by this very command, which then draws what is missing.
+    """A folder for one file a sample: images as png in their own pixels, sounds as wav, texts as txt; points are one array,
+    samples.npz. It is missing, empty, or begun by this very command, which then draws what is missing.
     """
+    format: Literal["npz"] | None = None
+    """With --out: npz writes all images [N, H, W, C] in uint8, or all sounds [N, T], as arr_0 of samples.npz."""
     batch: int = 500
     """With --out: samples drawn at once; each batch has random numbers of its own."""
     float32: bool = False

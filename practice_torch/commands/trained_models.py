@@ -26,9 +26,12 @@ def sample(command, words):
     if not 1 <= command.batch < 2**31:
         raise UsageError(f"batch is {command.batch}; it must be at least 1, and less than 2^31")
     which = _which(command)
+    if command.format and not command.out:
+        raise UsageError("--format is of the files of --out: also give --out DIR")
     from practice_torch.engine.storage.run import Run, save_artifacts
+    from practice_torch.commands.loading.examples import own_folder
 
-    run = Run.open(command.run)
+    run = Run.open(own_folder(command.run))
 
     def prepare(experiment):
         _set_sampling(experiment, command, words, run.asked["topic"])
@@ -57,7 +60,7 @@ def _write_each(run, experiment, command, words, seed, step):
 
     asked = {name: run.asked[name] for name in ("topic", "recipe", "fields")} | {"step": step, "count": command.count}
     asked |= {"batch": command.batch, "seed": seed, "options": list(words), "float32": command.float32}
-    asked |= {"device": experiment.generator.device.type}
+    asked |= {"device": experiment.generator.device.type} | ({"format": command.format} if command.format else {})
     processes = Processes(command.cpu)
     drawn = sum(processes.all_gather(write_samples(experiment, Path(command.out), asked, processes)))
     if processes.first:
@@ -102,6 +105,7 @@ def evaluate(command, judge, published):
     for those by Inception's features.
     """
     from practice_torch.commands.sample_files import step_of
+    from practice_torch.commands.loading.examples import own_folder
     from practice_torch.engine.distributed.processes import Processes
     from practice_torch.engine.experiment import HasStudy
     from practice_torch.engine.loop import Training
@@ -109,7 +113,7 @@ def evaluate(command, judge, published):
     from practice_torch.engine.storage.state import load_weights, verdict
 
     count, which = _samples_to_judge(command), _which(command)
-    run, processes = Run.open(command.run), Processes(command.cpu)
+    run, processes = Run.open(own_folder(command.run)), Processes(command.cpu)
     module, recipe = restored(run)
     tokenizer = tokenizer_of_run(run, recipe, lambda line: None)  # what is damaged is said below
     data = processes.rank_zero_first(lambda: same_data(run, recipe, tokenizer))

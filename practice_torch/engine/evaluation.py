@@ -92,6 +92,7 @@ def preview(training: TrainingState, say: Callable[[str], None]) -> None:
     for name, artifact in artifacts.items() if training.processes.first else ():
         try:
             training.run.save_artifacts({name: artifact}, training.step)
+            training.records.show(training.step, name, artifact)
         except Exception as error:  # a figure draws itself only when it is written
             say(f"warning: no preview {name!r} at step {training.step}: {_one_line(error)}")
 

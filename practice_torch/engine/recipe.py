@@ -129,7 +129,7 @@ class Recipe(Bounded):
     cuda_graphs: bool = False
     """Replay the compiled networks as CUDA graphs: for networks with kernels that take less time than their launch."""
     tensorboard: bool = False
-    """Also write the metrics to RUN/tensorboard."""
+    """Also write the metrics and previews to RUN/tensorboard."""
     target: Annotated[float | None, Finite()] = None
     """Value that the metric should reach; none for data without a measured reference."""
     metric: Fixed = "loss"

@@ -11,7 +11,7 @@ from practice_torch.engine.distributed.processes import Processes
 from practice_torch.engine.experiment import Experiment
 from practice_torch.engine.optimizers import Player
 from practice_torch.engine.recipe import Recipe
-from practice_torch.engine.storage.run import Run
+from practice_torch.engine.storage.run import Records, Run
 
 
 class TrainingState(Protocol):
@@ -30,6 +30,7 @@ class TrainingState(Protocol):
     moved: Mapping[str, torch.Tensor]
     average: dict[str, torch.Tensor]
     pending: dict[tuple[str, str], list[torch.Tensor]]
+    records: Records
     step: int
 
     def seed_generators(self, *words: object) -> None:

@@ -8,7 +8,7 @@ import soundfile
 import torch
 from PIL import Image
 
-from practice_torch.commands.sample_files import MANIFEST, write_samples
+from practice_torch.commands.sample_files import ARRAY, MANIFEST, write_samples
 from practice_torch.engine.artifacts import Audio, Figure, ImageGrid, Text
 from practice_torch.engine.errors import RunError
 from tests.commands.test_practice_commands import QUICK, VAE, call, refused
@@ -38,7 +38,9 @@ class Drawing:
                 return {"text": Text(f"passages {noise.sum().item()}")}
             case "fewer images":
                 return {"samples": ImageGrid(noise[1:], 2)}
-        return {"points": Figure(None)}
+            case "points":
+                return {"points": Figure(None, points=noise.flatten(1).double())}
+        return {"curve": Figure(None)}
 
 
 class Rank:
@@ -116,10 +118,49 @@ def test_what_is_drawn_is_a_file_each(kind, suffix, tmp_path):
         assert sound.shape == (60,) and rate == 8000
 
 
+def array(folder):
+    assert list(files(folder)) == [MANIFEST, ARRAY]
+    with np.load(folder / ARRAY) as file:
+        assert list(file) == ["arr_0"]
+        return file["arr_0"]
+
+
+def test_points_are_one_array_and_so_are_images_and_sounds_on_request(tmp_path):
+    write(Drawing("points"), tmp_path / "points", ASKED)
+    for kind in ("images", "sounds"):
+        write(Drawing(kind), tmp_path / kind, ASKED | {"format": "npz"})
+    write(Drawing(), tmp_path / "files", ASKED)
+    points, images, sounds = (array(tmp_path / kind) for kind in ("points", "images", "sounds"))
+    assert (points.shape, points.dtype) == (sounds.shape, sounds.dtype) == ((7, 60), np.float32)
+    np.testing.assert_array_equal(points, sounds)  # of the same random numbers
+    assert (images.shape, images.dtype) == ((7, 4, 5, 3), np.uint8)
+    np.testing.assert_array_equal(images, [np.asarray(Image.open(tmp_path / "files" / f"{n}.png")) for n in range(7)])
+    with pytest.raises(RunError, match="these samples are texts, which are no array: leave --format out"):
+        write(Drawing("texts"), tmp_path / "texts", ASKED | {"format": "npz"})
+
+
+def test_an_array_that_was_stopped_or_shared_is_the_same(tmp_path):
+    write(Drawing("points"), tmp_path / "whole", ASKED)
+    with pytest.raises(KeyboardInterrupt):
+        write(Drawing("points", stops=2), tmp_path / "stopped", ASKED)
+    assert not (tmp_path / "stopped" / ARRAY).exists()
+    left = sorted(path for path in (tmp_path / "stopped").glob("array-*"))
+    experiment = Drawing("points")
+    left[1].write_bytes(left[1].read_bytes()[:40])
+    with pytest.raises(RunError, match=r"array-3\.npz cannot be read: delete it, and repeat the command"):
+        write(experiment, tmp_path / "stopped", ASKED)
+    left[1].unlink()
+    assert write(experiment, tmp_path / "stopped", ASKED) == 3 and experiment.sizes == [1, 3]
+    for rank in (0, 1):
+        write(Drawing("points"), tmp_path / "shared", ASKED, rank, 2)
+    assert files(tmp_path / "stopped") == files(tmp_path / "shared") == files(tmp_path / "whole")
+    assert write(experiment, tmp_path / "stopped", ASKED) == 0
+
+
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        ("points", r"points \(Figure\), which is no file for each"),
+        ("a curve", r"curve \(Figure\), which is no file for each"),
         ("fewer images", r"3 samples are drawn as samples \(ImageGrid\)"),
     ],
 )
@@ -150,3 +191,6 @@ def test_the_command(tmp_path):
     assert call("sample", run, "--count", 5, "--batch", 2, "--out", out)[1] == f"{out}: 5 samples, 0 of them drawn now\n"
     assert "holds samples of batch 2" in refused(3, "sample", run, "--count", 5, "--out", out)
     assert "batch is 0; it must be at least 1" in refused(2, "sample", run, "--batch", 0, "--out", out)
+    assert "--format is of the files of --out" in refused(2, "sample", run, "--format", "npz")
+    assert call("sample", run, "--count", 5, "--batch", 2, "--format", "npz", "--out", tmp_path / "array")[0] == 0
+    assert array(tmp_path / "array").shape == (5, 8, 8, 1)

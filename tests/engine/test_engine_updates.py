@@ -1,17 +1,21 @@
 """One update: large batches in parts, step sizes over time, decay, and norms that are no numbers."""
 
+import io
 import math
 
 import pytest
+import soundfile
 import torch
 from torch import nn
 
 from practice_torch.engine import gpu
+from practice_torch.engine.artifacts import Audio, ImageGrid, Text
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.experiment import Phase
 from practice_torch.engine.optimizers import displayed_player, make_player, weights_of_batches
 from practice_torch.engine.recipe import Recipe
 from practice_torch.engine.schedule import learning_rate_factor
+from practice_torch.engine.storage.run import Records
 from tests.support.engine.compiled import limits_restored
 from tests.support.engine.toys import RECIPE, Noisy, Points, begin
 
@@ -192,6 +196,24 @@ def test_tensorboard_gets_the_same_numbers(tmp_path):
     shown = [(event.step, event.value) for event in events.Scalars("train/loss")]
     assert [step for step, _ in shown] == [step for step, _ in written] == [5, 10, 14]
     assert [value for _, value in shown] == pytest.approx([value for _, value in written], rel=1e-6)
+
+
+def test_tensorboard_gets_pictures_sounds_and_texts(tmp_path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    sounds = Audio(torch.tensor([[0.5, -0.5], [0.25, 2.0]]), 8)
+    artifacts = {"images": ImageGrid(torch.zeros(2, 1, 60, 60), 2), "sounds": sounds, "text": Text("a *b*\n")}
+    records = Records(tmp_path, tensorboard=0)
+    for name, artifact in artifacts.items():
+        records.show(7, name, artifact)
+    records.close()
+    events = accumulator.EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    (image,), (audio,) = events.Images("preview/images"), events.Audio("preview/sounds")
+    assert (image.step, image.width, image.height) == (7, 126, 64) and events.Images("preview/sounds")
+    heard, rate = soundfile.read(io.BytesIO(audio.encoded_audio_string))
+    assert rate == 8 and heard == pytest.approx(sounds._played()[0].tolist(), abs=1e-4)
+    (text,) = events.Tensors("preview/text/text_summary")
+    assert text.tensor_proto.string_val == [b"```\na *b*\n\n```"]
 
 
 @pytest.mark.parametrize(

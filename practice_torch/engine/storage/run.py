@@ -5,7 +5,7 @@ environment.json   versions, device, command, commit; seconds and peak memory
 metrics.csv        step, phase, name, value: the same bytes whether or not the run was interrupted
 times.csv          step, seconds spent training, tokens (images, ...) per second, share of the GPU's peak if it is known
                    (these do differ from run to run)
-tensorboard/       the same metrics for TensorBoard, if the recipe asks for them
+tensorboard/       the same metrics and previews for TensorBoard, if the recipe asks for them
 checkpoints/       the newest two, and those that --keep-every keeps for good: see checkpoint.py
 best/              with --keep-best or --patience: the weights of the best evaluation, and of the best before it, as checkpoints
 previews/          <step>-<name>.png, .txt or .wav (with its picture as .png), captions.json
@@ -170,6 +170,11 @@ class Records:
             self._rows[0].add(step, phase, name, value)
         if self._board:
             self._board.add_scalar(f"{phase}/{name}", value, step)
+
+    def show(self, step: int, name: str, artifact: "Artifact") -> None:
+        """Give TensorBoard a preview: a picture, a sound with its picture, or a text."""
+        if self._board:
+            artifact.onto(self._board, f"preview/{name}", step)
 
     def time(self, step: int, seconds: float, rate: float, utilization: float | None) -> None:
         """Add the seconds of training until this step and how fast it was, and flush all rows."""

@@ -48,7 +48,7 @@ def weights_of(
         found = {}
         for group in WEIGHTS:
             found |= {name.removeprefix(group): tensor for name, tensor in tensors.items() if name.startswith(group)}
-        return found
+        return {name: _widened(tensor, wanted.get(name)) for name, tensor in found.items()}
 
     wanted = experiment.state_dict()
     sound = lambda tensors, _: require_weights(wanted, weights(tensors))  # noqa: E731
@@ -61,6 +61,12 @@ def weights_of(
         best = which == "best" or has_best and run.asked["fields"].get("patience")
         tensors, facts = checkpoint.newest(run.best if best else run.checkpoints, say, sound)
     return weights(tensors), facts["step"]
+
+
+def _widened(tensor, like):
+    """A tensor in half precision, as the examples of the package have them, in the model's float32; any other as it is."""
+    half = tensor.dtype in (torch.float16, torch.bfloat16) and like is not None and like.dtype == torch.float32
+    return tensor.float() if half else tensor
 
 
 def _why_no_best(fields):

@@ -101,7 +101,7 @@ class PointGan(nn.Module):
         if real is not None and real.shape[1] == 2:
             field = on_the_plane(lambda points: torch.sigmoid(self._logits(points)), real)
         real = None if real is None else real.cpu()
-        return Figure(partial(_draw, real, fakes.float().cpu(), field), caption)
+        return Figure(partial(_draw, real, fakes.float().cpu(), field), caption, points=fakes)
 
 
 def _draw(real, fakes, field, axes):

@@ -172,7 +172,7 @@ class Wgan(nn.Module):
     def _picture(self, real, fakes, caption):
         field = None if real is None or real.shape[1] != 2 else on_the_plane(self._scores, real)
         real = None if real is None else real.cpu()
-        return Figure(partial(_draw, real, fakes.cpu(), field), caption)
+        return Figure(partial(_draw, real, fakes.cpu(), field), caption, points=fakes)
 
 
 def transport(x, y):

@@ -73,7 +73,8 @@ class BatchGan(Wgan):
         """Fakes over held-out points. A logit depends on the batch: the plane has no field of them."""
         real = data.batch()["point"][:2000].cpu()
         caption = "Generated points (blue) over held-out points (gray)"
-        return {"points": Figure(partial(_draw, real, self._drawn(2000).cpu()), caption)}
+        drawn = self._drawn(2000).cpu()
+        return {"points": Figure(partial(_draw, real, drawn), caption, points=drawn)}
 
 
 def _draw(real, fakes, axes):

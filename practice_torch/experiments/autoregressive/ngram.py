@@ -102,7 +102,7 @@ class NgramExperiment(nn.Module):
             probs = self._log_probs(window_numbers(windows).flatten()).exp().view(count, _BYTES)
             written = torch.cat([written, torch.multinomial(probs, 1, generator=self.generator)], dim=1)
         passages = [bytes(row).decode(errors="replace") for row in written[:, past + 1 :].tolist()]
-        return {"text": Text("\n----\n".join(passages), f"Drawn byte by byte, each given the {past} before it")}
+        return {"text": Text("\n----\n".join(passages), f"Drawn byte by byte, each given the {past} before it", tuple(passages))}
 
     def _fit(self, windows, counts):
         """EM in each class of contexts, on the counted windows, each left out of the counts."""

@@ -126,7 +126,7 @@ class DepthStudy(nn.Module):
                 drawn = torch.multinomial(logits.float().softmax(-1), 1, generator=self.generator)
                 written = torch.cat([written, drawn], dim=1)
             texts += [f"[{place}-norm]\n{bytes(row).decode(errors='replace').strip()}" for row in written.tolist()]
-        return {"text": Text("\n\n".join(texts), "Drawn byte by byte")}
+        return {"text": Text("\n\n".join(texts), "Drawn byte by byte", tuple(texts))}
 
     def _held_out(self, data):
         return (data.batch(some)["tokens"] for some in torch.arange(len(data)).split(64))

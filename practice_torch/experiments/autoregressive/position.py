@@ -143,7 +143,8 @@ class Extrapolation(nn.Module):
                 drawn = torch.multinomial(logits.float().softmax(-1), 1, generator=self.generator)
                 written = torch.cat([written, drawn], dim=1)
             texts += [f"[{scheme}]\n{bytes(row).decode(errors='replace').strip()}" for row in written.tolist()]
-        return {"text": Text("\n\n".join(texts), f"Drawn byte by byte; trained on {self.recipe.context} bytes at a time")}
+        caption = f"Drawn byte by byte; trained on {self.recipe.context} bytes at a time"
+        return {"text": Text("\n\n".join(texts), caption, tuple(texts))}
 
     def _logits(self, scheme, tokens, scale):
         network = getattr(self, scheme)

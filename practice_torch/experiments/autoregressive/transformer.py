@@ -196,8 +196,8 @@ class LanguageModel(TokenLanguageModel):
             texts = self.write(prompt.expand(1 if how.greedy else count, -1), how.length, how)
             how_written = ", ".join(f"{name} {value}".replace("_", " ") for name, value in how.given().items())
             how_written = "always the most likely token" if how.greedy else f"drawn; {how_written or 'no filters'}"
-        written = "\n\n".join(map(tokenizer.decode, texts))
-        return {"text": Text(written, f"{len(texts)} x {how.length} tokens, {how_written}.")}
+        written = tuple(map(tokenizer.decode, texts))
+        return {"text": Text("\n\n".join(written), f"{len(texts)} x {how.length} tokens, {how_written}.", written)}
 
     def write(self, tokens, count, how):
         """tokens [B, T] and `count` more for each row, each chosen given half a context or more."""

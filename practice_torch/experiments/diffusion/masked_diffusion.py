@@ -124,7 +124,8 @@ class MaskedDiffusion(nn.Module):
     def sample(self, count):
         """`count` texts, as Text."""
         how = f"{count} x {self.recipe.context} tokens, from masks alone in {self.sampling.steps} steps."
-        return {"text": Text("\n\n".join(self.texts(count)), how)}
+        texts = tuple(self.texts(count))
+        return {"text": Text("\n\n".join(texts), how, texts)}
 
     def texts(self, count):
         """`count` texts: from masks alone, with the steps of `sampling`, uniform in the level."""

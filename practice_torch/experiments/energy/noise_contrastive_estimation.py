@@ -90,7 +90,7 @@ class ContrastExperiment(nn.Module):
             uniforms = torch.rand(count, generator=self.generator, device=x.device, dtype=x.dtype)
             x, _ = metropolis.step(x, self._normal(x), uniforms, self._energy, step_size=_STEP)
         caption = f"{count} points after {self.recipe.shown_steps} steps of a sampler, from noise"
-        return {"points": Figure(partial(_draw, x.float().cpu(), None), caption)}
+        return {"points": Figure(partial(_draw, x.float().cpu(), None), caption, points=x)}
 
     def _energy(self, x):
         """Minus the logarithm of the model, its constant included."""

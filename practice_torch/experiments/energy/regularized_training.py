@@ -271,7 +271,7 @@ class PointEnergy(EnergyExperiment):
             raise RunError(str(error)) from error
 
     def _drawn(self, x, caption):
-        return {"points": Figure(partial(_draw_points, x.float().cpu()), caption)}
+        return {"points": Figure(partial(_draw_points, x.float().cpu()), caption, points=x)}
 
 
 class ImageEnergy(EnergyExperiment):

@@ -108,7 +108,7 @@ class ScoreMatchingExperiment(nn.Module):
         for _ in range(self.recipe.shown_steps):
             x = x + length * self.learned_score(x) + math.sqrt(2 * length) * self._normal(x)
         caption = f"{count} points after {self.recipe.shown_steps} Langevin steps with the learned score"
-        return {"points": Figure(partial(_draw, x.float().cpu()), caption)}
+        return {"points": Figure(partial(_draw, x.float().cpu()), caption, points=x)}
 
     def learned_score(self, x):
         """The network's, in the precision of x.

@@ -128,7 +128,7 @@ class PointMatching(nn.Module):
         """Points drawn with the options of `sampling`."""
         drawn = carried(self.velocity, self._noise(count), self.sampling).float().cpu()
         caption = f"{count} points drawn in {self.sampling.steps} steps of the method {self.sampling.method}"
-        return {"points": Figure(lambda axes: scatter(axes, None, drawn), caption)}
+        return {"points": Figure(lambda axes: scatter(axes, None, drawn), caption, points=drawn)}
 
     def _losses(self, points, generator):
         x0, x1 = self.pairs(points, generator)

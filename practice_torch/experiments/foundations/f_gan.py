@@ -91,7 +91,8 @@ class FGan(nn.Module):
 
     def sample(self, count):
         """Fakes alone."""
-        return {"points": Figure(partial(_draw, None, self._fakes(count).cpu()), f"{count} fakes")}
+        fakes = self._fakes(count).cpu()
+        return {"points": Figure(partial(_draw, None, fakes), f"{count} fakes", points=fakes)}
 
     def _modes(self, fakes):
         """Good samples lie within 3 standard deviations of a mode; a quarter of its share of good samples covers a mode."""

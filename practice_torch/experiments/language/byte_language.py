@@ -52,7 +52,8 @@ class ByteLanguageModel(nn.Module):
         first = torch.full((count,), ord("\n"), device=uniforms.device)
         written = generate_from_state(self.network, first, uniforms, kinds=256)
         texts = (bytes(row).decode(errors="replace") for row in written.tolist())
-        return {"text": Text("\n\n".join(texts), f"{count} x {length} bytes, drawn one by one from a state of constant size.")}
+        caption = f"{count} x {length} bytes, drawn one by one from a state of constant size."
+        return {"text": Text("\n\n".join(texts), caption, tuple(texts))}
 
     def _loss(self, tokens):
         logits = self.network(tokens[:, :-1])

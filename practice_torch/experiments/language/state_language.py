@@ -32,4 +32,5 @@ class StateLanguageModel(TokenLanguageModel):
         uniforms = torch.rand(count, length, generator=self.generator, device=begun.device)
         written = generate_from_state(self.network, begun[:, 0], uniforms, kinds=self.kinds, given=begun[:, 1:])
         texts = map(tokenizer.decode, written)
-        return {"text": Text("\n\n".join(texts), f"{count} x {length} tokens, drawn one by one from a state of constant size.")}
+        caption = f"{count} x {length} tokens, drawn one by one from a state of constant size."
+        return {"text": Text("\n\n".join(texts), caption, tuple(texts))}

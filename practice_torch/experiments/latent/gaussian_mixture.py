@@ -145,7 +145,8 @@ class MixtureExperiment(nn.Module):
                 axes.set(aspect="equal")
             axes.set(xlabel="$x_1$", ylabel="$x_2$" if fakes.shape[1] > 1 else "rank")
 
-        return {"draws": Figure(draw, "Draws of the mixture, over held-out points if there are any; ellipses of two deviations")}
+        caption = "Draws of the mixture, over held-out points if there are any; ellipses of two deviations"
+        return {"draws": Figure(draw, caption, points=fakes)}
 
     def _start(self, points):
         """Centers by k-means++, each with its share of the data's variance on every axis."""

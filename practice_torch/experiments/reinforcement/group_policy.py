@@ -12,6 +12,7 @@ from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
 from practice_torch.engine.stages import Stage, place_at
+from practice_torch.experiments.alignment.online import OnlineRecipe, Rewarded
 from practice_torch.experiments.language.completions import (
     after,
     completed,
@@ -173,8 +174,8 @@ class TunedBytes(nn.Module):
         """`count` texts of the policy, each from a line's end."""
         begun = torch.full((count, 1), ord("\n"), device=self.values.device)
         texts = completed(self.policy, begun, 2 * self.recipe.completion, self.generator)
-        lines = (bytes(text[1:].tolist()).decode(errors="replace") for text in texts)
-        return {"text": Text("\n\n".join(lines), "Texts of the policy")}
+        lines = tuple(bytes(text[1:].tolist()).decode(errors="replace") for text in texts)
+        return {"text": Text("\n\n".join(lines), "Texts of the policy", lines)}
 
     def _rounds(self):
         """The number of steps with rounds so far."""
@@ -195,7 +196,7 @@ class TunedBytes(nn.Module):
 
 def build(recipe, data):
     """The experiment of a recipe."""
-    return TunedBytes(recipe)
+    return Rewarded(recipe, data) if isinstance(recipe, OnlineRecipe) else TunedBytes(recipe)
 
 
 RECIPES = {
@@ -216,5 +217,8 @@ RECIPES = {
         kl_coefficient=0.02,
         log_every=10,
         target=0.8,
-    )
+    ),
+    "rewards": OnlineRecipe(
+        steps=60, batch_size=16, learning_rate=3e-3, clip_norm=1.0, log_every=10, evaluate_every=60, checkpoint_every=60
+    ),
 }

@@ -84,7 +84,7 @@ class PointFlow(nn.Module):
         field = None
         if real is not None and size == 2:
             field = on_the_plane(lambda points: self._log_prob(points).exp(), real)
-        return Figure(partial(_draw, None if real is None else real.cpu(), drawn.float().cpu(), field), caption)
+        return Figure(partial(_draw, None if real is None else real.cpu(), drawn.float().cpu(), field), caption, points=drawn)
 
 
 def _draw(real, drawn, field, axes):

@@ -193,8 +193,8 @@ def _refused(root, wing, path, is_topic, module):
         return "" if uses_all else _refused_topic(root, path, is_topic, below[0])
     if top == wing and below[:1] == ["experiments"] and path.parts[0] not in USERS:
         return "only experiments, projects, commands, tests, demo and benchmarks see experiments"
-    if top == wing and below[:1] == ["commands"] and path.parts[0] != "commands":
-        return "only __main__ files and tests see commands"
+    if top == wing and below[:1] == ["commands"] and path.parts[0] not in ("commands", "__init__.py"):
+        return "only a wing's __init__ and __main__ files and tests see commands"
     if top == wing and below[:1] == ["projects"] and path.parts != ("commands", "project.py"):
         private = path.parts[0] == "projects" and "".join(below[1:2]).startswith("_")
         shared = path.parts[0] in ("projects", "reports") and below[1:] == ["runner"]
