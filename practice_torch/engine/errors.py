@@ -13,6 +13,12 @@ class RunError(ValueError):
     """A run or its folder is at fault; the command line prints the message alone and exits with 3."""
 
 
+class Halted(RunError):
+    """An experiment cannot take the next step now, and has left its state as it was before: the engine saves it, and a resumed
+    run goes on from there.
+    """
+
+
 class OptionError(ValueError):
     """A sampling option that this model cannot meet; the command line prints the message alone and exits with 2."""
 

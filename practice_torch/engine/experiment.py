@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
@@ -134,6 +135,13 @@ class HasTokenizer(Protocol):
 
     def tokenizer(self) -> Any:
         """encode(text or bytes), decode(tokens), lengths(), vocabulary_size; content: the bytes of its file, or their function."""
+
+
+@runtime_checkable
+class HasFolder(Protocol):
+    """An experiment that writes a file of its own into the run folder, such as the log of another process."""
+
+    folder: Path | None  # set by the engine; None before
 
 
 @runtime_checkable

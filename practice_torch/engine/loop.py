@@ -24,8 +24,8 @@ from practice_torch.engine.costs.throughput import Throughput
 from practice_torch.engine.distributed.processes import Processes
 from practice_torch.engine.distributed.replicas import replicas_of, synchronize_batch_norms
 from practice_torch.engine.distributed.whole_batch import WholeBatch
-from practice_torch.engine.errors import RunError
-from practice_torch.engine.experiment import Experiment, HasWholeBatch, require_experiment
+from practice_torch.engine.errors import Halted, RunError
+from practice_torch.engine.experiment import Experiment, HasFolder, HasWholeBatch, require_experiment
 from practice_torch.engine.optimizers import (
     displayed_player,
     initialize_moments,
@@ -98,6 +98,8 @@ class Training:
             self.models = replicas_of(experiment, self.players, self.device)
         if isinstance(experiment, HasWholeBatch):
             experiment.whole_batch = WholeBatch(self.processes)
+        if isinstance(experiment, HasFolder):
+            experiment.folder = run.folder
         self.compiled = recipe.compile and self.device.type == "cuda"
         self.graphs = self.compiled and recipe.cuda_graphs
         whole = not self.sharded and not recipe.sync_batch_norm  # collectives break a graph
@@ -255,7 +257,15 @@ class Training:
         # A checkpoint is made before the evaluation of its step, which may fail; a run resumed from it evaluates again.
         metrics = self._evaluate(bar) if self._evaluation_due() else None
         while self.step < recipe.steps and not (self.patience and self.patience.over):
-            self._advance()
+            taken = {key: len(values) for key, values in self.pending.items()}
+            try:
+                self._advance()
+            except Halted as halt:
+                self.pending = {key: self.pending[key][:count] for key, count in taken.items()}
+                self.seconds = time.perf_counter() - begun
+                self._save()
+                self.saver.finish()
+                raise RunError(f"stopped after step {self.step}, which is saved (--resume goes on from it): {halt}") from halt
             step, last, look = self.step, self.step == recipe.steps, self._evaluation_due()
             row_due = last or step % recipe.log_every == 0
             if bar.due() and not self.stop:  # a terminal that was closed (SIGHUP) cannot be written to

@@ -30,10 +30,10 @@ def read_rows(path, columns):
         if path.is_dir():
             raise DataError(f"{path} is a folder; it must be {KINDS}: name the file")
         require_memory(path, 8 * size_of(path), SMALLER)
-        return [row for where, content in _contents(path) for row in OF[columns](where, content)]
+        return [row for where, content in contents(path) for row in OF[columns](where, content)]
 
 
-def _contents(path):
+def contents(path):
     """(what a message calls a row, the row as a dict)."""
     if path.suffix == ".parquet":
         yield from _of_parquet(path)

@@ -9,10 +9,11 @@ from torch import nn
 
 from practice_torch.engine.artifacts import Text
 from practice_torch.engine.bounds import Above, AtLeast
+from practice_torch.engine.errors import RunError
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
 from practice_torch.engine.stages import Stage, place_at
-from practice_torch.experiments.alignment.online import OnlineRecipe, Rewarded
+from practice_torch.experiments.alignment.online import OF_A_ROUND, OnlineRecipe, Rewarded, begun_from
 from practice_torch.experiments.language.completions import (
     after,
     completed,
@@ -198,6 +199,15 @@ def build(recipe, data):
     """The experiment of a recipe."""
     return Rewarded(recipe, data) if isinstance(recipe, OnlineRecipe) else TunedBytes(recipe)
 
+
+def begin(recipe, run):
+    """The recipe with what the run of a language model fixes."""
+    if not isinstance(recipe, OnlineRecipe):
+        raise RunError(f"{run.folder}: this recipe learns its own text before it is tuned; the recipe rewards begins from a run")
+    return begun_from(recipe, run)
+
+
+TUNABLE = OF_A_ROUND  # by a training that goes on from a run of its own
 
 RECIPES = {
     # measured in 125 CPU seconds, at seeds 0 and 1: the policy wins 97% and 94% at 5.0 and 4.8 nats a completion; its score is

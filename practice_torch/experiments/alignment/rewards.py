@@ -1,0 +1,115 @@
+"""Rewards of completions: a function that comes with Diptych, the user's own in its process, or a trained reward model's run.
+
+    rewards = Rewards(("vowels", "rewards.py:exact_answer", "runs/reward"), weights=(), seconds=30.0)
+    scores = rewards(rows, completions)  # [N] in float32, NaN where no reward applies
+
+Several rewards are added with their weights, as in TRL: one that does not apply, None, adds nothing.
+"""
+
+import math
+from pathlib import Path
+
+import torch
+
+from practice_torch.engine.errors import OptionError, RunError
+from practice_torch.engine.storage.run import Run
+from practice_torch.experiments.alignment import ready_rewards
+from practice_torch.experiments.alignment.policy import opened
+from practice_torch.experiments.alignment.reward_process import RewardProcess, named_function
+
+READY = ("vowels", "gsm8k_answer")  # functions of ready_rewards
+
+
+class Rewards:
+    """The sum of rewards by their names, each times its weight; without weights the plain sum."""
+
+    def __init__(self, names, weights, seconds):
+        self.names, self.weights = names, weights or (1.0,) * len(names)
+        self.seconds, self.log, self._sources = seconds, None, {}
+
+    def __call__(self, rows, completions):
+        """rows: the columns of each completion's prompt, the prompt among them; completions: their texts."""
+        total, known = torch.zeros(len(rows)), torch.zeros(len(rows), dtype=torch.bool)
+        for name, weight in zip(self.names, self.weights, strict=True):
+            found = [math.nan if reward is None else reward for reward in self._source(name)(rows, completions)]
+            scores = torch.tensor(found, dtype=torch.float32)
+            known |= scores.isfinite()
+            total += weight * scores.nan_to_num()
+        return total.masked_fill(~known, math.nan)
+
+    def close(self):
+        """Ends the processes of functions."""
+        for source in self._sources.values():
+            getattr(source, "close", lambda: None)()
+        self._sources = {}
+
+    def _source(self, name):
+        if name not in self._sources:
+            self._sources[name] = self._made(name)
+        return self._sources[name]
+
+    def _made(self, name):
+        if name in READY:
+            return OfFunction(getattr(ready_rewards, name))
+        if Path(name).is_dir():
+            return OfModel(name)
+        return OfFunction(RewardProcess(name, seconds=self.seconds, log=self.log))
+
+
+class OfFunction:
+    """A function with TRL's signature, called with the rows' columns."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self, rows, completions):
+        columns = {name: [row[name] for row in rows] for name in rows[0] if name != "prompt"}
+        prompts = [row["prompt"] for row in rows]
+        if isinstance(self.function, RewardProcess):
+            return self.function(prompts, completions, columns)
+        return self.function(prompts=prompts, completions=completions, **columns)
+
+    def close(self):
+        """Ends the process of a user's function."""
+        if isinstance(self.function, RewardProcess):
+            self.function.close()
+
+
+class OfModel:
+    """The reward model of a run, of the text of prompt and completion."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.recipe, self.model = opened(Run.open(folder))
+        if getattr(self.model, "head", None) is None or not hasattr(self.model, "rewards"):
+            raise RunError(f"reward {folder} is the run of a model without rewards: train one with --method reward")
+        self.model.eval().requires_grad_(False)
+        self.tokenizer = self.model.tokenizer()
+
+    @torch.no_grad()
+    def __call__(self, rows, completions):
+        pairs = zip(rows, completions, strict=True)
+        texts = [self.tokenizer.encode(row["prompt"] + text)[-self.recipe.context :] for row, text in pairs]
+        lengths = torch.tensor(list(map(len, texts)))
+        tokens = torch.zeros(len(texts), int(lengths.max()), dtype=torch.int64)
+        for row, text in zip(tokens, texts, strict=True):
+            row[: len(text)] = text
+        rewards = self.model.rewards(tokens, lengths)
+        if not rewards.isfinite().all():
+            place = int((~rewards.isfinite()).nonzero()[0])
+            raise RunError(f"reward {self.folder} is {rewards[place]:g} for completion {completions[place][:60]!r}")
+        return rewards.tolist()
+
+
+def require_rewards(names, weights):
+    """OptionError for names that are none, or weights that do not fit them."""
+    if not names:
+        raise OptionError(f"reward is empty; name {', '.join(READY)}, FILE.py:FUNCTION or the run of a reward model")
+    if weights and len(weights) != len(names):
+        raise OptionError(f"reward_weights has {len(weights)} numbers for {len(names)} rewards; give one each, or none")
+    for name in names:
+        if name in READY or Path(name).is_dir():
+            continue
+        if ".py" not in name:
+            raise OptionError(f"reward is {name!r}; it must be {', '.join(READY)}, FILE.py:FUNCTION or the run of a reward model")
+        named_function(name)
