@@ -95,7 +95,7 @@ def instead_of_loading(data):
     ours = [module for name, module in sys.modules.items() if name.startswith(OURS)]  # patching all takes longer than a step
     known = [module for module in ours if getattr(module, "load_data", None) is load_data and module is not _SELF]
     for module in known:
-        module.load_data = lambda recipe: data
+        module.load_data = lambda recipe, tokenizer=None: data
     try:
         yield
     finally:
