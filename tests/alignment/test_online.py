@@ -13,7 +13,8 @@ from practice_torch.data.prompts import load
 from practice_torch.data.prompts.prompts import rows_of
 from practice_torch.engine.distributed.whole_batch import WholeBatch
 from practice_torch.engine.errors import OptionError, RunError
-from practice_torch.experiments.alignment.online import OnlineRecipe, Rewarded
+from practice_torch.experiments.alignment.online import Rewarded
+from practice_torch.experiments.alignment.online_recipe import OnlineRecipe
 from practice_torch.experiments.alignment.ready_rewards import gsm8k_answer, number_in, vowels
 from practice_torch.experiments.alignment.reward_process import RewardProcess
 from practice_torch.experiments.alignment.rollouts import Drawn, advantages_of, drawn_after, loss_of, measured, token_law
@@ -118,16 +119,16 @@ def test_a_file_that_does_not_load(tmp_path, broken, said):
 @pytest.mark.parametrize(
     "changes, said",
     [
-        (dict(reward=()), "reward is empty; name vowels"),
+        (dict(reward=()), r"reward is \(\); it must be one or more of vowels"),
         (dict(reward=("vowel",)), "reward is 'vowel'; it must be vowels"),
         (dict(reward=("nowhere.py:f",)), "is missing: nowhere.py is not a file"),
-        (dict(reward=("vowels",), reward_weights=(1.0, 2.0)), "reward_weights has 2 numbers for 1 rewards"),
+        (dict(reward_weights=(1.0, 2.0)), "it must be one number for each of the 1 rewards, or none"),
     ],
 )
 def test_rewards_that_are_none(changes, said):
     data = load("pydoc", prompt=12)[0]
-    with pytest.raises((OptionError, RunError), match=said):
-        Rewarded(OnlineRecipe(**SMALL | changes), data)
+    with pytest.raises((OptionError, RunError, ValueError), match=said):
+        Rewarded(OnlineRecipe(**SMALL | changes), data).start({})
 
 
 # ------------------------------------------------------------------------------------------------ a run

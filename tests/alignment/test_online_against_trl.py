@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from practice_torch.engine.distributed.whole_batch import WholeBatch
-from practice_torch.experiments.alignment.online import OnlineRecipe
+from practice_torch.experiments.alignment.online_recipe import OnlineRecipe
 from practice_torch.experiments.alignment.rollouts import Drawn, measured, update_loss
 
 pytestmark = pytest.mark.peers("trl", "datasets", "tokenizers", "transformers")

@@ -2,6 +2,8 @@
 
 import torch
 
+from practice_torch.experiments.alignment.online_recipe import OnlineRecipe
+from tests.support.alignment import online
 from tests.support.metrics import mean
 from tests.support.written_texts import (
     bits_of,
@@ -20,6 +22,8 @@ TOLERANCE = 1e-5  # scores are cast to float32
 
 
 def logs(e, batch, phase):
+    if isinstance(e.recipe, OnlineRecipe):
+        return online.logs(e)
     if phase == "collect":
         prompts = batch["tokens"][:, : e.recipe.prompt]
         return rollout_logs(e, e.policy, e.reference, prompts, lambda tokens: scores(tokens, e.recipe.prompt))
@@ -27,6 +31,8 @@ def logs(e, batch, phase):
 
 
 def evaluate(e, data):
+    if isinstance(e.recipe, OnlineRecipe):
+        return online.evaluated(e, data)
     prompts = held_out_prompts(e, data, e.recipe.judged)
     drawn, others = (written(e, network, prompts, e.recipe.completion) for network in (e.policy, e.reference))
     prompt, ours, theirs = e.recipe.prompt, scores(drawn, e.recipe.prompt), scores(others, e.recipe.prompt)
@@ -43,5 +49,7 @@ def evaluate(e, data):
 
 
 def preview(e, data):
+    if isinstance(e.recipe, OnlineRecipe):
+        return {}
     path = e.rollout.path[-e.place.taken :]
     return {"path": [("plot", *torch.as_tensor(path).T), ("plot", *path[-1:].T, {"label": "last round"})]}

@@ -36,6 +36,7 @@ class Objective:
     at which an option has an effect. An experiment without `draws` gives the same samples for every seed.
     `sizes` are the most that fields may be in tests where that is not tests/support/tiny.py's LIMIT, or the tuple in their place.
     Fields in `repeated` say how often the same is done, so that full size shows in the first time.
+    A step of the recipes in `waits` reads from the device: a program on the host decides what is learned.
     """
 
     loss: Callable | None
@@ -46,6 +47,7 @@ class Objective:
     draws: bool = True
     sizes: Mapping[str, int | tuple] = field(default_factory=dict)
     repeated: Collection[str] = ()
+    waits: Collection[str] = ()
     mistakes: Mapping[str, Mistake] = field(default_factory=dict)
 
 

@@ -1,205 +1,32 @@
 """Online alignment of a language model: it draws completions of prompts, they are rewarded, and it learns from them."""
 
-import importlib.util
 import math
 import sys
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import nn
+from torch._subclasses import FakeTensor  # torch exports it nowhere else
 
 from practice_torch.arguments import require
-from practice_torch.autoregressive.tokenization import BytePairTokenizer
 from practice_torch.data.prompts.prompts import rows_of
 from practice_torch.engine.artifacts import Text
-from practice_torch.engine.bounds import Above, AtLeast, Bounded
+from practice_torch.engine.bounds import Bounded
 from practice_torch.engine.distributed.whole_batch import WholeBatch
 from practice_torch.engine.errors import Halted, OptionError, RunError
 from practice_torch.engine.experiment import Metric, Phase
-from practice_torch.engine.recipe import Direction, Fixed, Recipe
-from practice_torch.experiments.alignment.policy import (
-    FORMS,
-    as_reference,
-    begin,
-    copy_weights,
-    policy_network,
-    reference_network,
-    take_over,
-    tokenizer_of_run,
-)
+from practice_torch.experiments.alignment.online_recipe import OnlineRecipe as OnlineRecipe
+from practice_torch.experiments.alignment.policy import as_reference, copy_weights, policy_network, reference_network, take_over
 from practice_torch.experiments.alignment.rewards import Rewards, require_rewards
-from practice_torch.experiments.alignment.rollouts import (
-    Aggregation,
-    Estimator,
-    Ratio,
-    drawn_after,
-    measured,
-    require_terms,
-    update_loss,
-)
+from practice_torch.experiments.alignment.rollouts import Drawn, drawn_after, measured, update_loss
 from practice_torch.experiments.language.tokens import kept_tokenizer, tokenizer_buffer
-from practice_torch.networks.decoder_transformer import BIASES
 from practice_torch.pictures.tuning import score_by_nats
 from practice_torch.preference.pipeline import win_rate
 from practice_torch.reinforcement.kl_estimators import adaptive_coefficient, token_kl
 
 GAIN = 0.5  # of the adaptive price: with the clip at 0.2 it changes by a tenth a round at most
-# Fields that a training may change which begins from a run of the same recipe: no weight depends on them.
-OF_A_ROUND = (
-    "reward",
-    "reward_weights",
-    "reward_seconds",
-    "prompt",
-    "completion",
-    "answers",
-    "passes",
-    "minibatches",
-    "temperature",
-    "kl_coefficient",
-    "kl_ratio",
-    "kl_target",
-    "max_divergence",
-    "clip",
-    "clip_high",
-    "ratio",
-    "aggregation",
-    "standardize",
-    "entropy_coefficient",
-    "judged",
-)
 KEPT = 512  # rounds of the path in a picture
 NORMAL_95 = 1.96  # standard errors from the middle to an end of an interval that holds 95%
-
-
-@dataclass(frozen=True)
-class OnlineRecipe(Recipe):
-    """A language model is tuned to rewards of its own completions, by PPO, RLOO or GRPO; it begins from a run (--from), or from
-    noise.
-    """
-
-    modality: ClassVar[str] = "prompts"
-    data: str = "pydoc"
-    """pydoc (passages of Python's help pages), or your own .jsonl or .parquet file with a column prompt."""
-    reward: tuple[str, ...] = ("vowels",)
-    """Rewards, which are added: a ready one (vowels, gsm8k_answer), your own function as FILE.py:FUNCTION, with TRL's signature
-    (prompts, completions, and the other columns of the data), or the run folder of a reward model.
-    """
-    reward_weights: Annotated[tuple[float, ...], AtLeast(-1e9)] = ()
-    """Weight of each reward; none: 1 each."""
-    reward_seconds: Annotated[float, Above(0)] = 60.0
-    """Seconds that a function may take for the completions of a round, before the training stops, with all saved."""
-    estimator: Estimator = "group"
-    """Baseline of a reward. ppo: a critic's value of every prefix; leave_one_out: the rewards of the other completions
-    of the prompt (RLOO); group: their mean (GRPO).
-    """
-    prompt: Annotated[int, AtLeast(1)] = 32
-    """Maximum number of tokens of a prompt; of a longer one the last are kept, with a note."""
-    completion: Annotated[int, AtLeast(1)] = 32
-    """Maximum number of tokens of a completion."""
-    answers: Annotated[int, AtLeast(1)] = 4
-    """Completions of a prompt in a round; two or more, except for ppo."""
-    passes: Annotated[int, AtLeast(1)] = 1
-    """Passes over the completions of a round."""
-    minibatches: Annotated[int, AtLeast(1)] = 1
-    """Updates of a pass, each on as many completions, drawn at random."""
-    temperature: Annotated[float, Above(0)] = 1.0
-    """Temperature of the policy, in drawing and in learning; below 1 it is sharper."""
-    kl_coefficient: Annotated[float, AtLeast(0)] = 0.05
-    """Price of a nat of divergence from the reference, in units of the reward; with group, of the advantage. 0: no price."""
-    kl_ratio: bool = False
-    """group: multiply the divergence's estimate by the ratio, by which its gradient is that of the divergence (DeepSeek-V3.2, and
-    TRL unless told otherwise); off, as GRPO was published.
-    """
-    kl_target: Annotated[float | None, Above(0)] = None
-    """Nats of a completion to which the price is adapted, from kl_coefficient on; none: the price is fixed."""
-    max_divergence: Annotated[float | None, Above(0)] = None
-    """Nats of a completion, as a round measures them, beyond which the training stops, with all saved; none: it goes on."""
-    clip: Annotated[float, Above(0, below=1)] = 0.2
-    """Clipping range of the ratio of new to old probability."""
-    clip_high: Annotated[float | None, Above(0)] = None
-    """Upper clipping range, where it is another (DAPO: 0.28); not of ppo."""
-    ratio: Ratio = "token"
-    """What is clipped: token, each token's ratio; sequence, the whole completion's (RLOO in TRL); sequence_mean, the geometric
-    mean of its tokens' (GSPO). Of ppo always token.
-    """
-    aggregation: Aggregation = "sequence_mean"
-    """Of the losses of tokens: sequence_mean, the mean of each completion's mean (GRPO); token_mean, over all tokens (DAPO);
-    constant, their sum over the longest possible completions (Dr. GRPO). ppo has always sequence_mean.
-    """
-    standardize: bool = True
-    """group: divide by the deviation of the rewards of a prompt, as GRPO does; off, as Dr. GRPO. leave_one_out, ppo: of all
-    advantages of a round, as usual for ppo.
-    """
-    trace_decay: Annotated[float, AtLeast(0, at_most=1)] = 0.95
-    """Decay of the trace of the generalized advantages; ppo only."""
-    value_coefficient: Annotated[float, AtLeast(0)] = 0.1
-    """Weight of the values' loss; ppo only."""
-    value_clip: Annotated[float | None, Above(0)] = None
-    """Clipping range of the values around those of the round; none: they are free. ppo only."""
-    entropy_coefficient: Annotated[float, AtLeast(0)] = 0.0
-    """Weight of the entropy of the next token, as a reward."""
-    judged: Annotated[int, AtLeast(2)] = 256
-    """Held-out prompts of an evaluation, at most, each completed by the policy and by the reference."""
-    tokens: str = "bytes"
-    """bytes; a tokenizer.json; tiktoken:NAME; a folder that `prepare text` wrote; or a run folder: its tokens."""
-    start: str = ""
-    """Run folder of the language model to begin from, with the same tokens and sizes: --from sets it, and them."""
-    adapters: Annotated[int, AtLeast(0)] = 0
-    """Rank of low-rank adapters, which alone are trained, and without which the policy is the reference; 0: none. Needs peft."""
-    adapter_scale: Annotated[float, Above(0)] = 16.0
-    """Factor of the adapters' product, divided by their rank."""
-    form: Literal[tuple(FORMS)] = "gpt2"
-    """Form of the network. --from sets it, and all of the sizes below."""
-    extra_rows: Annotated[int, AtLeast(0)] = 0
-    """Rows of the table of tokens that stand for none of the tokenizer's."""
-    context: Annotated[int, AtLeast(2)] = 128
-    """Maximum number of tokens that the network sees."""
-    layers: Annotated[int, AtLeast(1)] = 2
-    """Number of blocks (attention and feed-forward)."""
-    width: Annotated[int, AtLeast(1)] = 96
-    """Width of the residual stream."""
-    heads: Annotated[int, AtLeast(1)] = 4
-    """Number of attention heads; they divide the width."""
-    biases: Literal[BIASES] = "feed_forward"
-    """gpt2: biases of the norms and the feed-forward blocks; all: of attention, too; none."""
-    exact_gelu: bool = False
-    """gpt2: x Phi(x) in place of the tanh form."""
-    key_value_heads: Annotated[int, AtLeast(1)] = 4
-    """llama: number of heads of keys and values, which divides the heads."""
-    feed_forward_width: Annotated[int, AtLeast(1)] = 256
-    """llama: units of a feed-forward block."""
-    tied: bool = True
-    """llama: the table of embeddings is the head, too."""
-    rotary_base: Annotated[float, Above(0)] = 10000.0
-    """llama: base of the angles by which queries and keys are turned."""
-    epsilon: Annotated[float, Above(0)] = 1e-5
-    """llama: added to the mean square in the norms; 1e-6 in Qwen2."""
-    query_key_value_biases: bool = False
-    """llama: biases of queries, keys and values, as in Qwen2."""
-    pad_vocabulary: bool = False
-    """Pad the table of tokens with rows of zeros to a multiple of 64, which suits a GPU; the model is the same."""
-    metric: Fixed = "reward"
-    direction: Direction = "higher"
-
-    def __post_init__(self):
-        super().__post_init__()
-        require_terms(self)
-        self._require("heads", self.width % self.heads == 0, f"a divisor of the width, {self.width}")
-        if self.form == "llama":
-            self._require("heads", self.width % (2 * self.heads) == 0, f"a divisor of half the width, {self.width // 2}")
-            self._require("key_value_heads", self.heads % self.key_value_heads == 0, f"a divisor of the heads, {self.heads}")
-        there = not self.adapters or importlib.util.find_spec("peft") is not None
-        self._require("adapters", there, "0 without the package peft: pip install 'diptych[peft]'")
-        fits = self.prompt + self.completion <= self.context
-        self._require("context", fits, f"at least prompt + completion, {self.prompt} + {self.completion}")
-        self._require("kl_target", self.kl_target is None or self.kl_coefficient > 0, "none with a kl_coefficient of 0")
-        rows = self.batch_size * self.answers
-        self._require("minibatches", self.minibatches <= rows, f"at most the completions of a round, {rows}")
-
-    def loading(self):
-        """Prompts as tokens, with the other columns of their rows."""
-        return {"prompt": self.prompt, "tokens": self.tokens, "byte_pairs": BytePairTokenizer, "of_run": tokenizer_of_run}
 
 
 @dataclass(frozen=True)
@@ -231,7 +58,6 @@ class Rewarded(nn.Module):
 
     def __init__(self, recipe, data):
         super().__init__()
-        require_rewards(recipe.reward, recipe.reward_weights)
         self.recipe, self.generator, self.sampling = recipe, None, Answering()
         self.whole_batch, self.folder = WholeBatch(), None
         self.vocabulary, self.end = data.description["vocabulary"], data.description["end"]
@@ -249,10 +75,12 @@ class Rewarded(nn.Module):
         self.register_buffer("price", torch.tensor(recipe.kl_coefficient))
         self.register_buffer("path", torch.zeros(KEPT, 2))  # nats and score of the last rounds
         self.rewards = Rewards(recipe.reward, recipe.reward_weights, recipe.reward_seconds)
+        self.current = None  # the completions of the last loss
         self._turn, self._rounds, self._before = 0, [], None
 
     def start(self, batch):
         """Take over the weights of the run that the recipe names; the reference has them, too."""
+        require_rewards(self.recipe.reward)
         take_over(self.recipe, self.policy, self.tokenizer(), lambda line: print(f"warning: {line}", file=sys.stderr))
         copy_weights(self.policy, self.reference)
 
@@ -272,8 +100,8 @@ class Rewarded(nn.Module):
             self._rounds = [*self._rounds[:part], (held, self._orders(len(held.scores)))]
         self._turn = (self._turn + 1) % (self.phases[0].times * recipe.accumulate)
         held, orders = self._rounds[part]
-        some = held if recipe.minibatches == 1 else held.rows(orders[turn])
-        loss, more = update_loss(recipe, self.policy, self.critic, some, self.price, self.whole_batch)
+        self.current = held if recipe.minibatches == 1 else held.rows(orders[turn])
+        loss, more = update_loss(recipe, self.policy, self.critic, self.current, self.price, self.whole_batch)
         return loss, logs | more
 
     def _orders(self, count):
@@ -287,11 +115,8 @@ class Rewarded(nn.Module):
     def _collected(self, batch):
         """A round: completions of the batch's prompts, rewarded and compared; and what to log."""
         recipe = self.recipe
-        prompts, rows = self._prompts(batch, recipe.answers)
         with torch.no_grad():
-            alone = self.whole_batch.count == 1
-            drawn = drawn_after(recipe, self.policy, prompts, end=self.end, generator=self.generator, together=alone)
-        scores = self._scored(rows, drawn)
+            drawn, scores = (self._imagined if isinstance(batch["tokens"], FakeTensor) else self._drawn)(batch)
         held, logs = measured(recipe, self.policy, self.reference, self.critic, drawn, scores, self.price, self.whole_batch)
         logs["price"] = self.price.clone()
         nats = logs.get("nats", torch.zeros_like(self.price))
@@ -301,6 +126,25 @@ class Rewarded(nn.Module):
         if recipe.kl_target is not None:
             self.price.copy_(adaptive_coefficient(self.price, nats, target=recipe.kl_target, gain=GAIN))
         return held, logs
+
+    def _drawn(self, batch):
+        """Completions of the batch's prompts, and their rewards."""
+        prompts, rows = self._prompts(batch, self.recipe.answers)
+        alone = self.whole_batch.count == 1
+        drawn = drawn_after(self.recipe, self.policy, prompts, end=self.end, generator=self.generator, together=alone)
+        return drawn, self._scored(rows, drawn)
+
+    def _imagined(self, batch):
+        """The same of tensors without values, on which a step's cost is measured: all completions have their full length, and
+        each of their tokens is read once, as with a cache.
+        """
+        recipe, known = self.recipe, batch["tokens"].repeat_interleave(self.recipe.answers, 0)
+        tokens = nn.functional.pad(known, (0, recipe.completion))
+        for step in self.policy.hidden(tokens)[:, -recipe.completion - 1 : -1].unbind(1):
+            self.policy.logits(step)
+        lengths = torch.full((len(tokens),), known.shape[1], device=tokens.device)
+        mask = torch.ones(len(tokens), recipe.completion, dtype=torch.bool, device=tokens.device)
+        return Drawn(tokens, lengths, mask), torch.zeros(len(tokens), device=tokens.device)
 
     def _prompts(self, batch, times):
         """(prompts as a list, their rows), each so many times in a row."""
@@ -433,13 +277,3 @@ def _distinct(rows, n):
     """distinct-n: different n-grams of all the rows, as a share of all; 0 without any.  Source: Li et al. 2016."""
     grams = [tuple(row[k : k + n]) for row in rows for k in range(len(row) - n + 1)]
     return len(set(grams)) / len(grams) if grams else 0.0
-
-
-def begun_from(recipe, run):
-    """The recipe with form, sizes and tokens of the run of a language model.  RunError if prompts do not fit into its context."""
-    try:
-        return begin(recipe, run)
-    except RunError:
-        raise
-    except ValueError as error:
-        raise RunError(f"{run.folder} does not fit this recipe: {error}") from None

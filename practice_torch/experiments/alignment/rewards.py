@@ -101,12 +101,8 @@ class OfModel:
         return rewards.tolist()
 
 
-def require_rewards(names, weights):
-    """OptionError for names that are none, or weights that do not fit them."""
-    if not names:
-        raise OptionError(f"reward is empty; name {', '.join(READY)}, FILE.py:FUNCTION or the run of a reward model")
-    if weights and len(weights) != len(names):
-        raise OptionError(f"reward_weights has {len(weights)} numbers for {len(names)} rewards; give one each, or none")
+def require_rewards(names):
+    """OptionError for a name of none; RunError for a file that is not there."""
     for name in names:
         if name in READY or Path(name).is_dir():
             continue

@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 import torch
+from torch._subclasses import FakeTensor  # torch exports it nowhere else
 
 from practice_torch.experiments.alignment.policy import as_reference
 from practice_torch.experiments.language.completing import complete
@@ -173,8 +174,12 @@ def advantages_of(terms, scores, log_probs, reference_log_probs, values, mask, *
     advantage 0, and no part in the baseline of the others.
     """
     if terms.estimator == "ppo":
-        # in units of the price where that is a tensor: shaped_rewards would ask the device whether it is positive
-        rewards = shaped_rewards(scores, log_probs, reference_log_probs, mask, kl_coefficient=float(price))
+        if terms.kl_coefficient > 0:
+            # in units of the price, which is a tensor: whether it is positive would have to be asked of the device
+            pair = log_probs, reference_log_probs
+            rewards = price * shaped_rewards(scores / price, *pair, mask, kl_coefficient=1.0)
+        else:
+            rewards = shaped_rewards(scores, log_probs, log_probs, mask, kl_coefficient=0.0)
         steps = torch.arange(mask.shape[1], device=mask.device)
         ends = steps == mask.sum(1, keepdim=True) - 1
         process = rewards, torch.cat([values, torch.zeros_like(values[:, :1])], dim=1), ends
@@ -202,7 +207,7 @@ def _by_groups(compared, scores):
     """compared(scores [B, G]), of groups that have NaN among them without these; 0 where fewer than two are left."""
     known = scores.isfinite()
     advantages = compared(scores.masked_fill(~known, 0.0))
-    for row in (~known).any(1).nonzero()[:, 0].tolist():
+    for row in [] if isinstance(scores, FakeTensor) else (~known).any(1).nonzero()[:, 0].tolist():
         left = known[row]
         advantages[row] = 0.0
         if left.sum() > 1:

@@ -13,7 +13,8 @@ from practice_torch.engine.errors import RunError
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
 from practice_torch.engine.stages import Stage, place_at
-from practice_torch.experiments.alignment.online import OF_A_ROUND, OnlineRecipe, Rewarded, begun_from
+from practice_torch.experiments.alignment.online import Rewarded
+from practice_torch.experiments.alignment.online_recipe import OF_A_ROUND, OnlineRecipe, begun_from
 from practice_torch.experiments.language.completions import (
     after,
     completed,
