@@ -1,4 +1,6 @@
-"""python -m practice_torch list | prepare | train | sample | evaluate | report | judge | project : train models, sample them.
+"""python -m practice_torch list | prepare | train | sample | evaluate | report | judge | project | import | export
+
+Train models, sample and judge them; take in published weights, and give trained ones away.
 
 Exit codes: 0 done, 1 `evaluate` found the target missed, 2 usage, 3 bad data or a bad run folder, 128 + n stopped by signal n
 (with everything saved). Errors are one line; --debug shows the traceback.
@@ -6,6 +8,8 @@ Exit codes: 0 done, 1 `evaluate` found the target missed, 2 usage, 3 bad data or
 
 import sys
 
+from practice_torch.commands.exporting import export
+from practice_torch.commands.importing import import_weights
 from practice_torch.commands.judge import judge
 from practice_torch.commands.listing import list_recipes
 from practice_torch.commands.options import COMMANDS, parse
@@ -62,6 +66,8 @@ RUNS = {
     "report": report,
     "judge": judge,
     "project": project,
+    "import": import_weights,
+    "export": export,
 }
 DOES = {COMMANDS[name]: run for name, run in RUNS.items()}
 

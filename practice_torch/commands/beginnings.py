@@ -22,7 +22,7 @@ def begun_from(run, path, module, recipe, given):
     the field; UsageError where it contradicts the run.
     """
     _, theirs = restored(run)
-    whole = run.asked["topic"] == path and type(theirs) is type(recipe)
+    whole = _is_whole(run, path, theirs, recipe)
     if whole:
         fixed = {field.name for field in dataclasses.fields(recipe)} - OF_EVERY_RECIPE
         fixed -= {name for name in getattr(module, "TUNABLE", ()) if given(name)}
@@ -39,6 +39,11 @@ def begun_from(run, path, module, recipe, given):
             flag = field.name.replace("_", "-")
             raise UsageError(f"{flag} is {here}, and {there} in {run.folder}, where the training begins: leave --{flag} out")
     return begun if given("target") else dataclasses.replace(begun, target=None), whole
+
+
+def _is_whole(run, path, theirs, recipe):
+    """Whether a run, whose recipe is theirs, hands over all of its state."""
+    return run.asked["topic"] == path and type(theirs) is type(recipe) and not recipe.begins_anew
 
 
 def _replaced(recipe, fields, run):
@@ -65,6 +70,6 @@ def recorded_origin(run, path, recipe):
 
     source = Run.open(run.asked["from"]["folder"])
     _, theirs = restored(source)
-    origin = origin_of(source, source.asked["topic"] == path and type(theirs) is type(recipe))
+    origin = origin_of(source, _is_whole(source, path, theirs, recipe))
     origin.require_recorded(run)
     return origin

@@ -40,8 +40,8 @@ class Train:
     run: str | None = None
     """The run's folder, missing or empty (default: runs/<topic>-<recipe>-<n>)."""
     from_: Annotated[str | None, tyro.conf.arg(name="from")] = None
-    """A run whose weights the training begins from, of the same topic (without TOPIC RECIPE: the run's own recipe), or of one that
-    the topic begins from: sizes and tokenizer are the run's; optimizer and schedule are new.
+    """A run whose weights the training begins from, of the same topic (without TOPIC RECIPE: the run's own recipe), or of one
+    that the topic begins from: sizes and tokenizer are the run's; optimizer and schedule are new.
     """
     resume: str | None = None
     """A stopped run to continue, from its newest checkpoint."""
@@ -61,7 +61,9 @@ class Sample:
     """
 
     run: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
-    """A run folder."""
+    """A run folder; or the name of a model that comes with the package (`list` shows them), which is copied to
+    runs/example-<name>.
+    """
     count: int = 64
     """Number of samples."""
     seed: int | None = None
@@ -121,6 +123,8 @@ class Evaluate:
     """Measure the weights of the best evaluation, of a run with --keep-best (with --patience they are the default)."""
     step: int | None = None
     """Measure the checkpoint of this step: the newest two are there, and those that --keep-every keeps."""
+    data: str | None = None
+    """Data to measure an imported model on: the held-out part, the same that `train --from RUN --data` holds out."""
     study: bool = False
     """Also run the model's study, if it has one: measurements that take longer than an evaluation, written into RUN/study."""
     cpu: bool = False
@@ -206,6 +210,48 @@ class Project:
 
 
 @dataclass(frozen=True)
+class Import:
+    """Make a run folder of published weights: import FOLDER, a local folder in Hugging Face's layout; nothing is downloaded.
+
+    FOLDER has config.json, safetensors (one file, or shards with their index) and, for models of text, tokenizer.json. `sample`,
+    `evaluate`, `report`, `export` and `train --from` take the run.
+    """
+
+    folder: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="FOLDER")]
+    """A folder of published weights."""
+    run: str | None = None
+    """The run's folder, missing or empty (default: runs/<topic>-<recipe>-<n>)."""
+    data: str | None = None
+    """Data of the run, of which the held-out part is evaluated; without it `evaluate RUN --data` names some."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """Write the model of a run in Hugging Face's layout: export RUN DIR; or any network that `sample` calls as an ONNX file.
+
+    DIR gets config.json, model.safetensors, generation_config.json, tokenizer.json where the tokenizer can be written so, and
+    README.md, a model card. `from_pretrained(DIR)` of transformers or diffusers computes the same.
+    """
+
+    run: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
+    """A run folder."""
+    dir: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[DIR]")] = None
+    """A folder, missing or empty."""
+    dtype: Literal["float16", "bfloat16", "float32"] | None = None
+    """Precision of the weights (default: that of the imported ones; of a run trained here float32)."""
+    onnx: str | None = None
+    """A file to write the network to in ONNX's format; it is compared with onnxruntime, and not written if the two differ."""
+    best: bool = False
+    """Export the weights of the best evaluation, of a run with --keep-best (with --patience they are the default)."""
+    step: int | None = None
+    """Export the checkpoint of this step."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+@dataclass(frozen=True)
 class Prepare:
     """Prepare data that does not fit into memory: prepare MODALITY SOURCES... --out DIR; see `prepare --help`."""
 
@@ -225,6 +271,8 @@ COMMANDS = {
     "report": Report,
     "judge": Judge,
     "project": Project,
+    "import": Import,
+    "export": Export,
 }
 
 

@@ -29,11 +29,20 @@ def topic_of(text):
 
 def recipe_names(path):
     """The keys of a topic's RECIPES, read from its source: listing needs no torch."""
+    return _keys(path, "RECIPES")
+
+
+def pretrained_topics():
+    """{model_type: path of the topic whose networks take such weights}, read from the sources."""
+    return {model_type: path for path in load().topics for model_type in _keys(path, "PRETRAINED")}
+
+
+def _keys(path, name):
     for node in _source(path).body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) == "RECIPES":
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) == name:
             if isinstance(node.value, ast.Dict) and all(isinstance(key, ast.Constant) for key in node.value.keys):
                 return [key.value for key in node.value.keys]
-            return list(module_of(path).RECIPES)
+            return list(getattr(module_of(path), name))
     return []
 
 

@@ -31,7 +31,7 @@ def tokenizer_of_run(run, recipe, say):
     from practice_torch.engine.modality import options_of
     from practice_torch.engine.storage.origin import tokenizer_of
 
-    if "from" not in run.asked or "tokenizer" not in options_of(recipe.modality) or not run.has_begun():
+    if not {"from", "imported"} & run.asked.keys() or "tokenizer" not in options_of(recipe.modality) or not run.has_begun():
         return None
     return tokenizer_of(run, opened(run, say)[0])
 
@@ -40,6 +40,8 @@ def same_data(run, recipe, tokenizer=None):
     """The data of a run, loaded again; RunError if it has changed. tokenizer: of a model that the run began from."""
     from practice_torch.engine.batches.datasets import load_data
 
+    if not recipe.data and "imported" in run.asked:
+        raise RunError(f"{run.folder} was imported without data: name some with --data FILE")
     data = load_data(recipe, tokenizer)
     here, then = data[0].description, run.asked["data"]
     if any(here.get(fact) != then.get(fact) for fact in ("sha256", "count", "shape")):  # the same files may be cut in other ways
@@ -52,7 +54,9 @@ def same_data(run, recipe, tokenizer=None):
 
 def finished(run, recipe, step):
     """Whether weights of this step are those of an ended training: of its last step, or the best of one that stopped early."""
-    return step >= recipe.steps or bool(recipe.patience and (run.folder / "environment.json").is_file())  # written at the end
+    if "imported" in run.asked or step >= recipe.steps:
+        return True
+    return bool(recipe.patience and (run.folder / "environment.json").is_file())  # written at the end
 
 
 def show(run):
@@ -84,7 +88,8 @@ def write_page(run, path=None):
 
     module, recipe = restored(run)
     with writing(path or run.folder):
-        published = published_of(run.asked["topic"], run.asked["recipe"])
+        elsewhere = {"from", "imported"} & run.asked.keys()  # the published result is that of a training from random weights
+        published = None if elsewhere else published_of(run.asked["topic"], run.asked["recipe"])
         defaults = module.RECIPES[run.asked["recipe"]].fields()
         return write_report(run.folder, defaults=defaults, published=published, stages=stages_of(recipe), path=path)
 

@@ -1,5 +1,6 @@
 """python -m practice_torch sample | evaluate | report: samples of a trained model, its metrics, and a page about it."""
 
+import dataclasses
 import sys
 from pathlib import Path
 from shlex import quote
@@ -25,11 +26,11 @@ def sample(command, words):
         raise UsageError(f"seed is {command.seed}; it must be between 0 and 2^63 - 1")
     if not 1 <= command.batch < 2**31:
         raise UsageError(f"batch is {command.batch}; it must be at least 1, and less than 2^31")
-    which = _which(command)
     if command.format and not command.out:
         raise UsageError("--format is of the files of --out: also give --out DIR")
-    from practice_torch.engine.storage.run import Run, save_artifacts
+    which = _which(command)
     from practice_torch.commands.loading.examples import own_folder
+    from practice_torch.engine.storage.run import Run, save_artifacts
 
     run = Run.open(own_folder(command.run))
 
@@ -104,8 +105,9 @@ def evaluate(command, judge, published):
     judge(training, step, count): metrics of samples, where they are requested. published: experiments/judging/published_samples,
     for those by Inception's features.
     """
-    from practice_torch.commands.sample_files import step_of
     from practice_torch.commands.loading.examples import own_folder
+    from practice_torch.commands.sample_files import step_of
+    from practice_torch.engine.batches.datasets import load_data
     from practice_torch.engine.distributed.processes import Processes
     from practice_torch.engine.experiment import HasStudy
     from practice_torch.engine.loop import Training
@@ -116,7 +118,11 @@ def evaluate(command, judge, published):
     run, processes = Run.open(own_folder(command.run)), Processes(command.cpu)
     module, recipe = restored(run)
     tokenizer = tokenizer_of_run(run, recipe, lambda line: None)  # what is damaged is said below
-    data = processes.rank_zero_first(lambda: same_data(run, recipe, tokenizer))
+    if command.data is not None:
+        recipe = _measured_on(run, recipe, command.data)
+        data = processes.rank_zero_first(lambda: load_data(recipe, tokenizer))
+    else:
+        data = processes.rank_zero_first(lambda: same_data(run, recipe, tokenizer))
     experiment = module.build(recipe, data[0])
     if command.study and not isinstance(experiment, HasStudy):
         raise UsageError(f"{run.asked['topic']} has no study: leave --study out")
@@ -131,7 +137,8 @@ def evaluate(command, judge, published):
         protocol = published.published_protocol(*compared, processes, say, clean=command.clean)
     training = Training(run, recipe, experiment, *data, cpu=command.cpu)
     metrics = training.evaluate()
-    reached = processes.broadcast(lambda: _write_evaluation(run, verdict(recipe, metrics, step, experiment.explains)))
+    found = verdict(recipe, metrics, step, experiment.explains) | ({} if command.data is None else {"data": command.data})
+    reached = processes.broadcast(lambda: _write_evaluation(run, found))
     if command.inception:
         folder = _drawn_by(training, run, step, count, command.float32) if count else Path(command.samples)
         of_files = step if count else step_of(folder)
@@ -146,6 +153,13 @@ def evaluate(command, judge, published):
     if first and (command.samples or command.study):
         write_page(run)
     return 1 if first and reached is False else 0  # a launcher stops the others if one of them fails
+
+
+def _measured_on(run, recipe, data):
+    """The recipe of an imported run with the data that --data names."""
+    if "imported" not in run.asked:
+        raise UsageError(f"{run.folder} was trained on {recipe.data!r}, of which a part is held out: leave --data out")
+    return dataclasses.replace(recipe, data=data)
 
 
 def _samples_to_judge(command):

@@ -10,6 +10,7 @@ from practice_torch.commands.options import PROGRAM, changed
 from practice_torch.commands.recipes import module_of, published_of, recipe_names, topic_of
 from practice_torch.commands.run_folder import restored, same_data, show, tokenizer_of_run, write_page
 from practice_torch.data.errors import DataError
+from practice_torch.engine.errors import RunError
 from practice_torch.engine.recipe import OF_DATA
 from shared_specs.commands.errors import UsageError, nearest
 
@@ -32,6 +33,8 @@ def train(command, words, fields):
             raise UsageError(f"{path} has no recipe {name!r}; {nearest(name, names)}")
         default = module_of(path).RECIPES[name]
     module, whole, recipe = module_of(path), False, recipe_with(path, name, fields, default)
+    if source and not recipe.data and recipe.modality:
+        raise UsageError(f"{source.folder} was imported without data: name what to train on with --data")
     if source:
         recipe, whole = begun_from(source, path, module, recipe, lambda field: _names(f"--{field.replace('_', '-')}", fields))
 
@@ -133,6 +136,9 @@ def _resume(command, words, fields):
     from practice_torch.engine.storage.run import Run
 
     run = Run.open(command.resume)
+    if "imported" in run.asked:
+        mend = f"`train --from {quote(str(run.folder))}` begins one"
+        raise RunError(f"{run.folder} was imported, and has no training to resume: {mend}")
     processes = Processes(command.cpu)
     processes.broadcast(run.lock.take)  # nothing is read that another process may be about to change
     try:

@@ -129,12 +129,12 @@ class HasStart(Protocol):
 
 @runtime_checkable
 class HasTokenizer(Protocol):
-    """An experiment whose tokenizer is a part of the model: a training from its weights, and an evaluation on another text, encode
-    their text by it.
+    """An experiment whose tokenizer is a part of the model: a training from its weights, and an evaluation on another text,
+    encode by it.
     """
 
     def tokenizer(self) -> Any:
-        """encode(text or bytes), decode(tokens), lengths(), vocabulary_size; content: the bytes of its file, or their function."""
+        """encode(text or bytes), decode(tokens), lengths(), vocabulary_size; content: the bytes of its file, or a function."""
 
 
 @runtime_checkable

@@ -77,7 +77,7 @@ def write_report(
         environment=environment,
         panels=panels,
         last_step=last_step,
-        stories=read_stories(folder / "previews", missing, MOST_PREVIEWS),
+        stories=read_stories(folder / ("samples" if "imported" in run.asked else "previews"), missing, MOST_PREVIEWS),
         studies=read_stories(folder / "study", missing, MOST_PREVIEWS),
         missing=missing,
     )

@@ -10,8 +10,8 @@ from practice_torch.data.streams.streamed_text import PreparedTokenizer
 
 @dataclass(frozen=True)
 class ModelTokenizer:
-    """encoder: encode(text or bytes), lengths(), vocabulary_size. about: what the model's data said of it, None for bytes or pairs
-    of bytes learned from a text. vocabulary: the rows of the model's table of tokens, of which the tokenizer may fill fewer.
+    """encoder: encode(text or bytes), lengths(), vocabulary_size. about: what the model's data said of it; None for bytes, or
+    pairs of them, learned from a text. vocabulary: the rows of the model's table of tokens; the tokenizer may have fewer.
     """
 
     encoder: Any
@@ -35,10 +35,8 @@ class ModelTokenizer:
 
     def require_equal(self, prepared: PreparedTokenizer, folder: object) -> None:
         """DataError if the folder of prepared text has other tokens."""
-        if prepared.library == "bytes":
-            equal = self.encoder.vocabulary_size == 256
-        else:
-            equal = prepared.content == self.content()
+        plain = prepared.library == "bytes"
+        equal = self.encoder.vocabulary_size == 256 if plain else prepared.content == self.content()
         if not equal:
             mend = "prepare it with --tokens and the model's tokenizer.json, or name the text itself"
             raise DataError(f"{folder} holds tokens ({prepared.library}) that are not those of the model: {mend}")

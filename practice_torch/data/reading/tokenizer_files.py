@@ -43,7 +43,8 @@ class TokenizerFile:
 
     def decode(self, tokens):
         """The text of tokens [L]; bytes that are no UTF-8 become the replacement character."""
-        return b"".join(self._bytes[token] for token in torch.as_tensor(tokens).tolist()).decode(errors="replace")
+        known = (token for token in torch.as_tensor(tokens).tolist() if token < len(self._bytes))  # a model's table may be longer
+        return b"".join(self._bytes[token] for token in known).decode(errors="replace")
 
     def special(self, name):
         """The number of a special token."""
@@ -156,3 +157,8 @@ def _alphabet():
     plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
     rest = (byte for byte in range(256) if byte not in plain)
     return {chr(byte): byte for byte in plain} | {chr(256 + place): byte for place, byte in enumerate(rest)}
+
+
+def byte_alphabet():
+    """Those characters, [256] by their bytes."""
+    return sorted(_alphabet(), key=_alphabet().get)

@@ -1,4 +1,4 @@
-"""The origin of a run that begins from the weights of another: which run, which weights, and the tokenizer that belongs to them."""
+"""The origin of a run that begins from the weights of another: which run, which weights, and their tokenizer."""
 
 import dataclasses
 import hashlib
@@ -19,8 +19,8 @@ from practice_torch.engine.storage.state import require_weights
 
 @dataclass(frozen=True)
 class Origin:
-    """A trained model from which a run begins. whole: all of its state is taken over; otherwise the new experiment's `start` takes
-    what it needs.
+    """A trained model from which a run begins. whole: all of its state is taken over; otherwise the new experiment's `start`
+    takes what it needs.
     """
 
     run: Run

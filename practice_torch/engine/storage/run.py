@@ -62,8 +62,8 @@ class Run:
     ) -> "Run":
         """Create a run in `where`, or in runs/<topic>-<recipe>-<n> with the first free n; its lock is held.
 
-        `where` must be missing, empty, or the folder of the same command stopped before its first checkpoint. more: further entries
-        of recipe.json.
+        `where` must be missing, empty, or the folder of the same command stopped before its first checkpoint. more: further
+        entries of recipe.json.
         """
         asked = {"topic": topic, "recipe": name, "fields": recipe.fields(), "data": description, **more}
         run = cls(_claim(where, f"{topic.replace('/', '-')}-{name}"), asked)

@@ -7,7 +7,6 @@ from typing import Annotated, ClassVar, Literal
 
 import torch
 
-from practice_torch.arguments import require
 from practice_torch.autoregressive.position import RotaryPositions
 from practice_torch.autoregressive.search import beam_search
 from practice_torch.autoregressive.tokenization import BytePairTokenizer
@@ -16,10 +15,11 @@ from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.distributed.evaluation_shares import ALONE
 from practice_torch.engine.errors import OptionError
 from practice_torch.engine.published import Published
-from practice_torch.engine.recipe import Fixed, Recipe, shown
+from practice_torch.engine.recipe import Fixed, Recipe
 from practice_torch.experiments.codes.pixel_sequences import AttentionPixels, vocabulary_of
-from practice_torch.experiments.language.decoding import STRATEGIES, Comparison, Decoding, Written
+from practice_torch.experiments.language.decoding import STRATEGIES, Comparison, Written
 from practice_torch.experiments.language.generation import generate
+from practice_torch.experiments.language.pretrained_text import PretrainedText
 from practice_torch.experiments.language.published_text import (
     OF_OPENWEBTEXT,
     OF_SHAKESPEARE,
@@ -31,8 +31,10 @@ from practice_torch.experiments.language.published_text import (
     TINYSTORIES,
 )
 from practice_torch.experiments.language.token_language import TokenLanguageModel
+from practice_torch.experiments.language.writing import Writing
 from practice_torch.networks.decoder_transformer import BIASES, DecoderTransformer
 from practice_torch.networks.llama import LlamaDecoder
+from practice_torch.pretrained import gpt2, llama
 
 PREVIEWED = 512  # tokens
 _STUDIED, _SEARCHED = 32, 8  # texts of a strategy in a study; of the search, which reads its whole past at every step
@@ -145,28 +147,6 @@ class PixelTransformerRecipe(Recipe):
     def __post_init__(self):
         super().__post_init__()
         self._require("heads", self.width % self.heads == 0, f"a divisor of the width, {self.width}")
-
-
-@dataclass(frozen=True)
-class Writing(Decoding):
-    """Options of text generation."""
-
-    prompt: shown(str, "a line's end") = "\n"
-    """Text to continue."""
-    length: Annotated[int, AtLeast(1)] = 512
-    """Number of tokens to generate."""
-    beams: Annotated[int, AtLeast(0)] = 0
-    """Beam search with this many beams instead of sampling."""
-
-    def __post_init__(self):
-        super().__post_init__()
-        require(self.prompt != "", "prompt is empty; it must have at least one character: leave it out to start a new text")
-        try:
-            self.prompt.encode()
-        except UnicodeEncodeError:
-            raise ValueError(f"prompt is {self.prompt!r}; it must be UTF-8") from None
-        if self.beams:
-            self._require_no_part("a search with beams", self.given())
 
 
 class LanguageModel(TokenLanguageModel):
@@ -294,6 +274,12 @@ def build(recipe, data):
     return AttentionPixels(recipe, data.description, network)
 
 
+# whose weights are imported, and in whose layout they are exported; the recipe has the fields of the network
+PRETRAINED = {
+    "gpt2": PretrainedText("gpt2", gpt2),
+    "llama": PretrainedText("tinystories", llama),
+    "qwen2": PretrainedText("tinystories", llama),
+}
 TUNABLE = ("dropout", "context")  # a shorter context than the weights were trained with, where no table of positions has a size
 
 _TRAINING = dict(learning_rate=3e-3, beta2=0.99, weight_decay=0.1, clip_norm=1.0, warmup_steps=50, schedule="cosine")

@@ -18,10 +18,12 @@ from practice_torch.engine.published import Difference, Published
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
 from practice_torch.experiments.codes.sound_codes import StateSoundExperiment
 from practice_torch.experiments.language.byte_language import ByteLanguageModel
+from practice_torch.experiments.language.pretrained_text import PretrainedText
 from practice_torch.experiments.language.recall import MODELS, fitted, parameter_count, remembered_first, selective_copying
 from practice_torch.experiments.language.state_language import StateLanguageModel
 from practice_torch.experiments.training.state_rates import mamba_rates, s4d_rates
 from practice_torch.pictures.memory import kept_by_place
+from practice_torch.pretrained import mamba
 from practice_torch.state_space.selective import MambaDecoder
 
 _TASKS = {"copying": selective_copying, "first": remembered_first}
@@ -306,6 +308,10 @@ RECIPES = {
         checkpoint_every=1000,
     ),
 }
+
+# whose weights are imported, and in whose layout they are exported
+PRETRAINED = {"mamba": PretrainedText("mamba_130m", mamba, context=1024)}
+TUNABLE = ("context",)
 
 PUBLISHED = {
     "mamba_130m": Published(

@@ -1,0 +1,145 @@
+"""python -m practice_torch export: the model of a run in the layout of published weights, or as an ONNX file."""
+
+import contextlib
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from shlex import quote
+
+from practice_torch.commands.exporting_card import model_card
+from practice_torch.commands.options import PROGRAM
+from practice_torch.commands.run_folder import finished, opened, restored, writing
+from practice_torch.engine.errors import RunError
+from shared_specs.commands.errors import UsageError
+
+TOKENIZER = "tokenizer.json"
+ENDS = ("bos_token", "eos_token")
+
+
+def export(command):
+    """The command; returns the exit code."""
+    if not command.dir and not command.onnx:
+        raise UsageError("export takes RUN DIR, --onnx FILE, or both")
+    if command.best and command.step is not None:
+        raise UsageError("--best and --step name two checkpoints: leave one of them out")
+    from practice_torch.engine.storage.run import Run
+
+    run = Run.open(command.run)
+    module, recipe = restored(run)
+    entry = _entry(module, recipe)
+    if command.dir and entry is None:
+        known = f"the network of {run.asked['topic']} {run.asked['recipe']} has no published layout"
+        raise RunError(f"{known}: `{PROGRAM} export {quote(str(run.folder))} --onnx FILE` writes it as an ONNX file")
+    remarks = []
+    experiment, step = opened(run, remarks.append, "best" if command.best else command.step)
+    if remarks:
+        raise RunError(f"{remarks[0]}; name the older one with --step to export it")
+    if not (command.best or command.step is not None or finished(run, recipe, step)):
+        mend = f"finish it with `{PROGRAM} train --resume {quote(str(run.folder))}`, or name a checkpoint with --step or --best"
+        raise RunError(f"{run.folder} is unfinished, at step {step} of {recipe.steps}: {mend}")
+    experiment.eval()
+    if command.dir:
+        _write_folder(command, run, recipe, entry, experiment, step)
+    if command.onnx:
+        _write_onnx(command, recipe, entry, experiment)
+    return 0
+
+
+def _entry(module, recipe):
+    """The published architecture of a recipe's network; None if there is none."""
+    known = getattr(module, "PRETRAINED", {}).values()
+    return next((entry for entry in known if type(module.RECIPES[entry.recipe]) is type(recipe)), None)
+
+
+def _write_folder(command, run, recipe, entry, experiment, step):
+    """All files of DIR, at once: it is there whole, or not at all."""
+    import torch
+
+    from practice_torch.pretrained.weights import write_weights
+
+    description = run.asked["data"]
+    precision = command.dtype or run.asked.get("imported", {}).get("dtype", "float32")
+    precision = precision if precision in ("float16", "bfloat16") else "float32"
+    network = experiment.get_submodule(entry.network)
+    tensors = entry.theirs(recipe, description, network.state_dict())
+    tensors = {name: tensor.to(getattr(torch, precision)) for name, tensor in tensors.items()}
+    if wrong := next((name for name, tensor in tensors.items() if not bool(tensor.isfinite().all())), None):
+        raise RunError(f"{wrong} has numbers too large for {precision}: give --dtype bfloat16 or float32")
+    files = {name: json.dumps(content, indent=2) + "\n" for name, content in entry.files(recipe, description, precision).items()}
+    words, more = _tokenizer_files(experiment, description)
+    with _folder_at_once(Path(command.dir)) as draft:
+        write_weights(draft, tensors, stem=entry.stem)
+        card = model_card(run, recipe, step, precision, words, sum(tensor.numel() for tensor in tensors.values()))
+        for name, content in {**files, **more, "README.md": card}.items():
+            (draft / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    print(f"{command.dir}: {len(tensors)} tensors in {precision}, step {step}; {words}")
+
+
+@contextlib.contextmanager
+def _folder_at_once(folder):
+    """A folder next to the one that is wanted, which takes its name in the end."""
+    with writing(folder):
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise RunError(f"{folder} is not empty: name another folder, or remove it")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        try:
+            yield draft
+            draft.chmod(0o755)
+            draft.replace(folder)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def _tokenizer_files(experiment, description):
+    """(words about the tokenizer, {name: content} of its files)."""
+    from practice_torch.data.reading.byte_level_json import byte_level_json
+    from practice_torch.engine.experiment import HasTokenizer
+
+    if not isinstance(experiment, HasTokenizer):
+        return "no tokenizer", {}
+    tokenizer, about = experiment.tokenizer(), description.get("tokenizer") or {}
+    library = about.get("library", "bytes")
+    if library == "tokenizers":
+        content, words = tokenizer.content, f"{TOKENIZER} as it was imported"
+    elif library == "tiktoken":
+        return "the tokenizer is one of tiktoken, which has no tokenizer.json", {}
+    else:
+        ordinary = tokenizer.vocabulary_size - len(tokenizer.special_tokens)
+        spellings = [tokenizer.decode_bytes([token]) for token in range(ordinary)]
+        content = byte_level_json(spellings, tokenizer.merges, tokenizer.special_tokens)
+        kind = f"{len(tokenizer.merges)} byte pairs" if tokenizer.merges else "bytes"
+        words = f"{TOKENIZER} of {kind}"
+        if content is None:
+            return f"the tokenizer of {kind} is Diptych's, as two of its tokens are spelled alike", {}
+        _require_equal(tokenizer, content)
+    end = about.get("end_of_text") or next(iter(getattr(tokenizer, "special_tokens", ())), None)
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": False}
+    settings |= dict.fromkeys(ENDS, end) if end else {}
+    return words, {TOKENIZER: content, "tokenizer_config.json": json.dumps(settings, indent=2) + "\n"}
+
+
+def _require_equal(tokenizer, content):
+    """RunError unless the file gives the same tokens, of a text with all that the tokenizer has merged."""
+    from practice_torch.data.reading.tokenizer_files import TokenizerFile
+
+    text = b" ".join(tokenizer.decode_bytes([token]) for token in range(256, tokenizer.vocabulary_size)).decode(errors="replace")
+    text += "\n\tA line, 12 numbers;  two spaces \r\n caf\u00e9 \u4e16\u754c \U0001f642\u2028end"
+    if TokenizerFile("tokenizers", content).encode(text).tolist() != tokenizer.encode(text).tolist():
+        raise RunError(f"{TOKENIZER} would give other tokens than the model was trained with: please report it")
+
+
+def _write_onnx(command, recipe, entry, experiment):
+    """The ONNX file, and what it was compared with."""
+    import torch
+
+    from practice_torch.commands.exporting_onnx import write_onnx
+    from practice_torch.engine.experiment import HasTokenizer
+
+    experiment.generator = torch.Generator().manual_seed(recipe.seed)
+    of_tokens = None
+    if entry and isinstance(experiment, HasTokenizer):
+        of_tokens = entry.network, experiment.get_submodule(entry.network).vocabulary_size
+    name, difference = write_onnx(experiment, command.onnx, of_tokens)
+    print(f"{command.onnx}: {name}, equal in onnxruntime to {difference:.1g} of the largest output")
