@@ -3,9 +3,23 @@
 import pytest
 import torch
 
+from practice_torch.data.errors import DataError
 from practice_torch.experiments.state_space.selective import SelectiveTokenRecipe, decoder
 from practice_torch.pretrained import mamba
-from tests.support.published import WRITTEN, Architecture, bounds, of_ours, of_theirs, require_close, tokens, widened
+from practice_torch.pretrained.configuration import read_config
+from practice_torch.pretrained.layout import to_ours
+from practice_torch.pretrained.weights import read_weights
+from tests.support.published import (
+    WRITTEN,
+    Architecture,
+    bounds,
+    of_ours,
+    of_theirs,
+    require_close,
+    require_published,
+    tokens,
+    widened,
+)
 
 transformers = pytest.importorskip("transformers")
 
@@ -76,3 +90,87 @@ def test_the_way_back_gives_their_logits_and_the_same_bytes(theirs, folder, want
     CASE.write(other, same, tmp_path / "once more")
     for name in ("config.json", "model.safetensors"):
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "once more" / name).read_bytes()
+
+
+PUBLISHED = {  # width, blocks, rank of the steps, parameters
+    "mamba-130m-hf": (768, 24, 48, 129_135_360),
+    "mamba-370m-hf": (1024, 48, 64, 371_516_416),
+    "mamba-790m-hf": (1536, 48, 96, 793_204_224),
+    "mamba-1.4b-hf": (2048, 48, 128, 1_372_178_432),
+    "mamba-2.8b-hf": (2560, 64, 160, 2_768_345_600),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_parameters_and_shapes_of_published_configurations_are_those_of_transformers(name):
+    """The values of each config.json; the tensors are meta tensors."""
+    width, layers, rank, count = PUBLISHED[name]
+    config = {
+        "architectures": ["MambaForCausalLM"],
+        "bos_token_id": 0,
+        "conv_kernel": 4,
+        "d_inner": 2 * width,
+        "d_model": width,
+        "eos_token_id": 0,
+        "expand": 2,
+        "fused_add_norm": True,
+        "hidden_act": "silu",
+        "hidden_size": width,
+        "initializer_range": 0.1,
+        "intermediate_size": 2 * width,
+        "layer_norm_epsilon": 1e-05,
+        "model_type": "mamba",
+        "n_layer": layers,
+        "num_hidden_layers": layers,
+        "pad_token_id": 0,
+        "pad_vocab_size_multiple": 8,
+        "rescale_prenorm_residual": False,
+        "residual_in_fp32": True,
+        "rms_norm": True,
+        "ssm_cfg": {},
+        "state_size": 16,
+        "time_step_floor": 0.0001,
+        "time_step_init_scheme": "random",
+        "time_step_max": 0.1,
+        "time_step_min": 0.001,
+        "time_step_rank": rank,
+        "time_step_scale": 1.0,
+        "torch_dtype": "float32",
+        "use_bias": False,
+        "use_cache": True,
+        "use_conv_bias": True,
+        "vocab_size": 50280,
+    }
+    require_published(config, count, mamba, network)
+    fields = mamba.fields(config)
+    assert mamba.fields(mamba.config(fields)) == fields
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"use_bias": True}, "use_bias = True"),
+        ({"use_conv_bias": False}, "use_conv_bias = False"),
+        ({"hidden_act": "relu"}, "hidden_act = 'relu'"),
+        ({"time_step_rank": 3}, "time_step_rank = 3"),
+        ({"expand": 4}, "expand = 4"),
+        ({"conv_kernel": 3}, "conv_kernel = 3"),
+        ({"layer_norm_epsilon": 1e-6}, "layer_norm_epsilon = 1e-06"),
+        ({"ssm_cfg": {"layer": "Mamba2"}}, "ssm_cfg = {'layer': 'Mamba2'}"),
+        ({"tie_word_embeddings": False}, "tie_word_embeddings = False"),
+    ],
+)
+def test_a_configuration_of_another_computation_is_refused(change, message):
+    config = mamba.config({"vocabulary": 11, "layers": 1, "width": 32, "states": 4})
+    assert mamba.fields(config)["width"] == 32
+    with pytest.raises(DataError) as refused:
+        mamba.fields(config | change)
+    assert message in str(refused.value)
+
+
+def test_the_authors_own_name_of_the_embedding_is_known(folder):
+    tensors, fields = read_weights(folder), mamba.fields(read_config(folder))
+    shapes = {name: tensor.shape for name, tensor in network(fields).state_dict().items()}
+    renamed = {name.replace("embeddings", "embedding"): tensor for name, tensor in tensors.items()}
+    for given in (renamed, renamed | {"lm_head.weight": renamed["backbone.embedding.weight"].clone()}):
+        assert to_ours(mamba.layout(fields), given, shapes)["embedding.weight"].shape == (64, 32)

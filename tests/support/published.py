@@ -154,3 +154,17 @@ def _is_norm(name, parameter):
 
 def _largest(values):
     return values.abs().max().item()
+
+
+def require_published(config, count, architecture, network):
+    """Ours of a published configuration has this number of parameters, and by the layout the names and shapes of theirs."""
+    import transformers
+
+    fields = architecture.fields(config)
+    with torch.device("meta"):
+        ours = network(fields)
+        theirs = transformers.AutoModelForCausalLM.from_config(transformers.AutoConfig.for_model(**config))
+    laid = to_theirs(architecture.layout(fields), ours.state_dict())
+    wanted = {name: tuple(parameter.shape) for name, parameter in theirs.named_parameters()}
+    assert {name: tuple(tensor.shape) for name, tensor in laid.items()} == wanted
+    assert sum(map(torch.Tensor.numel, laid.values())) == theirs.num_parameters() == count
