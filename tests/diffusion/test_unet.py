@@ -1,7 +1,6 @@
 """The U-Net: its parts against other people's, its modules against the formulas, and what a network must be besides right."""
 
 import math
-import re
 from functools import partial
 
 import pytest
@@ -52,49 +51,6 @@ def test_time_embedding_is_that_of_diffusers():
     t = torch.tensor([0, 1, 17, 999])
     wanted = embeddings.get_timestep_embedding(t, 12, flip_sin_to_cos=False, downscale_freq_shift=1)
     torch.testing.assert_close(sinusoidal_time_embedding(t.float(), dim=12), wanted, rtol=1e-5, atol=2e-4)
-
-
-def test_ddpm_layers_are_those_of_diffusers():
-    """Of its `ddpm-*` checkpoints, at a small size, with its weights."""
-    diffusers = pytest.importorskip("diffusers")
-    torch.manual_seed(0)
-    theirs = diffusers.UNet2DModel(
-        sample_size=8, in_channels=3, out_channels=3, block_out_channels=(4, 8), layers_per_block=1, norm_num_groups=2,
-        down_block_types=("DownBlock2D", "AttnDownBlock2D"), up_block_types=("AttnUpBlock2D", "UpBlock2D"), norm_eps=1e-6,
-        attention_head_dim=None, downsample_padding=0, flip_sin_to_cos=False, freq_shift=1,
-    ).double().eval()  # fmt: skip
-    for parameter in theirs.parameters():
-        nn.init.normal_(parameter, mean=0.1, std=0.5)
-    ours = awake(channels=3, size=8, base_channels=4, multipliers=(1, 2), blocks=1, attention_at=(4,), groups=2, **DDPM_LAYERS)
-    ours.load_state_dict(_from_diffusers(theirs.state_dict()))
-    x = draw(2, 3, 8, 8)
-    got, wanted = ours(x, torch.tensor([1, 1000])), theirs(x, torch.tensor([0, 999])).sample
-    close(got[0], wanted[0])
-    torch.testing.assert_close(got[1], wanted[1], rtol=0, atol=1e-6)  # they take angles in float32
-
-
-# diffusers' names of a layer's parts, and ours
-_PARTS = {
-    "time_embedding.linear_1": "time.0", "time_embedding.linear_2": "time.1", "conv_in": "input", "conv_norm_out": "norm",
-    "conv_out": "output", "mid_block.resnets": "middle", "mid_block.attentions.0": "middle.0.attention",
-    "down_blocks": "encoder", "up_blocks": "decoder", "resnets": "blocks", "time_emb_proj": "embed", "conv_shortcut": "shortcut",
-    "group_norm": "norm", "to_out.0": "output", "downsamplers.0.conv": "resample", "upsamplers.0.conv": "resample",
-}  # fmt: skip
-
-
-def _from_diffusers(state):
-    """The same weights by our names; its upsampling ends a level, and ours begins the next."""
-    found, fused = {}, {}
-    for name, tensor in state.items():
-        name = re.sub(r"(\w+_blocks\.\d+)\.attentions\.(\d+)", r"\1.blocks.\2.attention", name)
-        name = re.sub(r"up_blocks\.(\d+)\.upsamplers", lambda at: f"up_blocks.{int(at[1]) + 1}.upsamplers", name)
-        for theirs, ours in _PARTS.items():
-            name = re.sub(rf"(^|\.){re.escape(theirs)}(?=\.)", rf"\g<1>{ours}", name)
-        if part := re.search(r"\.to_([qkv])\.", name):
-            fused.setdefault(name.replace(part[0], ".query_key_value."), {})[part[1]] = tensor
-        else:
-            found[name] = tensor
-    return found | {name: torch.cat([parts[part] for part in "qkv"]) for name, parts in fused.items()}
 
 
 @pytest.mark.parametrize("shape", [(3, 6, 4, 5), (3, 6, 7), (3, 6)])
