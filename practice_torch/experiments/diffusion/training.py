@@ -21,6 +21,7 @@ from practice_torch.engine.recipe import Direction, Fixed, Recipe
 from practice_torch.experiments.judging.image_judge import JUDGED
 from practice_torch.experiments.media import published_differences
 from practice_torch.experiments.media.media_model import MediaModel
+from practice_torch.experiments.media.pretrained_unet import PretrainedUNet
 from practice_torch.experiments.media.published_data import (
     CELEBA,
     DIGITS,
@@ -394,6 +395,8 @@ RECIPES = {
         metric="loss", direction="lower", precision="bfloat16", evaluate_every=25_000, checkpoint_every=5000,
     ),
 }  # fmt: skip
+
+PRETRAINED = {"UNet2DModel": PretrainedUNet("cifar10_ddpm")}
 
 PUBLISHED = {
     "cifar10_ddpm": Published(
