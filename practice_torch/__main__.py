@@ -41,13 +41,22 @@ def _known(error):
     return (BAD_DATA, line) if (line := too_large(error)) else None
 
 
-# Commands that need a topic: `prepare` for its byte pairs, `evaluate` for the metrics of samples.
+# Commands that need a topic: `prepare` for its byte pairs, `evaluate` for the metrics of samples; and `sample`, for completions.
 
 
 def _prepare(command, words):
     from practice_torch.autoregressive.tokenization import BytePairTokenizer
 
     return prepare(words, byte_pairs=BytePairTokenizer)
+
+
+def _sample(command, words):
+    def completer(experiment, stop):
+        from practice_torch.experiments.language.prompted import TextCompleter
+
+        return TextCompleter(experiment, stop)
+
+    return sample(command, words, completer)
 
 
 def _evaluate(command):
@@ -61,7 +70,7 @@ RUNS = {
     "list": list_recipes,
     "prepare": _prepare,
     "train": train,
-    "sample": sample,
+    "sample": _sample,
     "evaluate": _evaluate,
     "report": report,
     "judge": judge,

@@ -57,6 +57,7 @@ class Sample:
 
     `sample RUN --help` lists the options that the model itself has, such as the text to continue. `sample RUN --count 50000
     --out DIR` writes a file for each sample, as tools that judge samples read them; stopped and repeated, it goes on.
+    `sample RUN --prompts FILE --out FILE.jsonl` completes every prompt of a file; stopped and repeated, it goes on, too.
     `sample digits`, `sample notes` and `sample pydoc` need no training: these models come with the package.
     """
 
@@ -80,6 +81,16 @@ class Sample:
     """With --out: npz writes all images [N, H, W, C] in uint8, or all sounds [N, T], as arr_0 of samples.npz."""
     batch: int = 500
     """With --out: samples drawn at once; each batch has random numbers of its own."""
+    prompts: str | None = None
+    """Of a transformer of tokens: a file of prompts to complete, .txt (one a line) or .jsonl ({"prompt": TEXT} or {"messages":
+    [...]} on every line), into the file of --out. --length, --greedy, --top-p and the model's other options hold for each.
+    """
+    completions: int = 1
+    """With --prompts: completions of each prompt."""
+    stop: tuple[str, ...] = ()
+    """With --prompts: where a completion ends: names of special tokens, or texts; none: at the end of a text or a turn."""
+    chat: bool = False
+    """With --prompts: every prompt is a user's message, and the run's chat template makes the model's turn of it."""
     float32: bool = False
     """Compute in float32 on an accelerator, even if the run was trained in bfloat16."""
     cpu: bool = False

@@ -9,6 +9,7 @@ from practice_torch.commands.drawing import drawer, sampling_autocast
 from practice_torch.commands.judge import show as show_session
 from practice_torch.commands.judging.session import Session, is_session
 from practice_torch.commands.options import PROGRAM, changed
+from practice_torch.commands.prompt_files import require_options, write_completions
 from practice_torch.commands.run_folder import finished, restored, same_data, show, tokenizer_of_run, write_page, writing
 from practice_torch.engine.errors import RunError
 from shared_specs.commands.errors import UsageError
@@ -18,14 +19,18 @@ FEWEST_SAMPLES = 20  # of which distances and their intervals are still estimate
 _PUBLISHED = ("against", "clean", "float32")  # options of --inception
 
 
-def sample(command, words):
-    """The command; returns the exit code."""
+def sample(command, words, completer):
+    """The command; returns the exit code. completer(experiment, stop): what completes prompts."""
     if not 1 <= command.count < 2**63:
         raise UsageError(f"count is {command.count}; it must be at least 1, and less than 2^63")
     if command.seed is not None and not 0 <= command.seed < 2**63:
         raise UsageError(f"seed is {command.seed}; it must be between 0 and 2^63 - 1")
     if not 1 <= command.batch < 2**31:
         raise UsageError(f"batch is {command.batch}; it must be at least 1, and less than 2^31")
+    if command.prompts:
+        require_options(command)
+    elif command.chat or command.stop or command.completions != 1:
+        raise UsageError("--chat, --stop and --completions are of prompts: also give --prompts FILE")
     if command.format and not command.out:
         raise UsageError("--format is of the files of --out: also give --out DIR")
     which = _which(command)
@@ -40,6 +45,10 @@ def sample(command, words):
     say = lambda line: print(f"warning: {line}", file=sys.stderr)  # noqa: E731
     seed = run.asked["fields"]["seed"] if command.seed is None else command.seed
     with drawer(run, command.seed, command.cpu, say, prepare, which, command.float32) as (experiment, step):
+        if command.prompts:
+            asked = _asked(run, command, words, seed, step) | {"completions": command.completions, "chat": command.chat}
+            asked |= {"stop": list(command.stop), "device": experiment.generator.device.type}
+            return write_completions(run, completer(experiment, command.stop), command, asked)
         if command.out:
             return _write_each(run, experiment, command, words, seed, step)
         artifacts = experiment.sample(command.count)
@@ -59,14 +68,19 @@ def _write_each(run, experiment, command, words, seed, step):
     from practice_torch.commands.sample_files import write_samples
     from practice_torch.engine.distributed.processes import Processes
 
-    asked = {name: run.asked[name] for name in ("topic", "recipe", "fields")} | {"step": step, "count": command.count}
-    asked |= {"batch": command.batch, "seed": seed, "options": list(words), "float32": command.float32}
+    asked = _asked(run, command, words, seed, step) | {"count": command.count, "batch": command.batch}
     asked |= {"device": experiment.generator.device.type} | ({"format": command.format} if command.format else {})
     processes = Processes(command.cpu)
     drawn = sum(processes.all_gather(write_samples(experiment, Path(command.out), asked, processes)))
     if processes.first:
         print(f"{command.out}: {command.count} samples" + ("" if drawn == command.count else f", {drawn} of them drawn now"))
     return 0
+
+
+def _asked(run, command, words, seed, step):
+    """What samples depend on, whatever they are."""
+    asked = {name: run.asked[name] for name in ("topic", "recipe", "fields")} | {"step": step}
+    return asked | {"seed": seed, "options": list(words), "float32": command.float32}
 
 
 def _which(command):
