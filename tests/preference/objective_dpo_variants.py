@@ -59,4 +59,4 @@ MISTAKES = {
         dict(objective="kto"),
     ),
 }
-OBJECTIVE = Objective(variants, unread={"judged"}, mistakes=MISTAKES)
+OBJECTIVE = Objective(variants, unread={"judged"}, mistakes=MISTAKES, repeated={"completion"})
