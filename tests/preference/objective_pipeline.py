@@ -53,4 +53,5 @@ OBJECTIVE = Objective(
     together=[dict(supervised=0.0, rewarded=0.5)],
     mistakes=MISTAKES,
     sizes=dict(width=16),
+    repeated={"completion"},
 )
