@@ -72,6 +72,7 @@ def _write_folder(command, run, recipe, entry, experiment, step):
         write_weights(draft, tensors, stem=entry.stem)
         card = model_card(run, recipe, step, precision, words, sum(tensor.numel() for tensor in tensors.values()))
         for name, content in {**files, **more, "README.md": card}.items():
+            (draft / name).parent.mkdir(exist_ok=True)
             (draft / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     print(f"{command.dir}: {len(tensors)} tensors in {precision}, step {step}; {words}")
 

@@ -106,9 +106,9 @@ def _take(entry, opened, recipe, data, network, tensors):
     for name, tensor in back.items():
         if name in tensors and not torch.equal(tensor, tensors[name].float()):
             raise RunError(f"{name} does not come out as it went in: please report it")
-    more = sorted(tensors.keys() - back.keys())
-    others = f"; {len(more)} more hold no other weights ({', '.join(more)[:60]})" if more else ""
-    return f"{len(tensors.keys() & back.keys())} of {len(tensors)} used, each bit for bit as in the file{others}"
+    compared, more = tensors.keys() & back.keys(), sorted(tensors.keys() - back.keys())
+    others = f"; {len(more)} have earlier names, or hold no weights of their own ({', '.join(more)[:60]})" if more else ""
+    return f"{len(tensors)} in the files, {len(compared)} compared bit for bit after the way there and back{others}"
 
 
 def _sizes(fields):
