@@ -45,6 +45,9 @@ class Recipe(Bounded):
     # The module of practice_torch/data that loads `data`. None: the experiment draws all that it learns from, no data are
     # loaded, and the recipe has none of the fields OF_DATA.
     modality: ClassVar[str | None] = "images"
+    # Whether a run that begins from one of the same class (--from) takes its weights by the topic's `begin`, as from others, and
+    # not all of its state and fields: of a model that is tuned in several ways, one after another.
+    begins_anew: ClassVar[bool] = False
 
     data: str = "digits"
     """Name of an embedded data set, or path of your own file or folder."""

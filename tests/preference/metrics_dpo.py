@@ -2,10 +2,12 @@
 
 import torch
 
+from practice_torch.experiments.alignment.offline import AlignmentRecipe
+from tests.support.alignment import offline as aligned
 from tests.support.metrics import mean
 from tests.support.written_texts import wins
 
-NAMES = ("pydoc",)
+NAMES = ("pydoc", "aligned")
 TOLERANCE = 1e-4  # logits are cast to float32
 
 
@@ -31,6 +33,8 @@ def changes(e, batch):
 
 
 def logs(e, batch, phase):
+    if isinstance(e.recipe, AlignmentRecipe):
+        return aligned.metrics(e, batch)
     if e.place.stage == "supervised":
         return {}
     gained, lost = changes(e, batch)
@@ -42,6 +46,8 @@ def logs(e, batch, phase):
 
 
 def evaluate(e, data):
+    if isinstance(e.recipe, AlignmentRecipe):
+        return aligned.evaluated(e, data)
     batch = data.batch()
     gained, lost = changes(e, batch)
     chosen, _, of_chosen, of_rejected = four(e, batch)
@@ -57,6 +63,8 @@ def evaluate(e, data):
 
 
 def preview(e, data):
+    if isinstance(e.recipe, AlignmentRecipe):
+        return {}
     gained, lost = changes(e, data.batch())
     lines = [("axhline", 0), ("axvline", 0), ("axline", (0, 0), {"slope": 1})]
     return {"changes": [*lines, ("plot", gained, lost), ("plot", mean(gained), mean(lost), {"label": "mean"})]}

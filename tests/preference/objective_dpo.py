@@ -3,12 +3,17 @@
 import torch
 
 from practice_torch.autoregressive.chain_rule import sequence_log_prob
+from practice_torch.experiments.alignment.offline import AlignmentRecipe
 from practice_torch.preference.bradley_terry import soft_preference_loss
+from tests.support.alignment import offline as aligned
 from tests.support.objectives import Objective
 
 
 def own_pairs(e, batch, phase):
     """The chosen completion, or both of a pair, each in its own length; the label is wrong with a small probability."""
+
+    if isinstance(e.recipe, AlignmentRecipe):
+        return aligned.loss(e, batch, phase)
 
     def log_prob(network, column):
         each = []
@@ -24,4 +29,4 @@ def own_pairs(e, batch, phase):
     return soft_preference_loss(right, beta * change[0], beta * change[1]).mean()
 
 
-OBJECTIVE = Objective(own_pairs, unread={"tokens", "start", "pad_vocabulary"}, together=[dict(label_smoothing=0.1)])
+OBJECTIVE = Objective(own_pairs, unread=aligned.UNREAD, together=[dict(label_smoothing=0.1), *aligned.TOGETHER])

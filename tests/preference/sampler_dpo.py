@@ -2,6 +2,7 @@
 
 import torch
 
+from practice_torch.experiments.alignment.offline import Aligned
 from practice_torch.experiments.preference.dpo import PreferredCompletions
 from tests.support.known_texts import Letters, require_texts
 from tests.support.samplers import built
@@ -34,7 +35,21 @@ def ends_texts_where_the_policy_does():
     assert len({len(text) for text in texts}) > 3
 
 
+def draws_the_law_of_an_aligned_policy():
+    experiment = built("preference/dpo", "aligned")
+    experiment.policy, experiment.reference = Letters(0, context=12), Letters(1, context=12)
+    experiment.sampling = type(experiment.sampling)(prompt="\n", length=25)
+    texts = [text.strip("\n") for text in experiment.sample(60)["text"].text.split("\n\n")]
+    assert len(texts) == 60 and {len(text) for text in texts} == {25}
+    require_texts(texts, experiment.policy.table)
+
+
 SAMPLERS = {
+    draws_the_law_of_an_aligned_policy: {
+        "the reference's texts": (Aligned._answers, "self.policy", "self.reference"),
+        "another length": (Aligned.sample, "self.sampling.length)", "self.sampling.length - 1)"),
+        "text after the end": (Aligned._answers, "row[~end]", "row[:-1]"),
+    },
     draws_the_law_of_the_policy: {
         "the reference's texts": (PreferredCompletions._answers, "self.policy", "self.reference"),
         "another length": (PreferredCompletions.sample, "self.sampling.length)", "self.sampling.length - 1)"),

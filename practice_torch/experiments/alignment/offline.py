@@ -1,5 +1,6 @@
 """Offline alignment of a language model: demonstrations, a reward model, preferences, judgements; with a reference or without."""
 
+import importlib.util
 import sys
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
@@ -36,6 +37,7 @@ class AlignmentRecipe(Recipe):
     """A language model is tuned to demonstrations, preferences or judgements; it begins from a run (--from), or from noise."""
 
     modality: ClassVar[str] = "alignment"
+    begins_anew: ClassVar[bool] = True
     data: str = "pydoc"
     """pydoc (the help pages of Python), or your own .jsonl or .parquet file, with the columns that the method takes."""
     method: Literal[METHODS] = "dpo"
@@ -70,8 +72,8 @@ class AlignmentRecipe(Recipe):
     """Factor of the adapters' product, divided by their rank."""
     form: Literal[tuple(FORMS)] = "gpt2"
     """Form of the network. --from sets it, and all of the sizes below."""
-    vocabulary: Annotated[int, AtLeast(0)] = 0
-    """Rows of the table of tokens, at least those of the tokens; 0: as many."""
+    extra_rows: Annotated[int, AtLeast(0)] = 0
+    """Rows of the table of tokens that stand for none of the tokenizer's."""
     context: Annotated[int, AtLeast(4)] = 128
     """Maximum number of tokens of a prompt and a completion; longer ones are cut, with a note."""
     layers: Annotated[int, AtLeast(1)] = 2
@@ -92,6 +94,10 @@ class AlignmentRecipe(Recipe):
     """llama: the table of embeddings is the head, too."""
     rotary_base: Annotated[float, Above(0)] = 10000.0
     """llama: base of the angles by which queries and keys are turned."""
+    epsilon: Annotated[float, Above(0)] = 1e-5
+    """llama: added to the mean square in the norms; 1e-6 in Qwen2."""
+    query_key_value_biases: bool = False
+    """llama: biases of queries, keys and values, as in Qwen2."""
     pad_vocabulary: bool = False
     """Pad the table of tokens with rows of zeros to a multiple of 64, which suits a GPU; the model is the same."""
     metric: Fixed = "accuracy"
@@ -103,8 +109,8 @@ class AlignmentRecipe(Recipe):
             self._require("heads", self.width % (2 * self.heads) == 0, f"a divisor of half the width, {self.width // 2}")
             self._require("key_value_heads", self.heads % self.key_value_heads == 0, f"a divisor of the heads, {self.heads}")
         self._require("heads", self.width % self.heads == 0, f"a divisor of the width, {self.width}")
-        fits = (self.method == "supervised") == (self.metric == "nats_per_token")
-        self._require("method", fits, "supervised in a recipe of demonstrations, and nothing else there: take another recipe")
+        there = not self.adapters or importlib.util.find_spec("peft") is not None
+        self._require("adapters", there, "0 without the package peft: pip install 'diptych[peft]'")
 
     def loading(self):
         """Examples as tokens, in the columns of the method."""
@@ -133,7 +139,8 @@ class Aligned(nn.Module):
     explains = {
         "nats_per_token": Metric("nats per token", "-log p of held-out completions, by the policy"),
         "accuracy": Metric(
-            "share", "of held-out pairs whose chosen completion has the larger reward; of judgements, those told apart"
+            "share",
+            "of held-out pairs with the larger reward for the chosen one; of judgements, told apart; of tokens, likeliest",
         ),
         "margin": Metric("nats", "mean difference of the rewards of chosen and rejected completions"),
         "reward_chosen": Metric("nats", "mean reward of the chosen or desirable completions"),
@@ -157,8 +164,7 @@ class Aligned(nn.Module):
         if recipe.method == "reward":
             self.head = nn.Linear(recipe.width, 1, bias=False)
             nn.init.normal_(self.head.weight, std=(recipe.width + 1) ** -0.5)  # Stiennon et al. 2020
-            if self.policy.head is not None:
-                self.policy.head.requires_grad_(False)  # no reward depends on it
+            self.policy.head = None  # no reward depends on it
             self.calls = {"policy": "hidden"}
         self.phases = (Phase("train", ("policy", "head") if self.head is not None else ("policy",)),)
         self.library = data.description["tokenizer"]["library"]
@@ -183,21 +189,17 @@ class Aligned(nn.Module):
     def forward(self, batch, phase):
         """The mean loss of the method: of a token, a pair or a judgement."""
         if self.recipe.method == "supervised":
-            (log_probs,) = self._log_probs(self.policy, batch)
-            return -log_probs.sum() / self.count(batch, phase), {}
+            log_prob, right, count = self._demonstrated(batch)
+            return -log_prob / count, {"accuracy": right / count}
         found = self._found(batch)
         return found["losses"].mean(), _means({name: value.detach() for name, value in found.items()})
 
     def evaluate(self, data):
         """The metrics of held-out examples."""
         if self.recipe.method == "supervised":
-            nats = tokens = 0.0
-            for batch in self._held_out(data):
-                nats, tokens = (
-                    nats - float(self._log_probs(self.policy, batch)[0].sum()),
-                    tokens + int(self.count(batch, "train")),
-                )
-            return {"nats_per_token": nats / tokens}
+            sums = [torch.stack([part.double() for part in self._demonstrated(some)]) for some in self._held_out(data)]
+            log_prob, right, count = torch.stack(sums).sum(0).tolist()
+            return {"accuracy": right / count, "nats_per_token": -log_prob / count}
         parts = [self._found(batch) for batch in self._held_out(data)]
         whole = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
         return {name: value.item() for name, value in _means(whole).items()}
@@ -233,7 +235,7 @@ class Aligned(nn.Module):
         """The reward of each text, its first lengths [B] of tokens [B, T], at its last token: [B]."""
         mask = torch.arange(tokens.shape[1], device=tokens.device) < lengths[:, None]
         weight = self.head.weight[0]
-        return sequence_reward(self.policy.hidden(tokens).float(), mask, weight, weight.new_zeros(()))
+        return sequence_reward(self.policy.hidden(tokens), mask, weight, weight.new_zeros(()))
 
     # ------------------------------------------------------------------------------------------------ what a batch gives
 
@@ -242,6 +244,13 @@ class Aligned(nn.Module):
         if self.recipe.method == "reward":
             return self._of_rewards(batch)
         return self._of_judgements(batch) if self.recipe.method == "kto" else self._of_pairs(batch)
+
+    def _demonstrated(self, batch):
+        """Sums over the tokens of the completions: log p, how many are the likeliest ones, and how many there are."""
+        tokens, lengths = batch["tokens"][:, 0], batch["length"][:, 0]
+        mask, logits = completion_mask(batch["prompt"], lengths, width=tokens.shape[1]), self.policy(tokens).float()
+        likeliest = (logits[:, :-1].argmax(-1) == tokens[:, 1:]) & mask[:, 1:]
+        return completion_log_prob(tokens, logits, mask).sum(), likeliest.sum(), mask[:, 1:].sum()
 
     def _of_rewards(self, batch):
         tokens, lengths = batch["tokens"].transpose(0, 1).flatten(0, 1), batch["length"].T.flatten()

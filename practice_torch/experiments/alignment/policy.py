@@ -36,7 +36,7 @@ _OF_TRAINING = {field.name for field in dataclasses.fields(Recipe)} | {"merges",
 NETWORK = tuple(
     dict.fromkeys(field.name for kind in FORMS.values() for field in dataclasses.fields(kind) if field.name not in _OF_TRAINING)
 )
-FIELDS = ("form", *NETWORK, "vocabulary", "adapters", "adapter_scale", "tokens", "start")
+FIELDS = ("form", *NETWORK, "extra_rows", "adapters", "adapter_scale", "tokens", "start")
 ADAPTED = ("query_key_value", "output", "gate", "up", "down")  # the layers of a block that get adapters
 
 
@@ -45,7 +45,8 @@ def begin(recipe, run):
     theirs, model = opened(run)
     fields = {name: getattr(theirs, name) for name in NETWORK if hasattr(theirs, name)}
     form = theirs.form if hasattr(theirs, "form") else next(name for name, kind in FORMS.items() if isinstance(theirs, kind))
-    fields |= {"form": form, "vocabulary": _network(model).vocabulary_size, "start": str(run.folder)}
+    extra = _network(model).vocabulary_size - model.tokenizer().vocabulary_size
+    fields |= {"form": form, "extra_rows": extra, "start": str(run.folder)}
     return dataclasses.replace(recipe, **fields, tokens="bytes" if _tokenizer_of(model).library == "bytes" else str(run.folder))
 
 
@@ -75,9 +76,7 @@ def policy_network(recipe, vocabulary):
     """The network of a recipe's form and sizes, with adapters if it has a rank of them; vocabulary: of the tokenizer."""
     kind = FORMS[recipe.form]
     names = [field.name for field in dataclasses.fields(kind) if field.name in NETWORK]
-    if recipe.vocabulary and recipe.vocabulary < vocabulary:
-        raise OptionError(f"the tokenizer has {vocabulary} tokens, and the model {recipe.vocabulary}: take the model's --tokens")
-    network = language_decoder(kind(**{name: getattr(recipe, name) for name in names}), recipe.vocabulary or vocabulary)
+    network = language_decoder(kind(**{name: getattr(recipe, name) for name in names}), vocabulary + recipe.extra_rows)
     return _adapted(network, recipe) if recipe.adapters else network
 
 
@@ -98,12 +97,12 @@ def take_over(recipe, policy, tokenizer, say):
     run = Run.open(recipe.start)
     theirs, model = opened(run, say)
     wanted = begin(recipe, run)
-    for name in ("form", *NETWORK):
+    if _spelled(model.tokenizer()) != _spelled(tokenizer):
+        raise OptionError(f"tokens is {recipe.tokens!r}, and {run.folder} has others: leave --tokens to the run, or name its own")
+    for name in ("form", *NETWORK, "extra_rows"):
         here, there = getattr(recipe, name), getattr(wanted, name)
         if here != there:
             raise OptionError(f"{name} is {here}, and {there} in {run.folder}, where the policy begins: give both the same")
-    if _spelled(model.tokenizer()) != _spelled(tokenizer):
-        raise OptionError(f"tokens is {recipe.tokens!r}, and {run.folder} has others: leave --tokens to the run, or name its own")
     load_plain(policy, plain_weights(_network(model)))
 
 
@@ -148,11 +147,16 @@ def plain_weights(network):
 
 
 def load_plain(network, weights):
-    """Load weights {name: tensor} of a network without adapters; the network's own adapters stay as they are."""
+    """Load weights {name: tensor} of a network without adapters; the network's own adapters stay as they are.
+
+    A network without a head, as a reward model's is, leaves theirs out.
+    """
+    if network.head is None:
+        weights = {name: tensor for name, tensor in weights.items() if name != "head.weight"}
     names = {name.replace(".base_layer.", "."): name for name in network.state_dict() if ".lora_" not in name}
     missing = network.load_state_dict({names[name]: tensor for name, tensor in weights.items()}, strict=False).missing_keys
     if wrong := [name for name in missing if ".lora_" not in name]:
-        raise ValueError(f"weights has no {wrong[0]}")
+        raise OptionError(f"start has no {wrong[0]}, which the policy needs: a reward model begins none; name a language model")
 
 
 def _adapted(network, recipe):

@@ -18,6 +18,8 @@ from practice_torch.engine.recipe import Direction, Fixed, Recipe
 from practice_torch.engine.stages import Stage, place_at
 from practice_torch.engine.storage.run import Run
 from practice_torch.engine.storage.state import load_weights
+from practice_torch.experiments.alignment import policy as tuned
+from practice_torch.experiments.alignment.offline import Aligned, AlignmentRecipe
 from practice_torch.experiments.autoregressive import transformer
 from practice_torch.experiments.language.completions import completed
 from practice_torch.experiments.language.tokens import kept_tokenizer, tokenizer_buffer
@@ -239,6 +241,8 @@ class PreferredCompletions(nn.Module):
 
 def begin(recipe, run):
     """The recipe that starts from the run of a language model: its sizes, and the tokens of its text. OptionError for others."""
+    if isinstance(recipe, AlignmentRecipe):
+        return tuned.begin(recipe, run)
     theirs = _language_recipe(run)
     sizes = {name: getattr(theirs, name) for name in SIZES}
     prepared = "tokenizer" in run.asked["data"] and run.asked["data"]["tokenizer"]["library"] != "bytes"
@@ -260,7 +264,7 @@ def _spelled(tokenizer):
 
 def build(recipe, data):
     """The experiment of a recipe."""
-    return PreferredCompletions(recipe, data)
+    return Aligned(recipe, data) if isinstance(recipe, AlignmentRecipe) else PreferredCompletions(recipe, data)
 
 
 _GPT2 = transformer.RECIPES["gpt2"]
@@ -299,5 +303,20 @@ RECIPES = {
         precision="bfloat16",
         evaluate_every=500,
         checkpoint_every=500,
+    ),
+    # With --from RUN a language model is tuned: GPT-2 or a Llama, trained here or imported. As it stands it begins from noise.
+    "aligned": AlignmentRecipe(
+        context=65,
+        steps=300,
+        batch_size=16,
+        learning_rate=3e-3,
+        beta2=0.99,
+        clip_norm=1.0,
+        warmup_steps=50,
+        schedule="cosine",
+        final_learning_rate=0.02,
+        evaluate_every=300,
+        checkpoint_every=300,
+        target=0.6,
     ),
 }
