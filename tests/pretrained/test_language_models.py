@@ -174,3 +174,28 @@ def test_a_decoder_with_fewer_biases_and_padded_rows_leaves_as_gpt2(biases, tmp_
     assert again.lm_head.weight.shape == (VOCABULARY, 16) and again.transformer.h[0].attn.c_attn.bias.abs().max() == 0
     with torch.no_grad():
         torch.testing.assert_close(again(tokens()).logits, network(tokens()), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "ours", "other"),
+    [
+        ("qwen2, untied", "self_attn.q_proj.weight", "self_attn.k_proj.weight"),
+        ("qwen2, untied", "self_attn.k_proj.bias", "self_attn.v_proj.bias"),
+        ("qwen2, untied", "mlp.gate_proj.weight", "mlp.up_proj.weight"),
+        ("qwen2, untied", "input_layernorm.weight", "post_attention_layernorm.weight"),
+    ],
+)
+def test_two_tensors_that_change_places_are_noticed(name, ours, other, tmp_path):
+    """Of one shape, so that no check of shapes sees it: the comparison of logits and gradients does."""
+    case = CASES[name]
+    theirs = case.theirs()
+    with widened(case.module):
+        wanted = of_theirs(theirs)
+    state = theirs.state_dict()
+    first, second = (f"model.layers.1.{end}" for end in (ours, other))
+    state[first], state[second] = state[second].clone(), state[first].clone()
+    theirs.save_pretrained(tmp_path, state_dict=state)
+    network, fields = case.read(tmp_path, torch.float32)
+    tolerances = bounds(case, theirs, wanted, torch.finfo(torch.float32).eps)
+    with pytest.raises(AssertionError, match="logits: off by"):
+        require_close(of_ours(network, case.architecture, fields), wanted, tolerances)
