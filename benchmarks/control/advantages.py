@@ -1,9 +1,9 @@
-"""Generalized advantages of 64 rows of 2048 steps, and of 256 of 128: summed in blocks, against a loop over the steps.
+"""Generalized advantages of 64 rows of 2048 steps, and of 256 of 128: summed in place by halves, against a loop over the steps.
 
     python -m benchmarks.control.advantages [--repeats 15]
 
-The second size is a usual rollout of PPO. Its arrays fit the cache, and the calls of torch's functions, some 60 of a few
-microseconds each, bound our side; the loop makes 128 steps of them.
+The second size is a usual rollout of PPO. Its arrays fit the cache, and calls of torch's functions bound both sides: ours makes
+92, of which 58 are slices, the loop 1,794. Were each as long, the ratio would be 19.5, just below the goal of 20.
 
 The loop is the one of CleanRL's ppo.py: a step at a time, over tensors with time as first axis. torchrl, if it is installed,
 has a vectorized form. All sides get float32 in their own layout (ends are truth values for ours and torchrl), episodes that end

@@ -7,7 +7,7 @@ A script measures, and its results are judged by these numbers, also results tha
 # that the result's ratios are about.
 GOALS = {
     "advantages": {"CleanRL's loop": 30.0},
-    "advantages_256_x_128": {"CleanRL's loop": 20.0},
+    "advantages_256_x_128": {"CleanRL's loop": 20.0},  # the loop makes 19.5 calls of torch to one of ours: 1,794 and 92
     "affine_coupling_density": {"zuko": 1.8, "normflows": 1.1},
     "affine_coupling_samples": {"zuko": 1.8, "normflows": 1.1},
     "affine_coupling_training": {"zuko": 1.8, "normflows": 1.1},

@@ -1,4 +1,4 @@
-"""Returns and advantages of rows of steps, by sums that run backwards in blocks.
+"""Returns and advantages of rows of steps, by sums that run backwards in blocks, or in place where there is no gradient.
 
 rewards[t], values[t] of the state before step t, and values[T] for what follows the row. terminals[t] is 1 if step t ended its
 episode. An episode cut by a time limit has not ended: its row stops there, and the last value estimates the rest.
@@ -139,10 +139,35 @@ def _continued(terms, factors, last):
 
 
 def _summed_backwards(terms, factors):
-    """y_t = terms_t + factors_t y_(t+1), with y_T = 0: first within blocks, then from block to block by the same sum.
+    """y_t = terms_t + factors_t y_(t+1), with y_T = 0. Only products of factors occur, no quotients, so a factor may be 0."""
+    if terms.requires_grad or factors.requires_grad:
+        return _in_blocks(terms, factors)
+    return _in_place(*(part.T.clone(memory_format=torch.contiguous_format) for part in (terms, factors))).T
 
-    y at the start of a block is (sum within the block) + (product of its factors) (y at the start of the next block). Only
-    products of factors occur, no quotients, so a factor may be 0.
+
+def _in_place(terms, factors):
+    """The sums over terms and factors, [T, B], that are written over, where no gradient needs them: by halves, then by doubles.
+
+    Every step takes in the one after it, every second both of the next two, and so on: what remains are the steps between, from
+    the widest on.
+    """
+    length, widths = len(terms), []
+    while (width := 2 ** len(widths)) < length:
+        first, second = slice(0, length - width, 2 * width), slice(width, None, 2 * width)
+        terms[first].addcmul_(factors[first], terms[second])
+        factors[first].mul_(factors[second])
+        widths.append(width)
+    for width in reversed(widths):
+        after = terms[2 * width :: 2 * width]
+        between = slice(width, width + 2 * width * len(after), 2 * width)
+        terms[between].addcmul_(factors[between], after)
+    return terms
+
+
+def _in_blocks(terms, factors):
+    """The same for a backward pass: first within blocks, then from block to block by the same sum.
+
+    y at the start of a block is (sum within the block) + (product of its factors) (y at the start of the next block).
     """
     batch, length = terms.shape
     size = min(BLOCK, length)
@@ -156,7 +181,7 @@ def _summed_backwards(terms, factors):
         totals.append(torch.addcmul(term, factor, totals[-1]))
         products.append(factor * products[-1])
     if blocks > 1:
-        following = pad(_summed_backwards(totals[-1], products[-1])[:, 1:], (0, 1))
+        following = pad(_in_blocks(totals[-1], products[-1])[:, 1:], (0, 1))
         totals = [torch.addcmul(total, product, following) for total, product in zip(totals, products, strict=True)]
     # Stacked in the order in which they lie, then turned: faster than into every sixteenth place.
     return torch.stack(totals[::-1]).permute(1, 2, 0).reshape(batch, blocks * size)[:, :length]

@@ -34,9 +34,9 @@ def test_advantages_without_an_end_are_a_filter_run_backwards():
     np.testing.assert_allclose(found.numpy(), filtered, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("length", [1, 2, 15, 16, 17, 31, 32, 33, 255, 256, 257, 700])
+@pytest.mark.parametrize("length", [1, 2, 3, 5, 15, 16, 17, 31, 32, 33, 255, 256, 257, 700])
 def test_rows_of_every_length_are_summed_as_by_a_loop(length):
-    """At, below and above one block of steps, and one block of blocks; values and gradients."""
+    """At, below and above one block of steps, and one block of blocks; values and gradients, and values where there are none."""
     rewards, values, ends = (part[:, : length + more].clone() for part, more in ((REWARDS, 0), (VALUES, 1), (ENDS, 0)))
     rewards.requires_grad_()
     found = practice.generalized_advantages(rewards, values, ends, discount=DISCOUNT, trace_decay=DECAY)
@@ -47,6 +47,8 @@ def test_rows_of_every_length_are_summed_as_by_a_loop(length):
     upstream = VALUES[:, :length]
     slopes = [torch.autograd.grad((result * upstream).sum(), rewards, retain_graph=True)[0] for result in (found, wanted)]
     torch.testing.assert_close(*slopes, rtol=0, atol=1e-12)
+    without_gradient = practice.generalized_advantages(rewards.detach(), values, ends, discount=DISCOUNT, trace_decay=DECAY)
+    torch.testing.assert_close(without_gradient, wanted.detach(), rtol=0, atol=1e-12)
 
 
 def test_both_wings_agree_on_a_long_row():
