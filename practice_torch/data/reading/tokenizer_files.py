@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from practice_torch.data.errors import DataError
+from practice_torch.data.reading.sentence_pieces import bytes_of_piece, is_of_pieces, space_before
 
 LIBRARIES = ("tokenizers", "tiktoken")
 TIKTOKEN = "tiktoken:"
@@ -19,11 +20,16 @@ ENDS = ("<|endoftext|>", "<|end_of_text|>", "<|eot_id|>", "</s>", "<eos>", "<|im
 
 
 class TokenizerFile:
-    """A tokenizer that others made: text to tokens and back, as BytePairTokenizer does; no text becomes a special token."""
+    """A tokenizer that others made: text to tokens and back, as BytePairTokenizer does; no text becomes a special token.
+
+    One of pieces, as Llama's, puts a space before a text: that byte is one of its first token's, and decoding takes it away.
+    """
 
     def __init__(self, library, content):
         self.library, self.content = library, content
-        self.special_tokens, self._bytes, self._ids = {"tokenizers": _tokenizers, "tiktoken": _tiktoken}[library](content)
+        self.special_tokens, self._bytes, self._ids, self._before = {"tokenizers": _tokenizers, "tiktoken": _tiktoken}[library](
+            content
+        )
 
     def __reduce__(self):
         return TokenizerFile, (self.library, self.content)
@@ -44,7 +50,7 @@ class TokenizerFile:
     def decode(self, tokens):
         """The text of tokens [L]; bytes that are no UTF-8 become the replacement character."""
         known = (token for token in torch.as_tensor(tokens).tolist() if token < len(self._bytes))  # a model's table may be longer
-        return b"".join(self._bytes[token] for token in known).decode(errors="replace")
+        return b"".join(self._bytes[token] for token in known).removeprefix(self._before).decode(errors="replace")
 
     def special(self, name):
         """The number of a special token."""
@@ -85,16 +91,23 @@ def _tokenizers(content):
     added = inner.get_added_tokens_decoder()
     special = {token.content: number for number, token in added.items() if token.special}
     spelled = {number: spelling for spelling, number in inner.get_vocab(with_added_tokens=True).items()}
-    alphabet, table = _alphabet(), [b""] * (max(spelled) + 1)
+    alphabet, table, stored = _alphabet(), [b""] * (max(spelled) + 1), json.loads(content)
+    pieces = is_of_pieces(stored)
+    given = space_before(stored) if pieces else None
     for number, spelling in spelled.items():
         if number in added:
             table[number] = b"" if added[number].special else spelling.encode()
+            continue
+        if pieces:
+            table[number] = bytes_of_piece(spelling)
             continue
         if not all(mark in alphabet for mark in spelling):
             found = f"token {number} is {spelling!r:.40}"
             raise DataError(f"the tokenizer is not byte-level ({found}), so its tokens have no bytes: use one like GPT-2's")
         table[number] = bytes(map(alphabet.__getitem__, spelling))
-    return special, table, lambda text: inner.encode(text, add_special_tokens=False).ids
+    space = " " if given else ""
+    before = b"" if given is None else b" "
+    return special, table, lambda text: inner.encode(space + text if text else text, add_special_tokens=False).ids, before
 
 
 def _tiktoken(content):
@@ -107,7 +120,7 @@ def _tiktoken(content):
     table = [b""] * inner.n_vocab
     for token, number in ranks.items():
         table[number] = token
-    return stored["special_tokens"], table, inner.encode_ordinary
+    return stored["special_tokens"], table, inner.encode_ordinary, b""
 
 
 def tiktoken_encoder(pattern, ranks):
