@@ -8,7 +8,7 @@ from practice_torch.engine.errors import RunError
 from practice_torch.pretrained.layout import Joined, Layout, Row, Same
 from practice_torch.pretrained.weights import read_json_object
 
-PIPELINE, NETWORK, SCHEDULER = "model_index.json", "config.json", "scheduler_config.json"
+PIPELINE_FILE, NETWORK_FILE, SCHEDULER_FILE = "model_index.json", "config.json", "scheduler_config.json"
 
 # our modules outside blocks, and diffusers' names of them
 _OUTSIDE = {
@@ -34,12 +34,12 @@ def read_configurations(folder):
     DataError if one of them is missing, or the pipeline is another than DDPM's or DDIM's.
     """
     folder = Path(folder)
-    if (folder / PIPELINE).is_file():
-        kind = read_json_object(folder / PIPELINE).get("_class_name")
+    if (folder / PIPELINE_FILE).is_file():
+        kind = read_json_object(folder / PIPELINE_FILE).get("_class_name")
         if kind not in ("DDPMPipeline", "DDIMPipeline"):
-            raise DataError(f"{folder / PIPELINE} has _class_name {kind!r:.60}; it must be DDPMPipeline or DDIMPipeline")
+            raise DataError(f"{folder / PIPELINE_FILE} has _class_name {kind!r:.60}; it must be DDPMPipeline or DDIMPipeline")
     places = [folder / inner if (folder / inner).is_dir() else folder for inner in ("unet", "scheduler")]
-    return tuple(read_json_object(place / name) for place, name in zip(places, (NETWORK, SCHEDULER), strict=True))
+    return tuple(read_json_object(place / name) for place, name in zip(places, (NETWORK_FILE, SCHEDULER_FILE), strict=True))
 
 
 def layout(shapes, *, earlier=False):

@@ -8,8 +8,8 @@ import math
 from practice_torch.data.errors import DataError
 from practice_torch.engine.errors import RunError
 
-NETWORK, SCHEDULERS = "UNet2DModel", ("DDPMScheduler", "DDIMScheduler")
-PIPELINE = {"_class_name": "DDPMPipeline", "scheduler": ["diffusers", SCHEDULERS[0]], "unet": ["diffusers", NETWORK]}
+NETWORK_CLASS, SCHEDULER_CLASSES = "UNet2DModel", ("DDPMScheduler", "DDIMScheduler")
+PIPELINE = {"_class_name": "DDPMPipeline", "scheduler": ["diffusers", SCHEDULER_CLASSES[0]], "unet": ["diffusers", NETWORK_CLASS]}
 
 # key -> (what diffusers takes where it is missing, the values with which its network is ours)
 _OF_NETWORK = {
@@ -81,8 +81,8 @@ _DOWN, _UP = ("DownBlock2D", "AttnDownBlock2D"), ("UpBlock2D", "AttnUpBlock2D") 
 
 def fields(network, scheduler):
     """Fields of a recipe from both configurations. DataError for what ours does not compute, by key and value."""
-    of_network = _network_fields(_read(network, (NETWORK,), _OF_NETWORK, _SIZES))
-    levels = _read(scheduler, SCHEDULERS, _OF_SCHEDULER, _LEVELS)
+    of_network = _network_fields(_read(network, (NETWORK_CLASS,), _OF_NETWORK, _SIZES))
+    levels = _read(scheduler, SCHEDULER_CLASSES, _OF_SCHEDULER, _LEVELS)
     words = {key: _word(key, levels[key], known) for key, known in _WORDS.items()}
     without_ends = words["beta_schedule"] == "cosine"
     return of_network | {
@@ -115,7 +115,7 @@ def configurations(fields, shape):
             raise RunError(f"{name} is {fields[name]}; it must be {wanted} in a U-Net of diffusers' layout")
     widths = [fields["base_channels"] * multiplier for multiplier in fields["multipliers"]]
     attends = [shape[1] >> level in fields["attention_at"] for level in range(len(widths))]
-    network = {"_class_name": NETWORK} | {key: values[0] for key, (_, values) in _OF_NETWORK.items()}
+    network = {"_class_name": NETWORK_CLASS} | {key: values[0] for key, (_, values) in _OF_NETWORK.items()}
     network |= {
         "sample_size": shape[1] if shape[1] == shape[2] else list(shape[1:]),
         "in_channels": shape[0],
@@ -130,7 +130,7 @@ def configurations(fields, shape):
     }
     last = fields["beta_end"] or min(20 / fields["num_steps"], 0.999)
     theirs = {key: {ours: word for word, ours in words.items()} for key, words in _WORDS.items()}
-    scheduler = {"_class_name": SCHEDULERS[0]} | {
+    scheduler = {"_class_name": SCHEDULER_CLASSES[0]} | {
         "num_train_timesteps": fields["num_steps"],
         "beta_start": fields["beta_start"] or last / 200,
         "beta_end": last,

@@ -16,7 +16,7 @@ from tests.support.diffusers_unets import SCHEDULER, SMALL, of_diffusers
 
 diffusers = pytest.importorskip("diffusers")
 
-ENTRY = PRETRAINED[ddpm_configuration.NETWORK]
+ENTRY = PRETRAINED[ddpm_configuration.NETWORK_CLASS]
 
 
 @pytest.fixture(scope="module")

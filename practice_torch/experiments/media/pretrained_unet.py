@@ -48,4 +48,4 @@ class PretrainedUNet:
     def files(self, recipe, description, dtype):
         """Both configurations and what makes them a pipeline, all in one place."""
         network, scheduler = ddpm_configuration.configurations(recipe.fields(), description["shape"])
-        return {ddpm.NETWORK: network, ddpm.SCHEDULER: scheduler, ddpm.PIPELINE: ddpm_configuration.PIPELINE}
+        return {ddpm.NETWORK_FILE: network, ddpm.SCHEDULER_FILE: scheduler, ddpm.PIPELINE_FILE: ddpm_configuration.PIPELINE}
