@@ -44,7 +44,7 @@ class Train:
     that the topic begins from: sizes and tokenizer are the run's; optimizer and schedule are new.
     """
     resume: str | None = None
-    """A stopped run to continue, from its newest checkpoint."""
+    """A stopped run to continue, from its newest checkpoint; with --steps N it, or an ended one, takes more steps."""
     cpu: bool = False
     """Train on the CPU even where there is an accelerator."""
     debug: bool = False

@@ -129,8 +129,9 @@ def _about(recipe, fields):
 
 
 def _resume(command, words, fields):
-    if given := [*words, *fields, *filter(None, [command.run, command.from_])]:
-        raise UsageError(f"--resume takes nothing but the run folder (given: {given[0]}): a resumed run keeps its recipe")
+    steps = _steps_alone(fields)
+    if given := [*words, *([] if steps else fields), *filter(None, [command.run, command.from_])]:
+        raise UsageError(f"--resume takes RUN and --steps alone (given: {given[0]}): a resumed run keeps its recipe")
     from practice_torch.engine.beginning import resume
     from practice_torch.engine.distributed.processes import Processes
     from practice_torch.engine.storage.run import Run
@@ -143,6 +144,8 @@ def _resume(command, words, fields):
     processes.broadcast(run.lock.take)  # nothing is read that another process may be about to change
     try:
         module, recipe = restored(run)
+        if steps:
+            recipe = _extended(run, recipe, steps)
         origin = None if run.has_begun() else recorded_origin(run, run.asked["topic"], recipe)
         if origin:
             tokenizer = origin.tokenizer() if origin.whole else None
@@ -150,12 +153,36 @@ def _resume(command, words, fields):
             tokenizer = tokenizer_of_run(run, recipe, _warning(processes))
         data = processes.rank_zero_first(lambda: same_data(run, recipe, tokenizer))
         training = resume(run, module, recipe, data, command.cpu, _warning(processes), origin)
+        processes.broadcast(lambda: run.write_json("recipe.json", run.asked) if steps else None)
         if processes.first:
             stage = f", in stage {training.experiment.place.stage}" if training.stages else ""
             print(f"continuing after step {training.step} of {recipe.steps}{stage}", file=sys.stderr)
         return _to_the_end(training)
     finally:
         run.lock.release()
+
+
+def _steps_alone(fields):
+    """The number of `--resume RUN --steps N`; None if it is not the only field."""
+    words = [part for word in fields for part in word.split("=", 1)]
+    if len(words) != 2 or words[0] != "--steps":
+        return None
+    if not words[1].isdecimal() or not 0 < int(words[1]) < 2**63:
+        raise UsageError(f"steps is {words[1]!r}; it must be a whole number of at least 1")
+    return int(words[1])
+
+
+def _extended(run, recipe, steps):
+    """The recipe with more steps, of a run that says so in its recipe.json once it goes on."""
+    if steps <= recipe.steps:
+        raise UsageError(f"steps is {steps}; {run.folder} has {recipe.steps}, and --resume takes more")
+    if hasattr(recipe, "stages") or recipe.patience:
+        why = "its stages are shares of its steps" if hasattr(recipe, "stages") else "its patience decides when it ends"
+        raise UsageError(f"{run.folder} cannot take more steps: {why}; `train --from` begins from its weights")
+    if recipe.schedule != "constant":
+        print(f"note: the learning rate's schedule ends at step {steps} now, and it rises to where that has it", file=sys.stderr)
+    run.extend(steps)
+    return dataclasses.replace(recipe, steps=steps)
 
 
 def _to_the_end(training):

@@ -1,4 +1,4 @@
-"""train --from RUN: trainings that begin from the weights of another run."""
+"""train --from RUN, and --resume RUN --steps N: trainings that begin from other weights, or take more steps than they were to."""
 
 import json
 import shutil
@@ -138,3 +138,32 @@ def test_a_topic_may_begin_from_runs_of_others(texts, tmp_path):
     assert asked["from"]["topic"] == MODEL[0]
     other = refused(2, "train", "preference/dpo", "pydoc", "--from", tmp_path / "bytes", "--data", pairs, "--layers", 3)
     assert "layers is 3, and 1 in" in other
+
+
+# ---------------------------------------------------------------------------------------------------- more steps
+
+
+def test_an_ended_run_takes_more_steps_and_says_so(texts, tmp_path):
+    """Without a schedule, what it ends in is what it would have ended in."""
+    words = (*MODEL, "--data", texts / "tale.txt", *SIZES, "--schedule", "constant", "--warmup-steps", 0, "--cpu")
+    for name, steps in (("more", 2), ("whole", 4)):
+        code, _, err = call("train", *words, "--run", tmp_path / name, "--steps", steps)
+        assert code == 0, err
+    more, whole = tmp_path / "more", tmp_path / "whole"
+    code, _, err = call("train", "--resume", more, "--steps", 4, "--cpu")
+    assert code == 0, err
+    asked = json.loads((more / "recipe.json").read_text())
+    assert asked["fields"]["steps"] == 4 and asked["extended"] == [2]
+    for (name, tensor), other in zip(sorted(weights(more).items()), sorted(weights(whole).items()), strict=True):
+        assert torch.equal(tensor, other[1]), name
+    assert "It was to end after 2 steps" in (more / "report.html").read_text()
+    shutil.rmtree(more / "checkpoints" / "step-00000004")
+    code, _, err = call("train", "--resume", more, "--cpu")
+    assert code == 0 and "continuing after step 2 of 4" in err, "a checkpoint from before is one of the run"
+
+
+def test_fewer_steps_and_other_fields_are_refused(base):
+    assert "steps is 2; " in refused(2, "train", "--resume", base, "--steps", 2)
+    assert "steps is 'many'" in refused(2, "train", "--resume", base, "--steps", "many")
+    assert "(given: --width)" in refused(2, "train", "--resume", base, "--width", 3)
+    assert json.loads((base / "recipe.json").read_text())["fields"]["steps"] == 2

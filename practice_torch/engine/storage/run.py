@@ -1,6 +1,7 @@
 """A run folder: the recipe, the results, and everything needed to resume.
 
-recipe.json        topic, recipe, its fields, the data's description; "from": the run whose weights it began from, if it did
+recipe.json        topic, recipe, its fields, the data's description; "from": the run whose weights it began from, if it did;
+                   "imported": the published weights that it has; "extended": the numbers of steps that it had before
 environment.json   versions, device, command, commit; seconds and peak memory
 metrics.csv        step, phase, name, value: the same bytes whether or not the run was interrupted
 times.csv          step, seconds spent training, tokens (images, ...) per second, share of the GPU's peak if it is known
@@ -124,6 +125,19 @@ class Run:
             size = (self.folder / name).stat().st_size if (self.folder / name).is_file() else 0
             if not len(TABLES[name]) <= length <= size:
                 raise RunError(f"saw {length} bytes of {self.folder / name}, which has {size}: the file was cut")
+
+    def extend(self, steps: int) -> None:
+        """Let the run have more steps, in memory: whoever resumes it writes recipe.json. "extended" lists the numbers before."""
+        before = self.asked["fields"]["steps"]
+        self.asked["extended"] = [*self.asked.get("extended", []), before]
+        self.asked["fields"] = self.asked["fields"] | {"steps": steps}
+
+    def as_extended(self, identity: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The identity of a checkpoint that was written before the run was extended, as it would be now."""
+        fields = identity.get("fields")
+        if not isinstance(fields, dict) or fields.get("steps") not in self.asked.get("extended", []):
+            return identity
+        return identity | {"fields": fields | {"steps": self.asked["fields"]["steps"]}}
 
     def remove(self) -> None:
         """Delete a run that has no checkpoint yet."""

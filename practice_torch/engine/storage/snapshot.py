@@ -59,8 +59,8 @@ def require_sound(training: TrainingState, tensors: Mapping[str, torch.Tensor], 
     """RunError, worded to follow the path of a checkpoint, if this training cannot be resumed from it."""
     if not {"run", "processes", "seconds", "lengths", "never_moved"} <= facts.keys():
         raise RunError("lacks facts that this engine writes; it is not one of its checkpoints")
-    if facts["run"] != training.identity():
-        theirs = facts["run"] if isinstance(facts["run"], dict) else {}
+    theirs = training.run.as_extended(facts["run"]) if isinstance(facts["run"], dict) else {}
+    if theirs != training.identity():
         raise RunError(f"belongs to another run: {difference(theirs, training.identity())}")
     if facts["step"] > training.recipe.steps:
         raise RunError(f"is of step {facts['step']}; the run has {training.recipe.steps}")
