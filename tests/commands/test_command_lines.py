@@ -15,7 +15,7 @@ WINGS = {
         commands="list, show, check, exercise, grade, export", takes="check", number="--jobs", after=()
     ),
     "practice_torch": SimpleNamespace(
-        commands="list, prepare, train, sample, evaluate, report, judge, project",
+        commands="list, prepare, train, sample, evaluate, report, judge, project, import, export",
         takes="train",
         number="--seed",
         after=("digits",),

@@ -72,7 +72,7 @@ def copy(trained, tmp_path):
 # ---------------------------------------------------------------------------------------------------- help and lists
 
 
-@pytest.mark.parametrize("command", ["list", "prepare", "train", "sample", "evaluate", "report", "project"])
+@pytest.mark.parametrize("command", ["list", "prepare", "train", "sample", "evaluate", "report", "project", "import", "export"])
 def test_every_command_has_help(command):
     code, out, _ = call(command, "--help")
     assert code == 0 and f"practice_torch {command}" in out
