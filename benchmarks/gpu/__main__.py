@@ -1,9 +1,11 @@
 """On one GPU, the engine against bare compiled loops and its peers, and what a user waits for, in the order of an hour on a card.
 
-    python -m benchmarks.gpu [SUBJECT ...] [--minutes M] [--data FOLDER] [--steps 200] [--repeats 7] [--smoke]
+    python -m benchmarks.gpu [SUBJECT ...] [--minutes M] [--weights FOLDER --inception FILE] [--data FOLDER]
+        [--steps 200] [--repeats 7] [--smoke]
 
 First the machine itself: the rate of its bfloat16 matrix product, of copying, and of copying from the host. Then the subjects
-that are named, or all, in this order: training steps of a GPT (language) and of the CIFAR-10 U-Net (diffusion), the FID of 50,000
+that are named, or all, in this order: the FID of the published DDPM of CIFAR-10, where its weights and Inception's are given
+(imported); training steps of a GPT (language) and of the CIFAR-10 U-Net (diffusion), the FID of 50,000
 images (inception), a DCGAN from its first step to its last (whole_run), the step of a DCGAN (adversarial), DDIM (sampling), and
 the GPT and the U-Net on data that worker processes stream from the disk (streaming); each module documents its own. At the end a
 table. Every side is first run alone, for its peak of memory, and then in turns with the others, for its time
@@ -27,7 +29,7 @@ from rich.console import Console
 from benchmarks.gpu.card import Card
 from benchmarks.gpu.comparison import keep, table
 
-SUBJECTS = ("language", "diffusion", "inception", "whole_run", "adversarial", "sampling", "streaming")
+SUBJECTS = ("imported", "language", "diffusion", "inception", "whole_run", "adversarial", "sampling", "streaming")
 
 
 def main():
@@ -38,6 +40,10 @@ def main():
     parser.add_argument("--steps", type=int, default=200, help="training steps of each side (default: %(default)s)")
     parser.add_argument("--repeats", type=int, default=7, help="turns of sampling (default: %(default)s)")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="no subject begins after so many (default: no limit)")
+    parser.add_argument("--weights", metavar="FOLDER", help="ddpm-cifar10-32, for imported (default: not measured)")
+    parser.add_argument(
+        "--inception", metavar="FILE", help="Inception's weights, for imported, as evaluate --inception takes them"
+    )
     parser.add_argument("--data", metavar="FOLDER", help="a prepared folder of CelebA for whole_run (default: made-up pictures)")
     parser.add_argument("--smoke", action="store_true", help="toy sizes, to see that everything runs")
     arguments, began = parser.parse_args(), time.perf_counter()
@@ -77,6 +83,8 @@ def measured(card, subject, arguments):
     """The exit code of a subject, in which its options are its own."""
     measure = importlib.import_module(f"benchmarks.gpu.{subject}").measure
     match subject:
+        case "imported":
+            return measure(card, arguments.weights, arguments.inception)
         case "inception":
             return measure(card)
         case "whole_run":

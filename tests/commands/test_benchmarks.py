@@ -149,9 +149,9 @@ def test_a_subject_that_fails_or_begins_too_late_takes_nothing_from_the_others(m
     monkeypatch.setattr(command, "measured", measured)
     monkeypatch.setattr(command.time, "perf_counter", lambda: next(clock))
     assert command.run(None, command.SUBJECTS, SimpleNamespace(minutes=5.0), 0.0) == 1
-    assert ran == ["language", "diffusion", "inception"]
+    assert ran == ["imported", "language", "diffusion"]
     said = capsys.readouterr()
-    assert "5 minutes are over: whole_run, adversarial, sampling, streaming not measured" in said.out
+    assert "5 minutes are over: inception, whole_run, adversarial, sampling, streaming not measured" in said.out
     assert "ImportError: no diffusers" in said.err and "error: diffusion failed" in said.err
 
 
