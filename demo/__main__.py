@@ -1,5 +1,5 @@
-"""python -m demo : run every derivation, check the contracts of one topic of each family, train a model of every modality, and
-write runs/demo/index.html. --all checks the contracts of every topic.
+"""python -m demo : draw from the models that come with the package, run every derivation, check the contracts of one topic of
+each family, train a model of every modality, and write runs/demo/index.html. --all checks the contracts of every topic.
 
 Each part is one of the project's own commands, run as a user would run it. Exit codes: 0 everything holds, 1 something failed
 (the page is written and names it), 2 usage, 128 + n stopped by signal n (the former page is put back).
@@ -74,6 +74,11 @@ MODELS = (
 )
 
 
+def drawing():
+    """(title, command): draws from the trained models that come with the package, for the gallery."""
+    return "gallery", ("demo.gallery", f"{FOLDER}/gallery")
+
+
 def checks(everything):
     """(title, command): each command prints JSON on stdout and its progress on stderr."""
     topics = () if everything else first_of_each_family()
@@ -100,6 +105,8 @@ def main(arguments=None):
     began = time.perf_counter()
     with unwinding(), replaced_folder(FOLDER) as notes:
         answers, commands = {}, []
+        console.print()
+        commands.append(_run(console, *drawing(), lambda stream: stream.read())[1])
         for title, words in checks(everything):
             console.print()
             text, command = _run(console, title, words, lambda stream: stream.read())
@@ -109,7 +116,9 @@ def main(arguments=None):
         commands += _train(console, MODELS)
         models = {model.kind: model.folder for model in MODELS}
         seconds = time.perf_counter() - began
-        made = page.write(FOLDER, answers.get("derivations"), answers.get("contracts"), models, commands, seconds)
+        made = page.write(
+            FOLDER, answers.get("derivations"), answers.get("contracts"), models, commands, seconds, f"{FOLDER}/gallery"
+        )
     for note in notes:
         console.print(note)
     console.print()

@@ -1,10 +1,12 @@
-"""python -m demo.examples NAME RUN : keep the model of a finished run as practice_torch/examples/NAME, and write the card of all.
+"""python -m demo.examples NAME RUN [FORMER] : keep the model of a finished run as practice_torch/examples/NAME, and write the
+card of all. FORMER: the run whose weights it began from.
 
 Weights are rounded to float16, buffers stay as they are; the metric is measured with the rounded weights, on the held-out data.
 Only what drawing and judging need is kept: no moments of the optimizer, no previews.
 """
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -30,8 +32,8 @@ project (Apache-2.0). They are small, and for learning: what they draw is neithe
 """
 
 
-def keep(name, folder):
-    """Write the example of a run; RunError if it is none, or not finished."""
+def keep(name, folder, former=None):
+    """Write the example of a run, which may have begun from a former one; RunError if it is none, or not finished."""
     import torch
 
     from practice_torch.__main__ import main as command
@@ -58,6 +60,9 @@ def keep(name, folder):
         raise RunError(f"{example} misses its target in half precision")
     environment = json.loads((example / "environment.json").read_text(encoding="utf-8"))
     environment["rounded"] = {"from": trained["value"], "parameters": sum(p.numel() for p in experiment.parameters())}
+    made = [json.loads((Path(each) / "environment.json").read_text(encoding="utf-8")) for each in (former, folder) if each]
+    commands = [re.sub(r" --(run \S+|no-compile|cpu)", "", one["command"]) for one in made]
+    environment["commands"] = [re.sub(r"--from \S+", "--from RUN", command) for command in commands]
     write_json(example / "environment.json", environment)
     (example / ".lock").unlink(missing_ok=True)
 
@@ -66,11 +71,10 @@ def card():
     """The lines of README.md, one for each example."""
     for name in examples():
         asked, judged, made = (_read(name, file) for file in ("recipe.json", "evaluation.json", "environment.json"))
-        fields = " ".join(f"--{key} {asked['fields'][key]}" for key in ("seed",))
         sign = "at most" if judged["direction"] == "lower" else "at least"
         cells = (
             name,
-            f"`python -m practice_torch train {asked['topic']} {asked['recipe']} {fields}`",
+            ", then ".join(f"`{command}`" for command in made["commands"]),
             f"{asked['data']['count']:,} of {asked['data']['name']}",
             f"{made['rounded']['parameters']:,}",
             f"{judged['metric'].replace('_', ' ')} {judged['value']:.3g}",
@@ -86,10 +90,10 @@ def _read(name, file):
 
 def main(arguments):
     """Returns the exit code."""
-    if len(arguments) != 2:
+    if len(arguments) not in (2, 3):
         print(__doc__, file=sys.stderr)
         return 2
-    keep(arguments[0], Path(arguments[1]))
+    keep(*arguments)
     (FOLDER / "README.md").write_text(CARD.format(lines="\n".join(card())), encoding="utf-8")
     print(f"{FOLDER / arguments[0]} and {FOLDER / 'README.md'}")
     return 0

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from markupsafe import Markup, escape
 
+from demo.gallery import tiles
 from practice_torch.reports import report
 from practice_torch.reports.records import Story, read_evaluation, read_json, read_stories
 from shared_specs.syllabus import BOOK, load
@@ -47,11 +48,12 @@ class Made:
     verdicts: list[Verdict]
 
 
-def write(folder, derivations, contracts, models, commands, seconds):
+def write(folder, derivations, contracts, models, commands, seconds, gallery=None):
     """Write folder/index.html. derivations and contracts: the commands' JSON, None where a command gave none.
 
-    models: what each makes ("images", say) and where its run is.
+    models: what each makes ("images", say) and where its run is. gallery: the folder in which demo.gallery has drawn.
     """
+    undrawn = []
     models = [read_model(kind, Path(place)) for kind, place in models.items()]
     verdicts = {
         "derivations": _derivations_verdict(derivations),
@@ -75,6 +77,8 @@ def write(folder, derivations, contracts, models, commands, seconds):
         titles={topic.path: topic.title for topic in load().topics.values()},
         tables=_tables(contracts["results"]) if contracts else {},
         models=models,
+        gallery=list(tiles(gallery or folder, undrawn)),
+        undrawn=undrawn,
         commands=commands,
         seconds=seconds,
         system=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",

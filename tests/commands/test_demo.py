@@ -7,13 +7,18 @@ from html import unescape
 from types import SimpleNamespace
 
 import pytest
+import torch
 from PIL import Image
 
 import demo.__main__ as main_job
-from demo import page
+from book import looks
+from demo import gallery, page
 from demo.folder import replaced_folder
+from practice_torch.commands.loading.examples import examples
 from practice_torch.commands.options import changed
 from practice_torch.commands.training import recipe_with
+from practice_torch.engine.artifacts import ImageGrid, Text
+from practice_torch.engine.storage.run import save_artifacts
 from practice_torch.experiments.autoregressive.transformer import Writing
 from shared_specs.syllabus import load
 from tests.support.commands.demo_answers import CONTRACTS, DERIVATIONS
@@ -105,11 +110,44 @@ def test_contracts_are_those_of_the_first_topic_of_each_family_or_of_all():
 def test_the_page_shows_what_a_model_makes(tmp_path, model):
     """Over the training, with what it said when asked, and how it came about."""
     text, _ = write(tmp_path, model_folder=model)
+    text = text[text.index("<main>") :]  # below the gallery
     assert text.count("data:image/png") == 3 and text.index("Step 2: Colored by label") < text.index("step 1<")
     assert text.count("<audio controls") == 1 and "Step 2: All notes" in text
     assert "Once, in &lt;b&gt;bold" in text and "more text" in text
     assert "steps 2 (recipe default 5600)" in text and "seed 0 (" not in text
     assert "a processor" in text and '<pre class="command">python -m practice_torch train</pre>' in text
+
+
+def test_the_gallery_shows_every_family_that_draws(tmp_path):
+    """What the models of the package drew takes the place of kept pictures of their families; what is missing is said."""
+    drawn = tmp_path / "drawn"
+    samples = {"images": ImageGrid(torch.zeros(4, 1, 8, 8), 2), "text": Text("a <b> " * 100), "more": Text("left out")}
+    save_artifacts(samples, drawn, "x-")
+    entry = {"name": "toy", "topic": load().built[0].path, "metric": "toy_loss", "value": 0.125}
+    (drawn / gallery.MADE).write_text(json.dumps({f"x-{name}": entry for name in ("images", "text")}))
+    missing = []
+    shown = list(gallery.tiles(drawn, missing))
+    families = {topic.split("/")[0] for topic in (entry["topic"] for entry in looks.entries().values())}
+    assert {tile.family for tile in shown} == families and not missing
+    assert [tile.kind for tile in shown if tile.drawn] == ["image", "text"]
+    assert len(shown) == len(families) + 1, "a family has a kept picture next to what was drawn"
+    text = page.write(tmp_path, DERIVATIONS, CONTRACTS, {}, COMMANDS, 3.0, drawn).path.read_text(encoding="utf-8")
+    top = text[: text.index('<ul class="verdicts">')]
+    assert top.count("<figure") == len(shown) and top.count("drawn now") == 2 and "toy loss 0.125" in top
+    assert "a &lt;b&gt;" in top and "left out" not in top and top.count("a &lt;b&gt;") < 70
+    without, _ = write(tmp_path)
+    assert "The models that come with the package drew nothing." in without
+
+
+def test_the_gallery_draws_from_every_example(tmp_path, monkeypatch):
+    counts = {
+        name: (1, {"length": 16} if "length" in options else {}, shown) for name, (_, options, shown) in gallery.DRAWN.items()
+    }
+    monkeypatch.setattr(gallery, "DRAWN", counts)
+    assert sorted(counts) == sorted(examples())
+    assert gallery.main([str(tmp_path / "drawn")]) == 0 and gallery.main([]) == 2
+    shown = [tile for tile in gallery.tiles(tmp_path / "drawn", []) if tile.drawn]
+    assert {tile.kind for tile in shown} == {"image", "audio", "text"} and len(shown) == len(counts)
 
 
 def test_a_damaged_preview_is_reported(tmp_path, model):
@@ -207,6 +245,7 @@ def test_the_main_job_runs_the_commands_and_writes_the_page(tmp_path, model, mon
     monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
     monkeypatch.setattr(main_job, "FOLDER", str(folder))
     checks, asked = [(name, ("tests.support.commands.demo_answers", name)) for name in ("derivations", "contracts")], []
+    monkeypatch.setattr(main_job, "drawing", lambda: ("gallery", ("tests.support.commands.demo_answers", "gallery")))
     monkeypatch.setattr(main_job, "checks", lambda everything: asked.append(everything) or checks)
     answers = "tests.support.commands.demo_answers"
     parts = [("training", (answers, "training", exit_code)), ("sampling", (answers, "sampling"))]

@@ -23,13 +23,13 @@ def folder_of(where):
 
 
 def own_folder(where):
-    """The same for commands, which write into it: an example is copied to runs/<name> by the first command that names it.
+    """The same for commands, which write into it: an example is copied to runs/example-<name> by the first command that names it.
 
     RunError if there is no room for the copy.
     """
     if not _is_example(where):
         return Path(where)
-    copy = Path("runs") / where
+    copy = Path("runs") / f"example-{where}"
     if (copy / "recipe.json").is_file():
         return copy
     try:
@@ -41,6 +41,8 @@ def own_folder(where):
         finally:
             shutil.rmtree(aside)
     except OSError as error:
+        if (copy / "recipe.json").is_file():  # another process was faster
+            return copy
         raise RunError(f"cannot copy the example {where} to {copy}: {error.strerror}") from None
     return copy
 
