@@ -7,7 +7,7 @@ from practice_torch.experiments.autoregressive.transformer import LanguageRecipe
 from practice_torch.experiments.language.generation import generate
 from practice_torch.pretrained import gpt2, llama
 from practice_torch.pretrained.weights import read_weights
-from tests.support.published import (
+from tests.support.pretrained.published import (
     LENGTH,
     VOCABULARY,
     WRITTEN,

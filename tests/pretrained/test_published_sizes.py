@@ -10,7 +10,7 @@ import pytest
 from practice_torch.experiments.autoregressive.transformer import LanguageRecipe, LlamaRecipe
 from practice_torch.pretrained import gpt2, llama
 from tests.pretrained.test_language_models import network_of
-from tests.support.published import require_published
+from tests.support.pretrained.published import require_published
 
 transformers = pytest.importorskip("transformers")
 

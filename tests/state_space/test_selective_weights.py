@@ -9,7 +9,7 @@ from practice_torch.pretrained import mamba
 from practice_torch.pretrained.configuration import read_config
 from practice_torch.pretrained.layout import to_ours
 from practice_torch.pretrained.weights import read_weights
-from tests.support.published import (
+from tests.support.pretrained.published import (
     WRITTEN,
     Architecture,
     bounds,
