@@ -141,7 +141,7 @@ class HasTokenizer(Protocol):
 class HasFolder(Protocol):
     """An experiment that writes a file of its own into the run folder, such as the log of another process."""
 
-    folder: Path | None  # set by the engine; None before
+    folder: Path | None  # set by the engine when it trains; None before
 
 
 @runtime_checkable

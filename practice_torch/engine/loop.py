@@ -98,8 +98,6 @@ class Training:
             self.models = replicas_of(experiment, self.players, self.device)
         if isinstance(experiment, HasWholeBatch):
             experiment.whole_batch = WholeBatch(self.processes)
-        if isinstance(experiment, HasFolder):
-            experiment.folder = run.folder
         self.compiled = recipe.compile and self.device.type == "cuda"
         self.graphs = self.compiled and recipe.cuda_graphs
         whole = not self.sharded and not recipe.sync_batch_norm  # collectives break a graph
@@ -218,6 +216,8 @@ class Training:
             return self._train_with_lock(bar)
 
     def _train_with_lock(self, bar):
+        if isinstance(self.experiment, HasFolder):
+            self.experiment.folder = self.run.folder
         try:
             self.processes.broadcast(self.run.lock.take)
             bar = bar or Bar(self.run.folder.name, self.recipe.steps, self.step, quiet=not self.processes.first)

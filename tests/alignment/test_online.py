@@ -17,6 +17,7 @@ from practice_torch.experiments.alignment.online import Rewarded
 from practice_torch.experiments.alignment.online_recipe import OnlineRecipe
 from practice_torch.experiments.alignment.ready_rewards import gsm8k_answer, number_in, vowels
 from practice_torch.experiments.alignment.reward_process import RewardProcess
+from practice_torch.experiments.alignment.rewards import Rewards
 from practice_torch.experiments.alignment.rollouts import Drawn, advantages_of, drawn_after, loss_of, measured, token_law
 from practice_torch.networks.decoder_transformer import DecoderTransformer
 
@@ -355,6 +356,21 @@ def test_prompts_alone_are_no_part_of_what_is_learned(network, drawn):
 
 
 # ------------------------------------------------------------------------------------------------ ready rewards
+
+
+def test_a_ready_reward_says_which_column_it_lacks():
+    rows = [{"prompt": "a", "question": "b"}]
+    with pytest.raises(RunError, match="reward gsm8k_answer needs the column answer of the data, which have question"):
+        Rewards(("gsm8k_answer",), (), 1.0)(rows, ["1"])
+
+
+def test_rewards_are_added_with_their_weights(functions):
+    rewards = Rewards(("vowels", f"{functions}:unsure"), (2.0, 10.0), 10.0)
+    assert rewards([{"prompt": "a"}] * 2, ["ab", "e"]).tolist() == [1.0, 22.0]
+    rewards.close()
+    alone = Rewards((f"{functions}:unsure",), (), 10.0)
+    assert str(alone([{"prompt": "a"}] * 2, ["ab", "e"]).tolist()) == "[nan, 2.0]"
+    alone.close()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch._subclasses import FakeTensor  # torch exports it nowhere else
 
 from practice_torch.arguments import require
 from practice_torch.data.prompts.prompts import rows_of
@@ -18,7 +17,7 @@ from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.experiments.alignment.online_recipe import OnlineRecipe as OnlineRecipe
 from practice_torch.experiments.alignment.policy import as_reference, copy_weights, policy_network, reference_network, take_over
 from practice_torch.experiments.alignment.rewards import Rewards, require_rewards
-from practice_torch.experiments.alignment.rollouts import Drawn, drawn_after, measured, update_loss
+from practice_torch.experiments.alignment.rollouts import Drawn, drawn_after, has_values, measured, update_loss
 from practice_torch.experiments.language.tokens import kept_tokenizer, tokenizer_buffer
 from practice_torch.pictures.tuning import score_by_nats
 from practice_torch.preference.pipeline import win_rate
@@ -93,7 +92,8 @@ class Rewarded(nn.Module):
         recipe = self.recipe
         turn, part = divmod(self._turn, recipe.accumulate)
         if self._turn == 0:
-            self._before = self.generator.get_state(), self.price.clone(), self.path.clone()
+            drawn = None if self.generator is None else self.generator.get_state()  # none where its operations are counted
+            self._before = drawn, self.price.clone(), self.path.clone()
         logs = {}
         if turn == 0:
             held, logs = self._collected(batch)
@@ -116,7 +116,7 @@ class Rewarded(nn.Module):
         """A round: completions of the batch's prompts, rewarded and compared; and what to log."""
         recipe = self.recipe
         with torch.no_grad():
-            drawn, scores = (self._imagined if isinstance(batch["tokens"], FakeTensor) else self._drawn)(batch)
+            drawn, scores = (self._drawn if has_values(batch["tokens"]) else self._imagined)(batch)
         held, logs = measured(recipe, self.policy, self.reference, self.critic, drawn, scores, self.price, self.whole_batch)
         logs["price"] = self.price.clone()
         nats = logs.get("nats", torch.zeros_like(self.price))
@@ -140,8 +140,8 @@ class Rewarded(nn.Module):
         """
         recipe, known = self.recipe, batch["tokens"].repeat_interleave(self.recipe.answers, 0)
         tokens = nn.functional.pad(known, (0, recipe.completion))
-        for step in self.policy.hidden(tokens)[:, -recipe.completion - 1 : -1].unbind(1):
-            self.policy.logits(step)
+        for some in self.policy.hidden(tokens)[:, -recipe.completion - 1 : -1].split(16, dim=1):
+            self.policy.logits(some)
         lengths = torch.full((len(tokens),), known.shape[1], device=tokens.device)
         mask = torch.ones(len(tokens), recipe.completion, dtype=torch.bool, device=tokens.device)
         return Drawn(tokens, lengths, mask), torch.zeros(len(tokens), device=tokens.device)

@@ -123,7 +123,7 @@ class OnlineRecipe(Recipe):
     """Maximum number of tokens that the network sees."""
     layers: Annotated[int, AtLeast(1)] = 2
     """Number of blocks (attention and feed-forward)."""
-    width: Annotated[int, AtLeast(1)] = 96
+    width: Annotated[int, AtLeast(16)] = 96
     """Width of the residual stream."""
     heads: Annotated[int, AtLeast(1)] = 4
     """Number of attention heads; they divide the width."""

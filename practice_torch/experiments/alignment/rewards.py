@@ -6,6 +6,7 @@
 Several rewards are added with their weights, as in TRL: one that does not apply, None, adds nothing.
 """
 
+import inspect
 import math
 from pathlib import Path
 
@@ -67,6 +68,11 @@ class OfFunction:
         prompts = [row["prompt"] for row in rows]
         if isinstance(self.function, RewardProcess):
             return self.function(prompts, completions, columns)
+        parameters = inspect.signature(self.function).parameters.values()
+        needed = {each.name for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD} - {"completions"}
+        if missing := sorted(needed - columns.keys()):
+            name, known = self.function.__name__, ", ".join(columns) or "none but prompt"
+            raise RunError(f"reward {name} needs the column {missing[0]} of the data, which have {known}: name other data")
         return self.function(prompts=prompts, completions=completions, **columns)
 
     def close(self):

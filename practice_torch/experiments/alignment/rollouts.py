@@ -55,6 +55,11 @@ def uses_reference(terms):
     return terms.kl_coefficient > 0 or terms.max_divergence is not None
 
 
+def has_values(tensor):
+    """Whether a tensor can be read: not where a step's cost is measured."""
+    return not (tensor.is_meta or isinstance(tensor, FakeTensor))
+
+
 @dataclass(frozen=True)
 class Drawn:
     """Completions: tokens [N, L], of which the first prompts [N] are given; mask [N, C], True up to the end of the completion."""
@@ -207,7 +212,7 @@ def _by_groups(compared, scores):
     """compared(scores [B, G]), of groups that have NaN among them without these; 0 where fewer than two are left."""
     known = scores.isfinite()
     advantages = compared(scores.masked_fill(~known, 0.0))
-    for row in [] if isinstance(scores, FakeTensor) else (~known).any(1).nonzero()[:, 0].tolist():
+    for row in (~known).any(1).nonzero()[:, 0].tolist() if has_values(scores) else ():
         left = known[row]
         advantages[row] = 0.0
         if left.sum() > 1:
