@@ -19,6 +19,7 @@ def import_weights(command):
     topics = pretrained_topics()
     if model_type not in topics:
         raise DataError(f"{folder} has a model of type {model_type!r:.60}, which no network here is; known: {', '.join(topics)}")
+    from practice_torch.data.reading.chat_templates import read_chat_template
     from practice_torch.engine.batches.datasets import load_data
     from practice_torch.engine.storage.imported import write_imported
     from practice_torch.pretrained.weights import read_weights
@@ -26,7 +27,7 @@ def import_weights(command):
     path = topics[model_type]
     module = module_of(path)
     entry = module.PRETRAINED[model_type]
-    opened = entry.open(folder)
+    opened, template = entry.open(folder), read_chat_template(folder)
     recipe = _recipe(module.RECIPES[entry.recipe], entry, opened, command.data)
     data = load_data(recipe, _tokenizer(opened))[0] if command.data else opened.data
     tensors = read_weights(weights_folder(folder, entry.stem), stems=(entry.stem,))
@@ -36,6 +37,8 @@ def import_weights(command):
     precision = "+".join(sorted({str(tensor.dtype).removeprefix("torch.") for tensor in tensors.values()}))
     source = {"folder": str(folder.absolute()), "model_type": model_type, "dtype": precision, "files": _checksums(folder)}
     run = write_imported(command.run, path, entry.recipe, recipe, data, experiment, source)
+    if template is not None:
+        template.write(run.folder)
     facts = {
         "model": f"{model_type}, a network of {path}: " + ", ".join(_sizes(opened.fields)),
         "parameters": f"{sum(parameter.numel() for parameter in network.parameters()):,}",

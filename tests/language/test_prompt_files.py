@@ -9,6 +9,7 @@ from practice_torch.data.reading.chat_templates import ChatTemplate
 from practice_torch.engine.errors import RunError
 from practice_torch.networks.cached_decoder import CachedDecoder
 from tests.commands.test_practice_commands import call, refused
+from tests.support import published_folders
 
 SMALL = ("--context", "24", "--layers", "1", "--width", "16", "--heads", "2", "--batch-size", "4", "--log-every", "20")
 PROMPTS = "a tale\nof\n\ntwo tables: a\n"
@@ -106,6 +107,18 @@ def test_chat_takes_the_template_of_the_run(trained, prompts, tmp_path, monkeypa
     talk.write_text(json.dumps({"messages": [{"role": "system", "content": "x"}, {"role": "user", "content": "y"}]}))
     (row,) = completed(trained, talk, tmp_path / "c.jsonl")
     assert read[-1] == "system: x;user: y;" and row["messages"][0]["role"] == "system"
+
+
+def test_an_imported_model_keeps_its_chat_template(prompts, tmp_path):
+    folder, run = published_folders.gpt2(tmp_path / "gpt2"), tmp_path / "run"
+    (folder / "chat_template.jinja").write_text("{{ messages[0].content }}:")
+    code, _, err = call("import", folder, "--run", run)
+    assert code == 0, err
+    rows = completed(run, prompts, tmp_path / "out.jsonl", "--chat")
+    assert len(rows) == 3 and all(1 <= row["tokens"] <= 9 for row in rows)
+    (folder / "chat_template.jinja").write_text("{% if %}")
+    require_refused(3, "the chat template is no Jinja", "import", folder, "--run", tmp_path / "other")
+    assert not (tmp_path / "other").exists()
 
 
 @pytest.mark.parametrize(
