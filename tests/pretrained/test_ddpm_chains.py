@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from practice_torch.experiments.sampling.diffusion_sampling import chain, draw
-from tests.support.diffusers_unets import DTYPES, SCHEDULER, SMALL, of_diffusers, recipe_of, same_here
+from tests.support.pretrained.diffusers_unets import DTYPES, SCHEDULER, SMALL, of_diffusers, recipe_of, same_here
 
 diffusers = pytest.importorskip("diffusers")
 

@@ -12,7 +12,7 @@ from practice_torch.experiments.diffusion.training import PRETRAINED, RECIPES, b
 from practice_torch.pretrained import ddpm, ddpm_configuration
 from practice_torch.pretrained.layout import to_theirs
 from practice_torch.pretrained.weights import read_weights, write_weights
-from tests.support.diffusers_unets import SCHEDULER, SMALL, of_diffusers
+from tests.support.pretrained.diffusers_unets import SCHEDULER, SMALL, of_diffusers
 
 diffusers = pytest.importorskip("diffusers")
 

@@ -7,7 +7,16 @@ from practice_torch.data.errors import DataError
 from practice_torch.engine.errors import RunError
 from practice_torch.pretrained import ddpm, ddpm_configuration
 from practice_torch.pretrained.layout import to_ours, to_theirs
-from tests.support.diffusers_unets import DTYPES, PUBLISHED, SCHEDULER, SMALL, built_here, of_diffusers, recipe_of, same_here
+from tests.support.pretrained.diffusers_unets import (
+    DTYPES,
+    PUBLISHED,
+    SCHEDULER,
+    SMALL,
+    built_here,
+    of_diffusers,
+    recipe_of,
+    same_here,
+)
 
 diffusers = pytest.importorskip("diffusers")
 
