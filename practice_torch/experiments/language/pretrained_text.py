@@ -10,7 +10,7 @@ from typing import Any
 from practice_torch.data.errors import DataError
 from practice_torch.data.reading.tokenizer_files import TokenizerFile, end_of_text, read_tokenizer
 from practice_torch.data.streams.streamed_text import PreparedTokenizer
-from practice_torch.engine.pretrained import Opened
+from practice_torch.engine.storage.pretrained import Opened
 from practice_torch.pretrained.configuration import CONFIG, read_config
 from practice_torch.pretrained.layout import to_ours, to_theirs
 

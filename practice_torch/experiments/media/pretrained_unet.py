@@ -7,7 +7,7 @@ from typing import Any
 
 from practice_torch.data.blank import blank_set
 from practice_torch.data.errors import DataError
-from practice_torch.engine.pretrained import Opened
+from practice_torch.engine.storage.pretrained import Opened
 from practice_torch.pretrained import ddpm, ddpm_configuration
 from practice_torch.pretrained.layout import to_ours, to_theirs
 

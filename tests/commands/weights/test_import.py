@@ -12,7 +12,7 @@ from practice_torch.commands.run_folder import opened
 from practice_torch.engine.storage import imported as storage
 from practice_torch.engine.storage.run import Run
 from tests.commands.test_practice_commands import call, refused
-from tests.support import published_folders
+from tests.support.commands import published_folders
 
 
 def run_of(*words):

@@ -13,7 +13,7 @@ from practice_torch.data.reading.byte_level_json import byte_level_json
 from practice_torch.data.reading.tokenizer_files import TokenizerFile
 from practice_torch.engine.storage.run import Run
 from tests.commands.test_practice_commands import call, refused
-from tests.support import published_folders
+from tests.support.commands import published_folders
 
 MODEL = ("autoregressive/transformer", "pydoc")
 SIZES = ("--context", "16", "--layers", "1", "--width", "16", "--heads", "2", "--batch-size", "4")
@@ -187,10 +187,10 @@ def test_an_onnx_file_that_differs_is_not_written(trained, tmp_path, monkeypatch
 
 @pytest.mark.peers("onnx", "onnxruntime", "onnxscript")
 def test_the_network_that_sampling_calls_is_exported_if_it_is_one(tmp_path):
-    for topic, recipe, more in (("adversarial/gan", "eight_gaussians", ()), ("latent/vae", "digits", ("--samples", 2))):
+    for topic, recipe, more in (("adversarial/dcgan", "digits", ()), ("latent/vae", "digits", ("--samples", 2))):
         run = tmp_path / topic.replace("/", "-")
         code, _, err = call("train", topic, recipe, "--run", run, "--steps", 1, *more, "--cpu")
         assert code == 0, err
-    code, out, err = call("export", tmp_path / "adversarial-gan", "--onnx", tmp_path / "gan.onnx")
-    assert code == 0 and "generator_network" in out, err
+    code, out, err = call("export", tmp_path / "adversarial-dcgan", "--onnx", tmp_path / "gan.onnx")
+    assert code == 0 and "generator" in out, err
     assert "ONNX takes one network" in refused(3, "export", tmp_path / "latent-vae", "--onnx", tmp_path / "vae.onnx")
