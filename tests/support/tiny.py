@@ -67,7 +67,7 @@ def data_of(recipe):
 
 def stand_ins_of(recipe):
     """The file of tests with stand-ins for data sets of the recipe's modality."""
-    return importlib.import_module(f"tests.data.modality_{recipe.modality}")
+    return importlib.import_module(f"tests.data.modalities.{recipe.modality}")
 
 
 @dataclass

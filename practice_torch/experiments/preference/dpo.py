@@ -305,8 +305,8 @@ RECIPES = {
         checkpoint_every=500,
     ),
     # With --from RUN a language model is tuned: GPT-2 or a Llama, trained here or imported. Measured: from noise 300 steps order
-    # half of the held-out pairs; from the model of the help pages that comes with the package, 100 steps at 5e-4 order 61%. There
-    # is no target, since models differ.
+    # half of the held-out pairs; from the model of the help pages that comes with the package, 100 steps at 5e-4 order 61%. A
+    # model of your own has no measured value, so that there is no target.
     "aligned": AlignmentRecipe(
         context=65,
         steps=300,

@@ -13,8 +13,9 @@ from practice_torch.engine.batches.datasets import load_data
 from practice_torch.experiments.autoregressive import pixelcnn
 from practice_torch.experiments.judging.image_judge import Judge
 from practice_torch.experiments.media import bandwidth, short_time
-from practice_torch.projects import _enhancement_methods as by
-from practice_torch.projects import _enhancement_reading, enhancement, runner
+from practice_torch.projects import enhancement, runner
+from practice_torch.projects.enhancing import methods as by
+from practice_torch.projects.enhancing import reading as enhancement_reading
 from practice_torch.projects.runner import Row
 from tests.support.commands.projects import of, require_same_after_stops, small, table, trained
 from tests.support.known_laws import LOPSIDED, prediction
@@ -288,7 +289,7 @@ def test_what_is_asserted_can_fail(number, place, value):
 
 
 def test_of_images_without_classes_nothing_is_said_about_them():
-    rows = {name: row for name, row in enhanced_rows().items() if not name.endswith(_enhancement_reading.READ)}
+    rows = {name: row for name, row in enhanced_rows().items() if not name.endswith(enhancement_reading.READ)}
     for row in rows.values():
         row.cells.pop("class_accuracy", None)
     reading = enhancement.read(rows)
