@@ -5,7 +5,7 @@ import dataclasses
 import torch
 
 from practice_torch.data.galaxies import PROPERTIES, SIMULATED, Galaxies
-from tests.data.modalities import images
+from tests.data.modalities.images import random_set as random_images
 
 GALAXIES = 500  # that are simulated where a test makes the recipe's other sizes small
 
@@ -32,7 +32,7 @@ def embedded(recipe, held_out):
 
 def random_set(recipe, split, count):
     """A data set of random examples."""
-    images = images.random_set(recipe, split, count)
+    images = random_images(recipe, split, count)
     properties = torch.rand(count, 2, generator=torch.Generator().manual_seed(1))
     known = {"simulated": False, "properties": dict.fromkeys(PROPERTIES[:2], [0.5, 0.3])}
     return Galaxies(properties, images.pixels, images.description | known)
