@@ -18,7 +18,7 @@ from practice_torch.experiments.autoregressive import pixelcnn
 from practice_torch.experiments.diffusion import inpainting, super_resolution
 from practice_torch.experiments.judging.image_judge import Judge
 from practice_torch.experiments.latent import denoising_autoencoder
-from practice_torch.projects.enhancing.methods import (
+from practice_torch.projects._enhancing.methods import (
     FACTOR,
     SIGMA,
     completed,
@@ -43,8 +43,8 @@ from practice_torch.projects.enhancing.methods import (
     same,
     upper_half,
 )
-from practice_torch.projects.enhancing.reading import COMPLETED, DENOISED, ENLARGED, READ, REAL, read, title
-from practice_torch.projects.enhancing.sounds import SOUND_COLUMNS, judge_sounds
+from practice_torch.projects._enhancing.reading import COMPLETED, DENOISED, ENLARGED, READ, REAL, read, title
+from practice_torch.projects._enhancing.sounds import SOUND_COLUMNS, judge_sounds
 from practice_torch.projects.runner import Column, Findings, Model, Project, Row, call_isolated
 
 SOUNDS = "perceptron"  # of sounds

@@ -14,8 +14,8 @@ from practice_torch.experiments.autoregressive import pixelcnn
 from practice_torch.experiments.judging.image_judge import Judge
 from practice_torch.experiments.media import bandwidth, short_time
 from practice_torch.projects import enhancement, runner
-from practice_torch.projects.enhancing import methods as by
-from practice_torch.projects.enhancing import reading as enhancement_reading
+from practice_torch.projects._enhancing import methods as by
+from practice_torch.projects._enhancing import reading as enhancement_reading
 from practice_torch.projects.runner import Row
 from tests.support.commands.projects import of, require_same_after_stops, small, table, trained
 from tests.support.known_laws import LOPSIDED, prediction

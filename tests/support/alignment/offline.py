@@ -3,9 +3,9 @@
 import importlib.util
 
 import torch
+from torch.nn.functional import logsigmoid
 
 from practice_torch.autoregressive.chain_rule import sequence_log_prob
-from practice_torch.preference.bradley_terry import preference_log_prob, soft_preference_loss
 
 # of an aligned recipe: what no training step of any method reads, and the options of each method
 UNREAD = {"tokens", "start", "pad_vocabulary", "adapter_scale"} | (
@@ -30,6 +30,10 @@ TOGETHER = (
     dict(form="llama", query_key_value_biases=True),
     dict(form="llama", method="reward", tied=False),
 )
+
+
+def preference_log_prob(first, second, margin=0.0):
+    return logsigmoid(first - second - margin)
 
 
 def log_probs(network, batch, column=0):
@@ -89,7 +93,8 @@ def loss(e, batch, phase):
     gained, lost = (value - log_probs(e.reference, batch, k)[0].detach() for k, value in enumerate((chosen, rejected)))
     match recipe.method:
         case "dpo":
-            return soft_preference_loss(torch.full_like(gained, 1 - recipe.label_smoothing), beta * gained, beta * lost).mean()
+            kept, flipped = preference_log_prob(beta * gained, beta * lost), preference_log_prob(beta * lost, beta * gained)
+            return ((recipe.label_smoothing - 1) * kept - recipe.label_smoothing * flipped).mean()
         case "robust":
             epsilon = recipe.flip_probability
             both = preference_log_prob(beta * gained, beta * lost), preference_log_prob(beta * lost, beta * gained)

@@ -39,6 +39,7 @@ EXAMPLES = {
     "latent/reparameterization": "functions of callables",
     "latent/vae": "images",
     "preference/dpo": "a spec that begins with a function that calls another",
+    "reinforcement/group_policy": "a policy whose completions are rewarded by a program of the user's",
     "reinforcement/ppo": "an experiment without data",
 }
 

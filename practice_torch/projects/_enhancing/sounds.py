@@ -6,7 +6,7 @@ from practice_torch.engine.artifacts import Audio
 from practice_torch.engine.estimate import ANY, POSITIVE, mean_interval
 from practice_torch.experiments.media.bandwidth import folded, missing_from, narrowed, widened, with_band
 from practice_torch.experiments.media.short_time import log_spectral_distance, transformed
-from practice_torch.projects.enhancing.reading import EXTENDED, title
+from practice_torch.projects._enhancing.reading import EXTENDED, title
 from practice_torch.projects.runner import Column, Row, call_isolated
 
 NETWORK, REAL_LEVELS, SHUFFLED = "perceptron of levels", "real levels, drawn phases", "perceptron, of another sound"
