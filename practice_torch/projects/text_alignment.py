@@ -204,7 +204,7 @@ def _over_optimization(chosen):
 
     caption = (
         "The best of n completions, n beside each dot: what choosing by the learned reward gains of the wish, and what choosing "
-        "by the wish itself would. Where the lower line bends down, the learned reward is being fooled"
+        "by the wish itself would. The farther the lower line stays behind, the more the learned reward is being fooled"
     )
     return Figure(paint, caption)
 
