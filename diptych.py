@@ -7,6 +7,7 @@
     recipes                                trainable recipes (practice_torch list)
     prepare                                data larger than memory, once, into a folder (practice_torch)
     train, sample, evaluate, report        models (practice_torch)
+    import, export-model                   published weights as a run, and a run in their layout (practice_torch import, export)
     judge                                  people compare samples of models, blind (practice_torch)
     project                                several models of one task, compared in one report (practice_torch)
 
@@ -22,10 +23,21 @@ from shared_specs.commands.program import exit_code
 PACKAGES = {
     "theory_jax": ("run", "mutate", "train-jax"),
     "shared_specs": ("list", "show", "check", "exercise", "grade", "export"),
-    "practice_torch": ("recipes", "prepare", "train", "sample", "evaluate", "report", "judge", "project"),
+    "practice_torch": (
+        "recipes",
+        "prepare",
+        "train",
+        "sample",
+        "evaluate",
+        "report",
+        "import",
+        "export-model",
+        "judge",
+        "project",
+    ),
 }
 
-RENAMED = {"recipes": "list", "train-jax": "train"}  # verbs that several packages have
+RENAMED = {"recipes": "list", "train-jax": "train", "export-model": "export"}  # verbs that several packages have
 
 
 def main(arguments=None):

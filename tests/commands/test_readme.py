@@ -138,9 +138,11 @@ def test_the_command_accepts_every_verb_and_refuses_others(capsys):
 
 
 def test_the_command_has_every_verb_of_the_packages():
-    """`list` of the practice wing is `recipes` here, that of the theory wing the course's own, and its `train` is `train-jax`."""
+    """`list` of the practice wing is `recipes` here, its `export`, which the contracts have, too, `export-model`; `list` of the
+    theory wing is the course's own, and its `train` is `train-jax`.
+    """
     named = {name: set(importlib.import_module(f"{name}.__main__").COMMANDS) for name in diptych.PACKAGES}
-    named["practice_torch"] = named["practice_torch"] - {"list"} | {"recipes"}
+    named["practice_torch"] = named["practice_torch"] - {"list", "export"} | {"recipes", "export-model"}
     named["theory_jax"] = named["theory_jax"] - {"list", "train"} | {"train-jax"}
     assert {name: set(verbs) for name, verbs in diptych.PACKAGES.items()} == named
 
