@@ -301,3 +301,16 @@ def test_an_untrained_model_needs_about_eight_bits_and_a_trained_one_few(tmp_pat
         written = bytes(model.write(torch.tensor([[ord("a"), ord("b")]]), 40, Decoding())[0].tolist())
     assert written.startswith(b"abcdefgh"), "beyond its context, too"
     assert math.isclose(sum(written[i + 1] == (written[i] - 97 + 1) % 8 + 97 for i in range(41)), 41, abs_tol=3)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("network", [decoder, llama])
+def test_rows_of_different_lengths_are_read_as_if_each_were_alone(network):
+    """A prompt of three and one of five tokens, and one token more of each: the logits of a pass over the row."""
+    network, lengths = network().eval(), torch.tensor([3, 5])
+    cache = network.empty_cache(2)
+    after = network.step_after(TOKENS[:, :5], cache, lengths)
+    more = network.step_rows(TOKENS[torch.arange(2), lengths], cache, lengths)
+    for row, length in enumerate(lengths.tolist()):
+        alone = network(TOKENS[row : row + 1, : length + 1])[0]
+        assert torch.allclose(after[row], alone[-2], rtol=1e-11) and torch.allclose(more[row], alone[-1], rtol=1e-11)

@@ -56,10 +56,9 @@ def test_the_help_of_a_run_shows_its_models_options(trained):
     for flag in ("--prompt STR", "--length INT", "--temperature FLOAT", "--top-k", "--top-p", "--typical", "--greedy", "--beams"):
         assert flag in out, flag
     assert "(default: 64; at least 1)" in out, "four contexts"
-    assert (
-        "--count, --seed, --best, --step, --out, --batch, --float32, --cpu, --debug" in " ".join(out.split())
-        and "Text to continue." in out
-    )
+    words = " ".join(out.split())
+    assert "--step, --out, --format, --batch, --prompts, --completions, --stop, --chat, --float32, --cpu, --debug" in words
+    assert "Text to continue." in words
 
 
 def test_a_prompt_is_gone_on_from(trained):

@@ -77,7 +77,7 @@ def test_an_example_is_as_good_as_its_card_says(models, name):
 def test_an_example_draws_the_same_for_a_seed_and_only_for_it(models, name):
     first = drawn(models[name], name)
     assert equal(first, drawn(practice_torch.load(FOLDER / name, device="cpu"), name))
-    assert not equal(first, drawn(models[name], name, seed=1))
+    assert not equal(first, drawn(models[name], name, seed=7))
     if name == "pydoc":
         assert len(first) == 2 and all(isinstance(text, str) and len(text.encode()) >= 24 for text in first)
     else:

@@ -20,7 +20,7 @@ import soundfile
 import torch
 
 from practice_torch import data
-from practice_torch.data import audio, galaxies, images, pairs, points, spectra, symbols, text
+from practice_torch.data import alignment, audio, galaxies, images, pairs, points, prompts, spectra, symbols, text
 from practice_torch.data.errors import DataError
 from practice_torch.data.reading import decoding, files, memory
 from tests.commands.test_practice_commands import call
@@ -142,6 +142,8 @@ FORMS = {
     "symbols: npz": (symbols.load, npz_of_symbols),
     "pairs: jsonl": (pairs.load, jsonl_of_pairs),
     "galaxies: folder": (galaxies.load, folder_of_galaxies),
+    "alignment: jsonl": (alignment.load, jsonl_of_pairs),
+    "prompts: jsonl": (prompts.load, jsonl_of_pairs),
 }
 
 

@@ -9,7 +9,7 @@ from practice_torch.data.reading.chat_templates import ChatTemplate
 from practice_torch.engine.errors import RunError
 from practice_torch.networks.cached_decoder import CachedDecoder
 from tests.commands.test_practice_commands import call, refused
-from tests.support import published_folders
+from tests.support.commands import published_folders
 
 SMALL = ("--context", "24", "--layers", "1", "--width", "16", "--heads", "2", "--batch-size", "4", "--log-every", "20")
 PROMPTS = "a tale\nof\n\ntwo tables: a\n"

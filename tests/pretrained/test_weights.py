@@ -167,5 +167,6 @@ def test_a_large_file_costs_no_memory(tmp_path):
     before = _own_memory()
     tensor = read_weights(tmp_path)["a"]
     assert torch.aminmax(tensor) == (1, 1) and _own_memory() - before < 8e6
-    copied = tensor.clone()
-    assert _own_memory() - before > 0.9 * copied.nbytes  # the count counts
+    before = _own_memory()
+    copied = torch.ones(64_000_000)  # more than the allocator may have left from others
+    assert _own_memory() - before > 0.5 * copied.nbytes  # the count counts
