@@ -9,7 +9,7 @@ from shlex import quote
 
 from practice_torch.commands.exporting_card import model_card
 from practice_torch.commands.options import PROGRAM
-from practice_torch.commands.run_folder import finished, opened, restored, writing
+from practice_torch.commands.run_folder import asked_checkpoint, finished, opened, restored, writing
 from practice_torch.engine.errors import RunError
 from shared_specs.commands.errors import UsageError
 
@@ -21,8 +21,7 @@ def export(command):
     """The command; returns the exit code."""
     if not command.dir and not command.onnx:
         raise UsageError("export takes RUN DIR, --onnx FILE, or both")
-    if command.best and command.step is not None:
-        raise UsageError("--best and --step name two checkpoints: leave one of them out")
+    which = asked_checkpoint(command)
     from practice_torch.engine.storage.run import Run
 
     run = Run.open(command.run)
@@ -32,10 +31,10 @@ def export(command):
         known = f"the network of {run.asked['topic']} {run.asked['recipe']} has no published layout"
         raise RunError(f"{known}: `{PROGRAM} export {quote(str(run.folder))} --onnx FILE` writes it as an ONNX file")
     remarks = []
-    experiment, step = opened(run, remarks.append, "best" if command.best else command.step)
+    experiment, step = opened(run, remarks.append, which)
     if remarks:
         raise RunError(f"{remarks[0]}; name the older one with --step to export it")
-    if not (command.best or command.step is not None or finished(run, recipe, step)):
+    if which is None and not finished(run, recipe, step):
         mend = f"finish it with `{PROGRAM} train --resume {quote(str(run.folder))}`, or name a checkpoint with --step or --best"
         raise RunError(f"{run.folder} is unfinished, at step {step} of {recipe.steps}: {mend}")
     experiment.eval()

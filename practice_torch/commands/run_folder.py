@@ -5,6 +5,7 @@ import json
 
 from practice_torch.commands.recipes import module_of, published_of, recipe_names
 from practice_torch.engine.errors import RunError
+from shared_specs.commands.errors import UsageError
 
 
 def restored(run):
@@ -14,6 +15,15 @@ def restored(run):
         raise RunError(f"{run.folder} is a run of {path} {name}, which does not exist here")
     module = module_of(path)
     return module, run.restored_recipe(type(module.RECIPES[name]))
+
+
+def asked_checkpoint(command):
+    """Which weights --best and --step ask for, as load_weights takes them."""
+    if command.best and command.step is not None:
+        raise UsageError("--best and --step name two checkpoints: leave one of them out")
+    if command.step is not None and not 0 <= command.step < 2**63:
+        raise UsageError(f"step is {command.step}; it must be between 0 and 2^63 - 1")
+    return "best" if command.best else command.step
 
 
 def opened(run, say, which=None):

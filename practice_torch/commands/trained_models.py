@@ -10,7 +10,16 @@ from practice_torch.commands.judge import show as show_session
 from practice_torch.commands.judging.session import Session, is_session
 from practice_torch.commands.options import PROGRAM, changed
 from practice_torch.commands.prompt_files import require_options, write_completions
-from practice_torch.commands.run_folder import finished, restored, same_data, show, tokenizer_of_run, write_page, writing
+from practice_torch.commands.run_folder import (
+    asked_checkpoint,
+    finished,
+    restored,
+    same_data,
+    show,
+    tokenizer_of_run,
+    write_page,
+    writing,
+)
 from practice_torch.engine.errors import RunError
 from shared_specs.commands.errors import UsageError
 from shared_specs.commands.parsing import flags, parsed, unknown_argument
@@ -33,7 +42,7 @@ def sample(command, words, completer):
         raise UsageError("--chat, --stop and --completions are of prompts: also give --prompts FILE")
     if command.format and not command.out:
         raise UsageError("--format is of the files of --out: also give --out DIR")
-    which = _which(command)
+    which = asked_checkpoint(command)
     from practice_torch.commands.loading.examples import own_folder
     from practice_torch.engine.storage.run import Run, save_artifacts
 
@@ -83,15 +92,6 @@ def _asked(run, command, words, seed, step):
     return asked | {"seed": seed, "options": list(words), "float32": command.float32}
 
 
-def _which(command):
-    """The weights that a command asks for, as load_weights takes them."""
-    if command.best and command.step is not None:
-        raise UsageError("--best and --step name two checkpoints: leave one of them out")
-    if command.step is not None and not 0 <= command.step < 2**63:
-        raise UsageError(f"step is {command.step}; it must be between 0 and 2^63 - 1")
-    return "best" if command.best else command.step
-
-
 def for_terminal(path):
     """A text as a terminal can show it: a model of bytes may draw what would move the cursor, or what cannot be written there."""
     text, encoding = path.read_text(encoding="utf-8"), sys.stdout.encoding or "utf-8"
@@ -128,7 +128,7 @@ def evaluate(command, judge, published):
     from practice_torch.engine.storage.run import Run
     from practice_torch.engine.storage.state import load_weights, verdict
 
-    count, which = _samples_to_judge(command), _which(command)
+    count, which = _samples_to_judge(command), asked_checkpoint(command)
     run, processes = Run.open(own_folder(command.run)), Processes(command.cpu)
     module, recipe = restored(run)
     tokenizer = tokenizer_of_run(run, recipe, lambda line: None)  # what is damaged is said below

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from practice_torch.data.alignment.fitting import encoder_named, fitted
+from practice_torch.data.alignment.fitting import OF_GPT2, encoder_named, fitted
 from practice_torch.data.blank import blank_set
 from practice_torch.data.errors import DataError
 from practice_torch.data.indices import on_device_of
@@ -21,7 +21,6 @@ KINDS = "a .jsonl file with an object on every line: prompt, chosen and rejected
 FORMS = f"pydoc (how Python's help pages go on, and the passage after that); or {KINDS}."
 SMALLER = "use fewer pairs"
 PASSAGE = 32  # characters of a prompt, and of each completion, of the help pages
-OF_GPT2 = 50_257  # tokens of the encoding that replaces every tokenizer but bytes if the data are blank
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from practice_torch.engine.artifacts import Figure, Text
 from practice_torch.engine.estimate import ANY, FRACTION, POSITIVE, mean_interval
+from practice_torch.evaluation.perplexity import distinct_fraction
 from practice_torch.experiments.language.completions import (
     after,
     completed,
@@ -58,7 +59,7 @@ COLUMNS = {
 }  # fmt: skip
 
 
-class Written(NamedTuple):
+class Continued(NamedTuple):
     """Completions of the same prompts by one policy."""
 
     tokens: Tensor  # [N, T] bytes, without their prompts
@@ -105,7 +106,7 @@ def _prompts(training):
 
 
 def completions(experiment, policies, prompts):
-    """name -> Written, of every policy of an experiment, against its own reference."""
+    """name -> Continued, of every policy of an experiment, against its own reference."""
     start = partial(_drawn, experiment.reference, prompts, experiment.recipe.completion, experiment.generator)
     width, starts = prompts.shape[1], _wish(start(), prompts.shape[1])
     found = {}
@@ -118,7 +119,7 @@ def completions(experiment, policies, prompts):
 
 
 def best_of_n(experiment, texts):
-    """(the reference's completions, "learned" and "wish" -> n -> Written of the best of n by it, the real ones).
+    """(the reference's completions, "learned" and "wish" -> n -> Continued of the best of n by it, the real ones).
 
     Of texts [N, P + T], whose first P bytes are the prompts. Nothing is trained: the reference draws, and one draw is taken. What
     it is compared with is one more draw.
@@ -154,7 +155,7 @@ def _wish(tokens, width):
 
 def _written(tokens, width, starts, ratios, under):
     ends = tokens[:, width:]
-    return Written(*(x.cpu() for x in (ends, _wish(tokens, width), starts, ratios, -under / (ends.shape[1] * math.log(2)))))
+    return Continued(*(x.cpu() for x in (ends, _wish(tokens, width), starts, ratios, -under / (ends.shape[1] * math.log(2)))))
 
 
 def _wins(written):
@@ -168,8 +169,7 @@ def _nats(written):
 
 def _cells(written, tuned=False):
     """The columns that every row has; what was tuned has a win rate and a divergence, too."""
-    pieces = written.tokens.unfold(1, min(PIECE, written.tokens.shape[1]), 1)
-    distinct = torch.tensor([len(set(map(tuple, row))) / len(row) for row in pieces.tolist()])
+    distinct = distinct_fraction(written.tokens, order=min(PIECE, written.tokens.shape[1]))
     cells = {
         "score": mean_interval(written.scores, (-1.0, 1.0)),
         "bits": mean_interval(written.bits, POSITIVE),

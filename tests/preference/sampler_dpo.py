@@ -3,6 +3,7 @@
 import torch
 
 from practice_torch.experiments.alignment.offline import Aligned
+from practice_torch.experiments.language.completions import answers
 from practice_torch.experiments.preference.dpo import PreferredCompletions
 from tests.support.known_texts import Letters, require_texts
 from tests.support.samplers import built
@@ -48,7 +49,7 @@ SAMPLERS = {
     draws_the_law_of_an_aligned_policy: {
         "the reference's texts": (Aligned._answers, "self.policy", "self.reference"),
         "another length": (Aligned.sample, "self.sampling.length)", "self.sampling.length - 1)"),
-        "text after the end": (Aligned._answers, "row[~end]", "row[:-1]"),
+        "text after the end": (answers, "row[own]", "row[:-1]"),
     },
     draws_the_law_of_the_policy: {
         "the reference's texts": (PreferredCompletions._answers, "self.policy", "self.reference"),
@@ -56,7 +57,7 @@ SAMPLERS = {
         "without the prompt": (PreferredCompletions.sample, "self.sampling.prompt + answer", "answer[:24]"),
     },
     ends_texts_where_the_policy_does: {
-        "ends that are passed": (PreferredCompletions._answers, ".cumsum(1) > 0", ".cumsum(1) > 1"),
-        "text after the end": (PreferredCompletions._answers, ".cumsum(1) > 0", "> 0"),
+        "ends that are passed": (answers, ".cumsum(1) == 0", ".cumsum(1) <= 1"),
+        "text after the end": (answers, "ends.cumsum(1) == 0", "~ends"),
     },
 }

@@ -57,6 +57,29 @@ class Letters(nn.Module):
         return self.step_each(tokens, memory, position)[:, -1]
 
 
+class LettersInRows(Letters):
+    """The same law with the interface of a CachedDecoder, by which prompts of different lengths are completed together."""
+
+    vocabulary_size = 256
+
+    def empty_cache(self, batch, length):
+        return torch.zeros(1, 1, batch, 1, length, 1, dtype=torch.int64)
+
+    def step_after(self, tokens, cache, lengths):
+        cache[0, 0, :, 0, : tokens.shape[1], 0] = tokens
+        return self._after(cache, lengths - 1)
+
+    def step_rows(self, tokens, cache, positions):
+        cache[0, 0, torch.arange(len(tokens)), 0, positions, 0] = tokens
+        return self._after(cache, positions)
+
+    def _after(self, cache, positions):
+        """The logits after the token at each row's position."""
+        known, rows = cache[0, 0, :, 0, :, 0], torch.arange(cache.shape[2])
+        before = torch.where(positions > 0, known[rows, (positions - 1).clamp(min=0)], ord(START))
+        return self.logits(before, known[rows, positions])
+
+
 def _places(tokens):
     """1, 2, 3 for the letters, 0 for START and for every other byte."""
     place = tokens - ord(LETTERS[0]) + 1

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from practice_torch.data.alignment.fitting import encoder_named, encoder_of, fitted
+from practice_torch.data.alignment.fitting import OF_GPT2, encoder_given, fitted
 from practice_torch.data.alignment.rows import COLUMNS, KINDS, SMALLER, Row, read_rows
 from practice_torch.data.blank import blank_set
 from practice_torch.data.errors import DataError
@@ -19,7 +19,6 @@ FORMS = f"pydoc (how Python's help pages go on, and the passage after that); or 
     f"of {name}: {columns}" for name, columns in COLUMNS.items()
 )
 PASSAGE = 32  # characters of a prompt, and of each completion, of the help pages
-OF_GPT2 = 50_257  # tokens of the encoding that replaces every tokenizer but bytes if the data are blank
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +67,7 @@ def load(
         raise DataError(f"context is {context}; it must be at least 4: a prompt, and completions that differ")
     name = str(source)
     rows = _pydoc(columns) if name == "pydoc" else read_rows(existing_path(source, NAMES, KINDS), columns)
-    about, encode, size, end = _encoder(tokens, byte_pairs, of_run, tokenizer)
+    about, encode, size, end = encoder_given(tokens, byte_pairs, of_run, tokenizer)
     kept, cut, alike = [], [0, 0], 0
     for row in rows:
         completions = [[*encode(completion), *end] for completion in row.completions]
@@ -100,14 +99,6 @@ def load(
     whole = replace(whole, description=whole.description | ({"remarks": remarks} if remarks else {}))
     parts = random_split(len(kept), held_out, seed, f"examples in {name}", size=whole.tokens.nbytes)
     return tuple(_part(whole, indices, split) for indices, split in zip(parts, ("train", "held-out"), strict=True))
-
-
-def _encoder(tokens, byte_pairs, of_run, tokenizer):
-    """What encoder_named gives."""
-    if tokenizer is not None:
-        return encoder_of(PreparedTokenizer(tokenizer.about["library"], tokenizer.content()), "", byte_pairs)
-    about = of_run(tokens) if of_run else None
-    return encoder_of(about, "", byte_pairs) if about else encoder_named(tokens, byte_pairs)
 
 
 def _part(whole, indices, split):

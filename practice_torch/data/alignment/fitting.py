@@ -7,6 +7,7 @@ from practice_torch.data.preparation.prepared import is_prepared
 from practice_torch.data.reading.tokenizer_files import TokenizerFile, end_of_text, read_tokenizer
 from practice_torch.data.streams.streamed_text import PreparedTokenizer, tokenizer_of
 
+OF_GPT2 = 50_257  # tokens of the encoding that replaces every tokenizer but bytes if the data are blank
 TOKENS = "it must be bytes, a tokenizer.json, tiktoken:NAME, or a folder that `prepare text` wrote"
 
 
@@ -25,6 +26,18 @@ def encoder_named(asked, byte_pairs):
     else:
         about = PreparedTokenizer(*read_tokenizer(asked))
     return encoder_of(about, end, byte_pairs)
+
+
+def encoder_given(asked, byte_pairs, of_run, tokenizer):
+    """What encoder_named gives; of a ModelTokenizer if there is one, or of the run folder that --tokens names.
+
+    of_run(folder): the tokenizer of a run, or None if the folder is none; not imported here.
+    """
+    if tokenizer is not None:
+        library = tokenizer.about["library"] if tokenizer.about else "diptych"
+        return encoder_of(PreparedTokenizer(library, tokenizer.content()), "", byte_pairs)
+    about = of_run(asked) if of_run else None
+    return encoder_of(about, "", byte_pairs) if about else encoder_named(asked, byte_pairs)
 
 
 def encoder_of(about, end, byte_pairs):

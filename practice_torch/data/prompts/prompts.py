@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from practice_torch.data.alignment.fitting import encoder_named, encoder_of
+from practice_torch.data.alignment.fitting import OF_GPT2, encoder_given
 from practice_torch.data.alignment.rows import KINDS, SMALLER, contents
 from practice_torch.data.blank import blank_set
 from practice_torch.data.errors import DataError
@@ -19,7 +19,6 @@ from practice_torch.data.text import pydoc
 NAMES = ("pydoc",)
 FORMS = f"pydoc (passages of Python's help pages); or {KINDS}. Columns: prompt, and any others, which the reward function gets."
 PASSAGE = 32  # characters of a prompt of the help pages, at most
-OF_GPT2 = 50_257  # tokens of the encoding that replaces every tokenizer but bytes if the data are blank
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,11 +64,7 @@ def load(source, *, held_out=0.1, seed=0, prompt=64, tokens="bytes", byte_pairs=
     rows = _pydoc() if name == "pydoc" else _read(existing_path(source, NAMES, KINDS))
     if len(rows) < 2:
         raise DataError(f"{name} has {len(rows)} prompts; at least 2 are needed, one to train on and one held out: add more")
-    if tokenizer is not None:
-        found = PreparedTokenizer(tokenizer.about["library"] if tokenizer.about else "diptych", tokenizer.content())
-    else:
-        found = of_run(tokens) if of_run else None
-    about, encode, size, end = encoder_of(found, "", byte_pairs) if found else encoder_named(tokens, byte_pairs)
+    about, encode, size, end = encoder_given(tokens, byte_pairs, of_run, tokenizer)
     encoded = [encode(row["prompt"]) for row in rows]
     cut = sum(len(known) > prompt for known in encoded)
     encoded = [known[-prompt:] for known in encoded]

@@ -1,6 +1,5 @@
 """Offline alignment of a language model: demonstrations, a reward model, preferences, judgements; with a reference or without."""
 
-import importlib.util
 import sys
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
@@ -19,13 +18,14 @@ from practice_torch.experiments.alignment.methods import COLUMNS, METHODS, OF_RE
 from practice_torch.experiments.alignment.policy import (
     FORMS,
     as_reference,
+    conditions,
     copy_weights,
     policy_network,
     reference_network,
     take_over,
     tokenizer_of_run,
 )
-from practice_torch.experiments.language.completions import completed
+from practice_torch.experiments.language.completions import answers
 from practice_torch.experiments.language.tokens import kept_tokenizer, tokenizer_buffer
 from practice_torch.networks.decoder_transformer import BIASES
 from practice_torch.preference.pipeline import completion_log_prob, completion_mask
@@ -105,12 +105,8 @@ class AlignmentRecipe(Recipe):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.form == "llama":
-            self._require("heads", self.width % (2 * self.heads) == 0, f"a divisor of half the width, {self.width // 2}")
-            self._require("key_value_heads", self.heads % self.key_value_heads == 0, f"a divisor of the heads, {self.heads}")
-        self._require("heads", self.width % self.heads == 0, f"a divisor of the width, {self.width}")
-        there = not self.adapters or importlib.util.find_spec("peft") is not None
-        self._require("adapters", there, "0 without the package peft: pip install 'diptych[peft]'")
+        for condition in conditions(self):
+            self._require(*condition)
 
     def loading(self):
         """Examples as tokens, in the columns of the method."""
@@ -299,11 +295,8 @@ class Aligned(nn.Module):
 
     def _answers(self, prompts, count):
         """Texts that the policy draws behind the prompts [N, P], up to where it ends them."""
-        drawn = completed(self.policy, prompts, count, self.generator)[:, prompts.shape[1] :]
-        tokenizer = self.tokenizer()
-        lengths = torch.tensor(tokenizer.lengths(), device=drawn.device)
-        ended = (drawn == 0 if self.library == "bytes" else lengths[drawn] == 0).cumsum(1) > 0
-        return [tokenizer.decode(row[~end]) for row, end in zip(drawn, ended, strict=True)]
+        of_bytes = self.library == "bytes"
+        return answers(self.policy, prompts, count, self.generator, self.tokenizer(), of_bytes=of_bytes)
 
 
 def _means(found):

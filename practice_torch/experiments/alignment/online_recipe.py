@@ -1,6 +1,5 @@
 """The recipe of an online alignment."""
 
-import importlib.util
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
@@ -8,7 +7,7 @@ from practice_torch.autoregressive.tokenization import BytePairTokenizer
 from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
-from practice_torch.experiments.alignment.policy import FORMS, begin, tokenizer_of_run
+from practice_torch.experiments.alignment.policy import FORMS, begin, conditions, tokenizer_of_run
 from practice_torch.experiments.alignment.rewards import READY
 from practice_torch.experiments.alignment.rollouts import Aggregation, Estimator, Ratio, require_terms
 from practice_torch.networks.decoder_transformer import BIASES
@@ -154,12 +153,8 @@ class OnlineRecipe(Recipe):
         self._require("reward", len(self.reward) > 0, f"one or more of {', '.join(READY)}, FILE.py:FUNCTION, or a run folder")
         fits = len(self.reward_weights) in (0, len(self.reward))
         self._require("reward_weights", fits, f"one number for each of the {len(self.reward)} rewards, or none")
-        self._require("heads", self.width % self.heads == 0, f"a divisor of the width, {self.width}")
-        if self.form == "llama":
-            self._require("heads", self.width % (2 * self.heads) == 0, f"a divisor of half the width, {self.width // 2}")
-            self._require("key_value_heads", self.heads % self.key_value_heads == 0, f"a divisor of the heads, {self.heads}")
-        there = not self.adapters or importlib.util.find_spec("peft") is not None
-        self._require("adapters", there, "0 without the package peft: pip install 'diptych[peft]'")
+        for condition in conditions(self):
+            self._require(*condition)
         fits = self.prompt + self.completion <= self.context
         self._require("context", fits, f"at least prompt + completion, {self.prompt} + {self.completion}")
         self._require("kl_target", self.kl_target is None or self.kl_coefficient > 0, "none with a kl_coefficient of 0")

@@ -17,7 +17,7 @@ Its phase moves "policy": with adapters all other weights of it are frozen, and 
 
 import contextlib
 import dataclasses
-import importlib
+import importlib.util
 from pathlib import Path
 
 import torch
@@ -38,6 +38,17 @@ NETWORK = tuple(
 )
 FIELDS = ("form", *NETWORK, "extra_rows", "adapters", "adapter_scale", "tokens", "start")
 ADAPTED = ("query_key_value", "output", "gate", "up", "down")  # the layers of a block that get adapters
+
+
+def conditions(recipe):
+    """(field, whether its value is allowed, which ones are) of what FIELDS say of a network."""
+    if recipe.form == "llama":
+        yield "heads", recipe.width % (2 * recipe.heads) == 0, f"a divisor of half the width, {recipe.width // 2}"
+        fits = recipe.heads % recipe.key_value_heads == 0
+        yield "key_value_heads", fits, f"a divisor of the heads, {recipe.heads}"
+    yield "heads", recipe.width % recipe.heads == 0, f"a divisor of the width, {recipe.width}"
+    there = not recipe.adapters or importlib.util.find_spec("peft") is not None
+    yield "adapters", there, "0 without the package peft: pip install 'diptych[peft]'"
 
 
 def begin(recipe, run):
@@ -97,7 +108,7 @@ def take_over(recipe, policy, tokenizer, say):
     run = Run.open(recipe.start)
     theirs, model = opened(run, say)
     wanted = begin(recipe, run)
-    if _spelled(model.tokenizer()) != _spelled(tokenizer):
+    if spelled(model.tokenizer()) != spelled(tokenizer):
         raise OptionError(f"tokens is {recipe.tokens!r}, and {run.folder} has others: leave --tokens to the run, or name its own")
     for name in ("form", *NETWORK, "extra_rows"):
         here, there = getattr(recipe, name), getattr(wanted, name)
@@ -181,11 +192,11 @@ def _tokenizer_of(model):
     """The tokenizer of an opened experiment, as a PreparedTokenizer."""
     if model.library == "bytes" or model.library is None and not model.get_buffer(model.kept).numel():
         return PreparedTokenizer("bytes", None)
-    content = _spelled(model.tokenizer())
+    content = spelled(model.tokenizer())
     return PreparedTokenizer(model.library or "diptych", content.encode() if isinstance(content, str) else content)
 
 
-def _spelled(tokenizer):
+def spelled(tokenizer):
     """The content of a tokenizer's file: equal of those that give equal tokens."""
     content = tokenizer.content
     return content() if callable(content) else content

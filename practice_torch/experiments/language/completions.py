@@ -30,6 +30,20 @@ def completed(network, prompts, count, generator):
     return generate(network, prompts, count, choose).clone()
 
 
+def answers(network, prompts, count, generator, tokenizer, *, of_bytes):
+    """Texts that the network draws after each of the prompts [N, P], up to where it ends them.
+
+    It ends them by 0 if its tokens are bytes (of_bytes), else by a special token. Rows of its table beyond the tokenizer's tokens
+    stand for no text.
+    """
+    drawn = completed(network, prompts, count, generator)[:, prompts.shape[1] :]
+    lengths = torch.tensor(tokenizer.lengths(), device=drawn.device)
+    known = drawn < len(lengths)
+    ends = drawn == 0 if of_bytes else known & (lengths[drawn.where(known, 0)] == 0)
+    kept = known & (ends.cumsum(1) == 0)
+    return [tokenizer.decode(row[own]) for row, own in zip(drawn, kept, strict=True)]
+
+
 def distinct_pieces(completions):
     """The mean share of pieces of four tokens of a completion that are different."""
     pieces = completions.unfold(1, min(4, completions.shape[1]), 1).tolist()

@@ -7,11 +7,10 @@ from typing import Annotated, ClassVar, Literal
 import torch
 from torch import nn
 
-from practice_torch.arguments import require
 from practice_torch.autoregressive.tokenization import BytePairTokenizer
 from practice_torch.engine.artifacts import Text
 from practice_torch.engine.batches.datasets import Described
-from practice_torch.engine.bounds import Above, AtLeast, Bounded
+from practice_torch.engine.bounds import Above, AtLeast
 from practice_torch.engine.errors import OptionError
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
@@ -19,9 +18,9 @@ from practice_torch.engine.stages import Stage, place_at
 from practice_torch.engine.storage.run import Run
 from practice_torch.engine.storage.state import load_weights
 from practice_torch.experiments.alignment import policy as tuned
-from practice_torch.experiments.alignment.offline import Aligned, AlignmentRecipe
+from practice_torch.experiments.alignment.offline import Aligned, AlignmentRecipe, Continuing
 from practice_torch.experiments.autoregressive import transformer
-from practice_torch.experiments.language.completions import completed
+from practice_torch.experiments.language.completions import answers
 from practice_torch.experiments.language.tokens import kept_tokenizer, tokenizer_buffer
 from practice_torch.networks.decoder_transformer import BIASES, DecoderTransformer
 from practice_torch.pictures.preference import changes_of_pairs
@@ -83,20 +82,6 @@ class PairsRecipe(Recipe):
         return {"context": self.context, "tokens": self.tokens, "byte_pairs": BytePairTokenizer}
 
 
-@dataclass(frozen=True)
-class Answering(Bounded):
-    """Options of the completions."""
-
-    prompt: str = "The "
-    """Text to continue."""
-    length: Annotated[int, AtLeast(1)] = 64
-    """Number of tokens of a completion, at most: it ends where the model ends the text."""
-
-    def __post_init__(self):
-        super().__post_init__()
-        require(self.prompt != "", "prompt is empty; it must have at least one character")
-
-
 class PreferredCompletions(nn.Module):
     """The policy, and the reference that it becomes a copy of when preferences begin."""
 
@@ -112,7 +97,7 @@ class PreferredCompletions(nn.Module):
 
     def __init__(self, recipe, data):
         super().__init__()
-        self.recipe, self.generator, self.sampling = recipe, None, Answering()
+        self.recipe, self.generator, self.sampling = recipe, None, Continuing()
         self.policy, self.reference = (
             DecoderTransformer(
                 vocabulary_size=data.description["vocabulary"],
@@ -145,7 +130,7 @@ class PreferredCompletions(nn.Module):
                 raise OptionError(f"{name} is {ours}, and {theirs} in {run.folder}, where the model begins: give both the same")
         model = transformer.build(recipe, Described(run.asked["data"]))
         load_weights(run, recipe, model, say=lambda line: print(f"warning: {line}", file=sys.stderr))
-        if _spelled(model.tokenizer()) != _spelled(self.tokenizer()):
+        if tuned.spelled(model.tokenizer()) != tuned.spelled(self.tokenizer()):
             raise OptionError(f"tokens is {self.recipe.tokens!r}, and {run.folder} has others: name the folder of its text")
         self.policy.load_state_dict(model.network.state_dict())
 
@@ -232,11 +217,8 @@ class PreferredCompletions(nn.Module):
 
     def _answers(self, prompts, count):
         """Texts that the policy draws behind the prompts [N, P], up to where it ends them."""
-        drawn = completed(self.policy, prompts, count, self.generator)[:, prompts.shape[1] :]
-        tokenizer = self.tokenizer()
-        lengths = torch.tensor(tokenizer.lengths(), device=drawn.device)
-        ended = (drawn == 0 if self.library == "bytes" else lengths[drawn] == 0).cumsum(1) > 0
-        return [tokenizer.decode(row[~end]) for row, end in zip(drawn, ended, strict=True)]
+        of_bytes = self.library == "bytes"
+        return answers(self.policy, prompts, count, self.generator, self.tokenizer(), of_bytes=of_bytes)
 
 
 def begin(recipe, run):
@@ -254,12 +236,6 @@ def _language_recipe(run):
     if run.asked["topic"] != "autoregressive/transformer":
         raise OptionError(f"start is {run.folder}, a run of {run.asked['topic']}; it must be one of autoregressive/transformer")
     return run.restored_recipe(transformer.LanguageRecipe)
-
-
-def _spelled(tokenizer):
-    """The content of a tokenizer's file: equal of those that give equal tokens."""
-    content = tokenizer.content
-    return content() if callable(content) else content
 
 
 def build(recipe, data):
