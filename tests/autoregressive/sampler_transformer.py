@@ -127,18 +127,18 @@ def draws_pixels_of_each_class():
 
 SAMPLERS = {
     draws_the_law_of_the_letters: {
-        "the likeliest letter": (Decoding.choose, "if self.greedy", "if not self.greedy"),
+        "the likeliest letter": (Decoding.choose_by, "if self.greedy", "if not self.greedy"),
         "the start read again": (generation.generate, "written[:, read:end]", "written[:, start:end]"),
         "a cache that slides past the start": (generation.generate, "start = read = end - max", "start = end - max"),
         "a letter too late": (generation.generate, "read - start)", "read - start + 1)"),
     },
     draws_a_sharper_law: {
-        "the temperature turned over": (Decoding.choose, "temperature=self.temperature", "temperature=1 / self.temperature"),
-        "no filter": (Decoding.choose, "if self.minimum_probability:", "if False:"),
-        "one letter more": (Decoding.choose, "k=self.top_k", "k=self.top_k + 1"),
+        "the temperature turned over": (Decoding.choose_by, "temperature=self.temperature", "temperature=1 / self.temperature"),
+        "no filter": (Decoding.choose_by, "if self.minimum_probability:", "if False:"),
+        "one letter more": (Decoding.choose_by, "k=self.top_k", "k=self.top_k + 1"),
     },
     writes_the_likeliest_letter: {
-        "the least likely letter": (Decoding.choose, "argmax", "argmin"),
+        "the least likely letter": (Decoding.choose_by, "argmax", "argmin"),
         "as many texts as requested": (LanguageModel.sample, "1 if how.greedy else count", "count"),
         "a letter too few": (LanguageModel.sample, "how.length, how)", "how.length - 1, how)"),
     },
@@ -150,10 +150,10 @@ SAMPLERS = {
         "the prompt left out": (LanguageModel.search, "torch.cat([past, prefixes]", "torch.cat([0 * past + 10, prefixes]"),
     },
     applies_each_option_in_its_order: {
-        "no penalty": (Decoding.choose, "!= 1:\n            logits = repetition", "!= 2:\n            logits = repetition"),
-        "no nucleus": (Decoding.choose, "if self.top_p < 1", "if self.top_p < 0"),
-        "a nucleus of the rest": (Decoding.choose, "mass=self.top_p", "mass=1 - self.top_p"),
-        "typical for nucleus": (Decoding.choose, "typical_filter(", "nucleus_filter("),
+        "no penalty": (Decoding.choose_by, "!= 1:\n            logits = repetition", "!= 2:\n            logits = repetition"),
+        "no nucleus": (Decoding.choose_by, "if self.top_p < 1", "if self.top_p < 0"),
+        "a nucleus of the rest": (Decoding.choose_by, "mass=self.top_p", "mass=1 - self.top_p"),
+        "typical for nucleus": (Decoding.choose_by, "typical_filter(", "nucleus_filter("),
     },
     draws_pixels_of_each_class: {
         "no class": (PixelSequences._first, "as_int64(label)[:, None]", "0 * as_int64(label)[:, None]"),

@@ -37,9 +37,8 @@ def _require_mixture(experiment, points):
 def draws_the_mixture():
     for how in (Drawing(), Drawing(sampler="ddim", steps=60), Drawing(clip=False, steps=80, variance="small")):
         experiment = _knowing()
-        experiment.sampling, experiment._picture = how, lambda panels, caption: panels
-        (points,) = experiment.sample(1000)["points"].values()
-        _require_mixture(experiment, points)
+        experiment.sampling = how
+        _require_mixture(experiment, experiment.sample(1000)["points"].points)
 
 
 def previews_the_mixture_by_both_scores():
