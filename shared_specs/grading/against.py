@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import ModuleType
 
 from shared_specs.checking.check import MISSING, Checker, spec_of
 from shared_specs.grading.foreign import Offered, Terms, signature
@@ -50,20 +51,24 @@ def check_file(path: Path, topics: Sequence[str], *, strict: bool, terms: Terms 
     Functions that the file lacks are left out, and said. Bad input that the file accepts is a remark unless strict.
     Raises Fault if the file does not load, and UnknownName if the terms name what neither side has.
     """
+    return check_module(load_module(path), str(path), topics, strict=strict, terms=terms)
+
+
+def check_module(module: ModuleType, place: str, topics: Sequence[str], *, strict: bool, terms: Terms | None = None) -> Judged:
+    """The same for a module that is there already. place: what messages call it."""
     terms = terms or Terms()
-    module = load_module(path)
     offers = [Offered(module, topic, [_with_constants(row, terms.constant) for row in spec_of(topic)], terms) for topic in topics]
     offers = [offered for offered in offers if offered.functions or offered.networks]
     judged = Judged(touched=[offered.topic for offered in offers])
     if offers:
-        _require_known(path, offers, terms)
+        _require_known(place, offers, terms)
     for offered in offers:
         offered.detect()
         results = [_check(offered, row, precision) for precision in terms.precisions for row in offered.rows]
         judged.results += [result for found in results for result in found if result.quantity != MISSING]
-        _say_what_is_missing(judged, path, offered)
+        _say_what_is_missing(judged, place, offered)
         methods = [r.message for found in results for r in found if r.quantity == MISSING and r.word == "Model"]
-        _say(judged, f"methods not in {path}", list(dict.fromkeys(methods)), offered.topic)
+        _say(judged, f"methods not in {place}", list(dict.fromkeys(methods)), offered.topic)
         _say(judged, "laws that need gradients", _laws_left_out(offered, results), offered.topic)
     if terms.values_only:
         judged.not_judged.append("gradients (--values-only)")
@@ -84,7 +89,7 @@ def _with_constants(row, constant):
     return replace(row, differentiate=tuple(name for name in names if name not in constant))
 
 
-def _require_known(path, offers, terms):
+def _require_known(place, offers, terms):
     """Raises UnknownName for a name that the terms give and that neither the topics nor the file know."""
     functions = dict.fromkeys(name for offered in offers for name in (*offered.functions, *offered.lacking))
     arguments = dict.fromkeys(a for one in offers for name in one.functions for a in signature(one.topic, name).parameters)
@@ -95,7 +100,7 @@ def _require_known(path, offers, terms):
         if ours not in functions and ours not in arguments:
             raise UnknownName(f"--rename {ours}={yours}: {ours} is neither a function nor an argument of {offers[0].topic}")
         if not any(ours in offered.functions or offered.takes(ours, yours) for offered in offers):
-            raise UnknownName(f"--rename {ours}={yours}: {path} has no function {yours}, and none that takes {yours} for {ours}")
+            raise UnknownName(f"--rename {ours}={yours}: {place} has no function {yours}, and none that takes {yours} for {ours}")
 
 
 def _check(offered, row, precision):
@@ -115,8 +120,8 @@ def _laws_left_out(offered, results):
     return [row.case for i, row in laws if not any(results[i :: len(offered.rows)]) and row.relation != "order"]
 
 
-def _say_what_is_missing(judged, path, offered):
-    _say(judged, f"functions not in {path}", offered.lacking, offered.topic)
+def _say_what_is_missing(judged, place, offered):
+    _say(judged, f"functions not in {place}", offered.lacking, offered.topic)
     _say(judged, "cases that raise NotImplementedError", sorted(offered.not_offered), offered.topic)
     with_gradient = {row.function for row in offered.rows if isinstance(row, Agree) and not row.no_gradient}
     in_numpy = [name for name, found in offered.backends.items() if found == "numpy" and name in with_gradient]
