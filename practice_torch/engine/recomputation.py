@@ -4,6 +4,7 @@ Of each block only its inputs are kept. One block's activations exist at a time,
 """
 
 import functools
+from collections.abc import Iterable
 
 import torch
 from torch import nn
@@ -33,6 +34,15 @@ def _recomputed(forward, *given, **named):
 
 def blocks_of(experiment: Experiment) -> list[nn.Module]:
     """The `blocks` of the networks that the phases train: modules that are called one after another."""
-    moved = (getattr(experiment, name) for phase in experiment.phases for name in phase.moves)
-    lists = (getattr(network, "blocks", None) for network in moved)
+    return _blocks(getattr(experiment, name) for phase in experiment.phases for name in phase.moves)
+
+
+def frozen_blocks_of(experiment: Experiment) -> list[nn.Module]:
+    """The `blocks` of the experiment's other networks, such as a reference, of which no phase trains anything."""
+    moved = {name for phase in experiment.phases for name in phase.moves}
+    return _blocks(network for name, network in experiment.named_children() if name not in moved)
+
+
+def _blocks(networks: Iterable[object]) -> list[nn.Module]:
+    lists = (getattr(network, "blocks", None) for network in networks)
     return [block for blocks in lists if isinstance(blocks, nn.ModuleList) for block in blocks]

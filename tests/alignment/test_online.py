@@ -18,7 +18,15 @@ from practice_torch.experiments.alignment.online_recipe import OnlineRecipe
 from practice_torch.experiments.alignment.ready_rewards import gsm8k_answer, number_in, vowels
 from practice_torch.experiments.alignment.reward_process import RewardProcess
 from practice_torch.experiments.alignment.rewards import Rewards
-from practice_torch.experiments.alignment.rollouts import Drawn, advantages_of, drawn_after, loss_of, measured, token_law
+from practice_torch.experiments.alignment.rollouts import (
+    Drawn,
+    advantages_of,
+    drawn_after,
+    loss_of,
+    measured,
+    seeds_of,
+    token_law,
+)
 from practice_torch.networks.decoder_transformer import DecoderTransformer
 
 SMALL = dict(layers=1, width=16, heads=2, context=24, prompt=12, completion=8, batch_size=2, answers=2, judged=2, steps=4)
@@ -252,7 +260,7 @@ def network():
 def drawn(network):
     """Twelve completions of six prompts, which end at token 4 or after 8 tokens."""
     prompts = [torch.arange(length) % 4 for length in (1, 1, 5, 5, 2, 2, 3, 3, 8, 8, 4, 4)]
-    return drawn_after(_terms(), network, prompts, end=4, generator=torch.Generator().manual_seed(1))
+    return drawn_after(_terms(), network, prompts, end=4, seeds=seeds_of(prompts, torch.Generator().manual_seed(1)))
 
 
 def _terms(**changes):
@@ -269,12 +277,6 @@ def test_a_completion_ends_once_and_each_row_is_as_if_alone(network, drawn):
         law = torch.distributions.Categorical(logits=network(tokens[None, : prompt + length - 1])[0, prompt - 1 :])
         torch.testing.assert_close(log_probs[row, :length], law.log_prob(own))
         assert (log_probs[row, length:] == 0).all()
-
-
-def test_the_same_completions_are_drawn_by_processes_that_go_on_together(network, drawn):
-    prompts = [tokens[:prompt] for tokens, prompt in zip(drawn.tokens, drawn.prompts.tolist(), strict=True)]
-    other = drawn_after(_terms(), network, prompts, end=4, generator=torch.Generator().manual_seed(1), together=False)
-    assert torch.equal(other.tokens, drawn.tokens) and torch.equal(other.mask, drawn.mask)
 
 
 def test_a_completion_without_a_reward_has_no_part_in_those_of_the_others():

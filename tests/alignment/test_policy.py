@@ -1,10 +1,12 @@
 """Policies from runs: sizes and weights are those of the run, adapters begin as no change, and fields are complete."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from practice_torch.engine.distributed.whole_batch import WholeBatch
 from practice_torch.engine.errors import OptionError
 from practice_torch.experiments.alignment.methods import mismatched
 from practice_torch.experiments.alignment.offline import AlignmentRecipe
@@ -37,9 +39,19 @@ def test_weights_of_another_form_are_refused(form):
 
 def test_prompts_get_the_completions_of_the_examples_before_them():
     tokens = torch.tensor([[1, 2, 3, 4, 5, 0], [6, 7, 8, 0, 0, 0], [9, 10, 11, 12, 13, 14]])
-    found, lengths = mismatched(tokens, torch.tensor([2, 1, 5]), torch.tensor([5, 3, 6]))
+    found, lengths = mismatched(tokens, torch.tensor([2, 1, 5]), torch.tensor([5, 3, 6]), WholeBatch(), 6)
     assert found.tolist() == [[1, 2, 14, 0, 0, 0], [6, 3, 4, 5, 0, 0], [9, 10, 11, 12, 13, 7]]
     assert lengths.tolist() == [3, 4, 6]
+
+
+def test_two_processes_mismatch_as_one_does():
+    tokens, prompts, lengths = torch.arange(24).view(4, 6), torch.tensor([2, 1, 5, 3]), torch.tensor([5, 3, 6, 4])
+    wanted = mismatched(tokens, prompts, lengths, WholeBatch(), 9)
+    for half, last in ((slice(0, 2), 3), (slice(2, 4), 1)):
+        row = torch.cat([torch.nn.functional.pad(tokens[last], (0, 3)), prompts[last, None], lengths[last, None]])
+        team = SimpleNamespace(count=2, of_previous=lambda mine, row=row: row)
+        found = mismatched(tokens[half], prompts[half], lengths[half], team, 9)
+        assert all(torch.equal(mine, whole[half]) for mine, whole in zip(found, wanted, strict=True))
 
 
 @pytest.mark.peers("peft")

@@ -24,7 +24,7 @@ from torch.distributed.tensor import DTensor, Replicate, Shard, distribute_tenso
 from practice_torch.engine.distributed.processes import Processes
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.recipe import Recipe
-from practice_torch.engine.recomputation import blocks_of
+from practice_torch.engine.recomputation import blocks_of, frozen_blocks_of
 
 
 class Sharded:
@@ -44,7 +44,8 @@ class Sharded:
         self.copy, self.shard = divmod(processes.rank, self.shards)
         shape, wanted = ((copies, self.shards), (Replicate(), Shard(0))) if copies > 1 else ((self.shards,), (Shard(0),))
         mesh = init_device_mesh(processes.device.type, shape, mesh_dim_names=("copy", "shard")[-len(shape) :])
-        self.experiment, self.first, self.blocks = experiment.to(processes.device), processes.first, blocks_of(experiment)
+        self.experiment, self.first = experiment.to(processes.device), processes.first
+        self.blocks = blocks_of(experiment) + frozen_blocks_of(experiment)
         # autocast decides which operations round their inputs; this sets the types of communicated weights and gradients
         half = {"param_dtype": torch.bfloat16, "reduce_dtype": torch.float32} if recipe.precision == "bfloat16" else {}
         how = {"mesh": mesh, "mp_policy": MixedPrecisionPolicy(**half, cast_forward_inputs=False)}
@@ -89,10 +90,10 @@ class Sharded:
     def gathered(self) -> Iterator[None]:
         """Inside, every process holds all weights as plain tensors and can run the model without communication.
 
-        All processes must enter, run the same passes, and leave: fully_shard plans its next gathering by them. The weights must
-        not be changed inside.
+        All processes must enter and leave. The weights must not be changed inside. Within a forward pass, which goes on with
+        them, the weights outside of blocks stay afterwards.
         """
-        modules = (*self.blocks, self.experiment)
+        modules = (*self.blocks, *(() if self._running else (self.experiment,)))
         for module in modules:
             module.set_reshard_after_forward(False, recurse=False)
             module.unshard()

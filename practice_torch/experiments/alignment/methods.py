@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from practice_torch.preference.dpo import dpo_loss, robust_dpo_loss
 from practice_torch.preference.dpo_variants import hinge_loss, ipo_loss, kto_loss, orpo_loss, simpo_loss
@@ -57,11 +58,18 @@ def of_judgements(recipe, ours, theirs, labels, point):
     return kto_loss(ours, theirs, labels, point, kl_coefficient=recipe.kl_coefficient, **weights)
 
 
-def mismatched(tokens, prompts, lengths):
-    """Every prompt with the completion of the row before it, cut at the width: tokens [B, T], their new lengths [B]."""
+def mismatched(tokens, prompts, lengths, whole_batch, context):
+    """Every prompt with the completion of the row before it, cut at the width: tokens [B, T], their new lengths [B].
+
+    The row before the first is the last one of the batch, of which several processes have a part each.
+    """
     width, other = tokens.shape[1], tokens.roll(1, 0)
     places = torch.arange(width, device=tokens.device)
     begun, ends = prompts.roll(1), lengths.roll(1)
+    if whole_batch.count > 1:
+        last = functional.pad(tokens[-1], (0, context - width))
+        known = whole_batch.of_previous(torch.cat([last, prompts[-1:], lengths[-1:]]))
+        other[0], begun[0], ends[0] = known[:width], known[-2], known[-1]
     source = (places - prompts[:, None] + begun[:, None]).clamp(0, width - 1)
     whole = torch.where(places < prompts[:, None], tokens, other.gather(1, source))
     lengths = (prompts + ends - begun).clamp(max=width)

@@ -11,6 +11,7 @@ from practice_torch.arguments import require
 from practice_torch.autoregressive.tokenization import BytePairTokenizer
 from practice_torch.engine.artifacts import Text
 from practice_torch.engine.bounds import Above, AtLeast, Bounded
+from practice_torch.engine.distributed.whole_batch import WholeBatch
 from practice_torch.engine.errors import OptionError
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
@@ -115,6 +116,9 @@ class AlignmentRecipe(Recipe):
         return {"context": self.context, "columns": columns, "tokens": self.tokens} | known
 
 
+ALONE = WholeBatch()  # an evaluation's
+
+
 @dataclass(frozen=True)
 class Continuing(Bounded):
     """Options of the completions."""
@@ -151,6 +155,7 @@ class Aligned(nn.Module):
     def __init__(self, recipe, data):
         super().__init__()
         self.recipe, self.generator, self.sampling = recipe, None, Continuing()
+        self.whole_batch = WholeBatch()
         vocabulary = data.description["vocabulary"]
         self.policy, self.reference, self.head = policy_network(recipe, vocabulary), None, None
         if recipe.method in OF_REFERENCE:
@@ -186,9 +191,10 @@ class Aligned(nn.Module):
         """The mean loss of the method: of a token, a pair or a judgement."""
         if self.recipe.method == "supervised":
             log_prob, right, count = self._demonstrated(batch)
-            return -log_prob / count, {"accuracy": right / count}
-        found = self._found(batch)
-        return found["losses"].mean(), _means({name: value.detach() for name, value in found.items()})
+            all_right, all_count = self.whole_batch.total(torch.stack([right, count]))
+            return -log_prob / count, {"accuracy": all_right / all_count}
+        found = self._found(batch, self.whole_batch)
+        return found["losses"].mean(), _means({name: value.detach() for name, value in found.items()}, self.whole_batch)
 
     def evaluate(self, data):
         """The metrics of held-out examples."""
@@ -196,9 +202,9 @@ class Aligned(nn.Module):
             sums = [torch.stack([part.double() for part in self._demonstrated(some)]) for some in self._held_out(data)]
             log_prob, right, count = torch.stack(sums).sum(0).tolist()
             return {"accuracy": right / count, "nats_per_token": -log_prob / count}
-        parts = [self._found(batch) for batch in self._held_out(data)]
+        parts = [self._found(batch, ALONE) for batch in self._held_out(data)]
         whole = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-        return {name: value.item() for name, value in _means(whole).items()}
+        return {name: value.item() for name, value in _means(whole, ALONE).items()}
 
     def preview(self, data):
         """How the policy goes on after some held-out prompts, next to the completions there."""
@@ -235,11 +241,11 @@ class Aligned(nn.Module):
 
     # ------------------------------------------------------------------------------------------------ what a batch gives
 
-    def _found(self, batch):
+    def _found(self, batch, whole_batch):
         """{name: values of the examples} of a batch: losses, whether they are told apart, rewards and log-probabilities."""
         if self.recipe.method == "reward":
             return self._of_rewards(batch)
-        return self._of_judgements(batch) if self.recipe.method == "kto" else self._of_pairs(batch)
+        return self._of_judgements(batch, whole_batch) if self.recipe.method == "kto" else self._of_pairs(batch)
 
     def _demonstrated(self, batch):
         """Sums over the tokens of the completions: log p, how many are the likeliest ones, and how many there are."""
@@ -263,13 +269,14 @@ class Aligned(nn.Module):
         found |= {"reward_chosen": chosen, "reward_rejected": rejected}
         return found | {"log_prob_chosen": ours[0], "log_prob_rejected": ours[1]}
 
-    def _of_judgements(self, batch):
+    def _of_judgements(self, batch, whole_batch):
         (ours,), (theirs,) = self._log_probs(self.policy, batch), self._reference_log_probs(batch)
         with torch.no_grad():
-            tokens, lengths = mismatched(batch["tokens"][:, 0], batch["prompt"], batch["length"][:, 0])
+            rows = batch["tokens"][:, 0], batch["prompt"], batch["length"][:, 0]
+            tokens, lengths = mismatched(*rows, whole_batch, self.recipe.context)
             other = {"tokens": tokens[:, None], "prompt": batch["prompt"], "length": lengths[:, None]}
             (a,), (b,) = self._log_probs(self.policy, other), self._reference_log_probs(other)
-            point = (a - b).mean().clamp(min=0)
+            point = (whole_batch.total((a - b).mean()) / whole_batch.count).clamp(min=0)
         losses = of_judgements(self.recipe, ours, theirs, batch["label"], point)
         ratio, label = (ours - theirs).detach(), batch["label"]
         found = {"losses": losses, "accuracy": torch.where(label, ratio > point, ratio < point)}
@@ -299,13 +306,14 @@ class Aligned(nn.Module):
         return answers(self.policy, prompts, count, self.generator, self.tokenizer(), of_bytes=of_bytes)
 
 
-def _means(found):
+def _means(found, whole_batch):
     """The means of what `_found` gives: of judgements those of the desirable ones and of the others apart."""
     label, means = found.get("label"), {}
     for name, values in found.items():
         if name in ("reward", "log_prob"):
             for which, weights in (("chosen", label), ("rejected", ~label)):
-                means[f"{name}_{which}"] = (values * weights).sum() / weights.sum().clamp(min=1)  # a batch may have none
+                total, count = whole_batch.total(torch.stack([(values * weights).sum(), weights.sum()]))
+                means[f"{name}_{which}"] = total / count.clamp(min=1)  # a batch may have none
         elif name not in ("losses", "label"):
             means[name] = values.float().mean()
     return means | {"margin": means["reward_chosen"] - means["reward_rejected"]}

@@ -17,7 +17,7 @@ from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.experiments.alignment.online_recipe import OnlineRecipe as OnlineRecipe
 from practice_torch.experiments.alignment.policy import as_reference, copy_weights, policy_network, reference_network, take_over
 from practice_torch.experiments.alignment.rewards import Rewards, require_rewards
-from practice_torch.experiments.alignment.rollouts import Drawn, drawn_after, has_values, measured, update_loss
+from practice_torch.experiments.alignment.rollouts import Drawn, drawn_after, has_values, measured, seeds_of, update_loss
 from practice_torch.experiments.language.tokens import kept_tokenizer, tokenizer_buffer
 from practice_torch.pictures.tuning import score_by_nats
 from practice_torch.preference.pipeline import win_rate
@@ -130,8 +130,9 @@ class Rewarded(nn.Module):
     def _drawn(self, batch):
         """Completions of the batch's prompts, and their rewards."""
         prompts, rows = self._prompts(batch, self.recipe.answers)
-        alone = self.whole_batch.count == 1
-        drawn = drawn_after(self.recipe, self.policy, prompts, end=self.end, generator=self.generator, together=alone)
+        seeds = seeds_of(prompts, self.generator, self.whole_batch)
+        with self.whole_batch.gathered():
+            drawn = drawn_after(self.recipe, self.policy, prompts, end=self.end, seeds=seeds)
         return drawn, self._scored(rows, drawn)
 
     def _imagined(self, batch):
@@ -239,10 +240,12 @@ class Rewarded(nn.Module):
     def _both(self, batch):
         """(rows, completions by the policy, completions by the reference) of a batch's prompts."""
         prompts, rows = self._prompts(batch, 1)
-        terms = dict(end=self.end, generator=self.generator)
-        drawn = drawn_after(self.recipe, self.policy, prompts, **terms)
+        drawn = self._completed(self.policy, prompts)
         with as_reference(self.policy, self.reference) as network:
-            return rows, drawn, drawn_after(self.recipe, network, prompts, **terms)
+            return rows, drawn, self._completed(network, prompts)
+
+    def _completed(self, network, prompts):
+        return drawn_after(self.recipe, network, prompts, end=self.end, seeds=seeds_of(prompts, self.generator))
 
     def preview(self, data):
         """Held-out prompts with the completions of both and their rewards; and the path of the rounds."""
@@ -263,7 +266,7 @@ class Rewarded(nn.Module):
         if len(prompt) >= self.recipe.context:
             raise OptionError(f"prompt has {len(prompt)} tokens; the model sees {self.recipe.context}: give a shorter one")
         prompts = [prompt.to(self.price.device)] * count
-        drawn = drawn_after(self.recipe, self.policy, prompts, end=self.end, generator=self.generator)
+        drawn = self._completed(self.policy, prompts)
         texts = [self.sampling.prompt + text for text in self._texts(drawn)]
         return {"text": Text("\n\n".join(texts), "Completions by the policy")}
 

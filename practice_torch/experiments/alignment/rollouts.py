@@ -1,6 +1,6 @@
 """Completions of prompts of different lengths, and what an update of the policy needs of them: PPO, RLOO, GRPO and their options.
 
-    drawn = drawn_after(terms, policy, prompts, end=0, generator=generator)
+    drawn = drawn_after(terms, policy, prompts, end=0, seeds=seeds)
     rollout = measured(terms, policy, reference, critic, drawn, scores, price, whole_batch)
     loss, logs = update_loss(terms, policy, critic, rollout.rows(places), price, whole_batch)  # of each update
 
@@ -18,7 +18,6 @@ from torch._subclasses import FakeTensor  # torch exports it nowhere else
 from practice_torch.experiments.alignment.policy import as_reference
 from practice_torch.experiments.language.completing import complete
 from practice_torch.experiments.language.decoding import Decoding
-from practice_torch.networks.linear_cross_entropy import linear_log_probs
 from practice_torch.reinforcement.group_policy import (
     MODES,
     aggregate_tokens,
@@ -103,26 +102,29 @@ class Measured:
 # -------------------------------------------------------------------------------------------------------- completions
 
 
-def drawn_after(terms, network, prompts, *, end, generator, together=True):
-    """Completions of the prompts, a list of int64 [P_b] on any device: the Drawn, on the generator's device.
+def seeds_of(prompts, generator, whole_batch=None):
+    """A seed for each of the prompts, a list; of several processes those that one process draws for the whole batch."""
+    count, rank = (1, 0) if whole_batch is None else (whole_batch.count, whole_batch.rank)
+    drawn = torch.randint(2**62, (count * len(prompts),), generator=generator, device=generator.device)
+    if count > 1:
+        drawn = whole_batch.of_first(drawn)[rank * len(prompts) : (rank + 1) * len(prompts)]
+    return drawn.tolist()
+
+
+def drawn_after(terms, network, prompts, *, end, seeds):
+    """Completions of the prompts, a list of int64 [P_b], each with its seed: the Drawn, on the network's device.
 
     end: the token that ends a text and belongs to its completion; none: all have `completion` tokens, or fill the context.
-    together: the rows may stop when all have ended; processes with sharded weights must take equal numbers of steps.
     """
-    seeds = torch.randint(2**62, (len(prompts),), generator=generator, device=generator.device).tolist()
     found = complete(
         network,
         prompts,
         new_tokens=terms.completion,
         seeds=seeds,
         decoding=Decoding(temperature=terms.temperature),
-        stop=() if end is None or not together else (end,),
+        stop=() if end is None else (end,),
     )
     mask = found.mask
-    if end is not None and not together:
-        ended = (found.tokens == end) & mask
-        mask = mask & (ended.cumsum(1) - ended.long() == 0)
-        mask = mask[:, : int(mask.sum(1).max())]
     known = torch.tensor([len(prompt) for prompt in prompts], device=mask.device)
     tokens = torch.zeros(len(prompts), int((known + mask.sum(1)).max()), dtype=torch.int64, device=mask.device)
     for row, prompt in zip(tokens, prompts, strict=True):
@@ -134,9 +136,8 @@ def drawn_after(terms, network, prompts, *, end, generator, together=True):
 
 def token_law(terms, network, hidden, drawn):
     """(log pi of the tokens of completions, the entropies of what they are drawn from), in nats, [N, C], 0 where masked."""
-    weight = network.token_embedding.weight if network.head is None else network.head.weight
-    found = linear_log_probs(hidden / terms.temperature, weight, drawn.targets(), size=network.vocabulary_size)
-    return [each.masked_fill(~drawn.mask, 0.0) for each in found]
+    found = network.log_probs(hidden / terms.temperature, drawn.targets())
+    return found.log_probs.masked_fill(~drawn.mask, 0.0), found.entropy.masked_fill(~drawn.mask, 0.0)
 
 
 # -------------------------------------------------------------------------------------------------------- a round
@@ -260,7 +261,7 @@ def loss_of(terms, rollout, log_probs, values, entropy, mask, price, whole_batch
             value_coefficient=terms.value_coefficient,
             entropy_coefficient=terms.entropy_coefficient,
         )
-        return losses.mean(), {"clipped": _cut(log_probs, *constants, mask, terms.clip, terms.clip)}
+        return losses.mean(), {"clipped": _cut(log_probs, *constants, mask, terms.clip, terms.clip, whole_batch)}
     in_loss = terms.estimator == "group" and terms.kl_coefficient > 0
     reference = rollout.reference_log_probs
     if terms.ratio != "token":
@@ -269,7 +270,7 @@ def loss_of(terms, rollout, log_probs, values, entropy, mask, price, whole_batch
         losses = group_token_loss(
             *pooled, pooled[1], rollout.advantages[:, 0], ones, clip_low=terms.clip, clip_high=high, kl_coefficient=0.0
         )
-        cut = _cut(*pooled, rollout.advantages[:, :1], ones, terms.clip, high)
+        cut = _cut(*pooled, rollout.advantages[:, :1], ones, terms.clip, high, whole_batch)
         loss = losses.mean()
         if in_loss:
             nats = kl_k3(log_probs, reference)
@@ -289,9 +290,10 @@ def loss_of(terms, rollout, log_probs, values, entropy, mask, price, whole_batch
         if in_loss:
             nats = kl_k3(log_probs, reference)
             losses = losses + price * (nats * (log_probs - rollout.old_log_probs).exp() if terms.kl_ratio else nats)
-        loss, cut = _aggregated(terms, losses, mask, whole_batch), _cut(log_probs, *constants, mask, terms.clip, high)
+        loss = _aggregated(terms, losses, mask, whole_batch)
+        cut = _cut(log_probs, *constants, mask, terms.clip, high, whole_batch)
     if terms.entropy_coefficient:
-        loss = loss - terms.entropy_coefficient * aggregate_tokens(entropy.masked_fill(~mask, 0.0), mask, mode="token_mean")
+        loss = loss - terms.entropy_coefficient * _mean_of_tokens(entropy.masked_fill(~mask, 0.0), mask, whole_batch)
     return loss, {"clipped": cut}
 
 
@@ -302,15 +304,23 @@ def _pooled(log_probs, mask, ratio):
 
 
 def _aggregated(terms, losses, mask, whole_batch):
-    """One loss; the mean over tokens is that of all processes, whose gradients are averaged."""
+    """One loss."""
     losses = losses.masked_fill(~mask, 0.0)
-    if terms.aggregation == "token_mean" and whole_batch.count > 1:
-        return losses.sum() * whole_batch.count / whole_batch.total(mask.sum())
+    if terms.aggregation == "token_mean":
+        return _mean_of_tokens(losses, mask, whole_batch)
     return aggregate_tokens(losses, mask, mode=terms.aggregation, constant_length=terms.completion)
 
 
-def _cut(log_probs, old_log_probs, advantages, mask, low, high):
-    """The share of ratios that are clipped, of those that count."""
+def _mean_of_tokens(values, mask, whole_batch):
+    """The mean over the tokens of all processes: their mean, as gradients are averaged."""
+    if whole_batch.count == 1:
+        return aggregate_tokens(values, mask, mode="token_mean")
+    return values.sum() * whole_batch.count / whole_batch.total(mask.sum())
+
+
+def _cut(log_probs, old_log_probs, advantages, mask, low, high, whole_batch):
+    """The share of ratios that are clipped, of those that count, in all processes."""
     ratios = (log_probs - old_log_probs).detach().exp()
     cut = (ratios > 1 + high) & (advantages > 0) | (ratios < 1 - low) & (advantages < 0)
-    return (cut & mask).sum() / mask.sum()
+    clipped, count = whole_batch.total(torch.stack([(cut & mask).sum(), mask.sum()]))
+    return clipped / count
