@@ -1,5 +1,6 @@
 """PixelCNN beyond its rows: an outside reference, what the network sees, drawing pixel by pixel, and the experiment."""
 
+import dataclasses
 import itertools
 import math
 
@@ -136,3 +137,23 @@ def test_completions_keep_the_upper_half_and_samples_have_a_column_a_class():
     lower = images[:, :, :, 4:].flatten(2)
     assert all(len(rows.unique(dim=0)) == 8 for rows in lower)
     assert shown["samples"].columns == 3 and shown["samples"].images.shape == (30, 1, 8, 8)
+
+
+def test_bits_are_drawn_and_cost_what_each_image_costs():
+    """Nats by the network's law of one image after another, and of independent pixels by torch.distributions."""
+    recipe = dataclasses.replace(tiny.small(RECIPES["mnist"]), width=4, layers=1)
+    experiment, batch = tiny.built("autoregressive/pixelcnn", recipe)
+    data = tiny.data_of(recipe)
+    experiment._training = data  # a cached property: nothing is loaded
+    experiment.eval().requires_grad_(False).generator.manual_seed(1)
+    found = experiment.evaluate(data)
+    image = batch["image"]
+    bits = torch.bernoulli(image, generator=torch.Generator().manual_seed(1))
+    nats = -sum(experiment.network.log_prob(bits[k : k + 1].long()).item() for k in range(len(bits))) / len(bits)
+    mean = (image.double().sum(0) + 1) / (len(image) + 2)
+    independent = -torch.distributions.Bernoulli(mean, validate_args=False).log_prob(mean).sum().item()
+    assert image.unique().numel() > 2, "images of bits would not be drawn"
+    assert found["nats_per_image"] == pytest.approx(nats, rel=1e-5)
+    assert found["bits_per_dimension"] == pytest.approx(nats / image[0].numel() / math.log(2), rel=1e-5)
+    assert found["independent_pixels"] == pytest.approx(independent, rel=1e-6)
+    assert experiment.sample(4)["samples"].images.unique().tolist() == [0.0, 1.0]

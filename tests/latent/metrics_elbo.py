@@ -6,7 +6,7 @@ import torch
 
 from tests.support.metrics import bernoulli, mean, noise, normal, standard_normal
 
-FIELDS = {name: {"evaluation_samples": 40} for name in ("digits", "digits_elbo", "mnist")}
+FIELDS = {name: {"evaluation_samples": 40} for name in ("digits", "digits_elbo", "mnist", "mnist_5", "mnist_elbo")}
 
 
 def log_weights(e, x, draws):
@@ -20,7 +20,8 @@ def log_weights(e, x, draws):
 
 
 def pixels(e, batch):
-    return (batch["image"].flatten(1) > e.recipe.threshold).double()
+    x = batch["image"].flatten(1)
+    return torch.bernoulli(x, generator=e.generator) if e.recipe.pixels == "stochastic" else (x > e.recipe.threshold).double()
 
 
 def effective(weights):
