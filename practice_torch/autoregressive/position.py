@@ -193,9 +193,17 @@ class RotaryPositions(Positions):
         return apply_rotary(x, angles, layout="half")
 
     def turning(self, positions, width):
-        """A function that turns queries or keys [B, H, 1, D] of one token a row, at positions [B]; width is D."""
-        angles = rotary_angles(positions, head_width=width, base=self.base, scale=self.scale)
-        return lambda x: apply_rotary(x.transpose(0, 2), angles, layout="half").transpose(0, 2)  # the rows are its times
+        """A function that turns queries or keys [B, H, T, D], of one token a row at positions [B], or at [B, T]; width is D."""
+        angles = rotary_angles(positions.flatten(), head_width=width, base=self.base, scale=self.scale)
+        if positions.ndim == 1:
+            return lambda x: apply_rotary(x.transpose(0, 2), angles, layout="half").transpose(0, 2)  # the rows are its times
+        shape = positions.shape  # all tokens of all rows are its times
+
+        def turn(x):
+            heads = x.transpose(0, 1).flatten(1, 2)
+            return apply_rotary(heads[None], angles, layout="half")[0].unflatten(1, shape).transpose(0, 1)
+
+        return turn
 
 
 class AlibiPositions(Positions):

@@ -63,11 +63,11 @@ def load(source, *, held_out=0.1, seed=0, context=128, tokens="bytes", byte_pair
         raise DataError(f"context is {context}; it must be at least 4: a prompt, and completions that differ")
     name = str(source)
     rows = _pydoc() if name == "pydoc" else _read(existing_path(source, NAMES, KINDS))
-    about, encode, size, end = encoder_named(tokens, byte_pairs)
+    encoder = encoder_named(tokens, byte_pairs)
     kept, cut, alike = [], [0, 0], 0
     for row in rows:
-        prompt, *completions = (encode(text) for text in row)
-        prompt, completions, shortened = fitted(prompt, [[*completion, *end] for completion in completions], context)
+        prompt, *completions = (encoder.encode(text) for text in row)
+        prompt, completions, shortened = fitted(prompt, [[*completion, encoder.end] for completion in completions], context)
         cut = [count + now for count, now in zip(cut, shortened, strict=True)]
         if completions[0] == completions[1]:
             alike += 1
@@ -75,7 +75,7 @@ def load(source, *, held_out=0.1, seed=0, context=128, tokens="bytes", byte_pair
         kept.append((prompt, completions))
     if len(kept) < 2:
         raise DataError(f"{name}: {len(kept)} pairs are left of {len(rows)}; at least 2 are needed: give more, or more --context")
-    pairs = _tensors(name, kept, about, size)
+    pairs = _tensors(name, kept, encoder.about, encoder.size)
     remarks = [
         f"{count} of {len(rows)} {what}"
         for count, what in (
@@ -88,7 +88,7 @@ def load(source, *, held_out=0.1, seed=0, context=128, tokens="bytes", byte_pair
     description = {
         "name": name,
         "shape": list(pairs.tokens.shape[1:]),
-        "vocabulary": size,
+        "vocabulary": encoder.size,
         "classes": None,
         "sha256": fingerprint(pairs.tokens, pairs.prompts, pairs.lengths),
         "tokenizer": pairs.description,
@@ -99,7 +99,7 @@ def load(source, *, held_out=0.1, seed=0, context=128, tokens="bytes", byte_pair
             pairs.tokens[indices],
             pairs.prompts[indices],
             pairs.lengths[indices],
-            about,
+            encoder.about,
             description | {"split": split, "count": len(indices)},
         )
         for indices, split in zip(parts, ("train", "held-out"), strict=True)

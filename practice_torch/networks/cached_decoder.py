@@ -10,18 +10,21 @@ from torch.nn import functional
 
 from practice_torch.arguments import as_int64
 from practice_torch.networks.linear import product_dtype
-from practice_torch.networks.linear_cross_entropy import next_token_loss
+from practice_torch.networks.linear_cross_entropy import linear_log_probs, next_token_loss
 
 
 class Places(NamedTuple):
-    """Where the one token of every row is that is read next; the rows of a cache may have pasts of different lengths."""
+    """Where the one token of every row is that is read next; the rows of a cache may have pasts of different lengths.
+
+    Or where all tokens of rows are that hold several texts, of which none sees another.
+    """
 
     positions: torch.Tensor
-    """[B]: the token's own, and the column of the cache that gets its key and value."""
+    """[B]: the token's own, and the column of the cache that gets its key and value. Or [B, T], without a cache."""
     seen: torch.Tensor
-    """[B, 1, 1, L]: the columns that it sees, its own the last."""
+    """[B, 1, 1, L]: the columns that it sees, its own the last. Or [B, 1, T, T]."""
     turn: Callable | None
-    """Turns its queries or keys [B, H, 1, D] by its position, in a network that turns them."""
+    """Turns queries or keys [B, H, 1, D] or [B, H, T, D] by these positions, in a network that turns them."""
 
 
 class CachedDecoder(nn.Module):
@@ -63,15 +66,38 @@ class CachedDecoder(nn.Module):
         """Logits of each next token from the output of `hidden`: [..., E] -> [..., V]."""
         return functional.linear(hidden, self._head())[..., : self.vocabulary_size]
 
-    def hidden(self, tokens):
-        """The input of the head: [B, T] -> [B, T, E]."""
+    def log_probs(self, hidden, targets):
+        """The TokenLaw of targets [...] by the output of `hidden`, [..., E]; a large vocabulary's without a table of logits."""
+        return linear_log_probs(hidden, self._head(), targets, size=self.vocabulary_size)
+
+    def hidden(self, tokens, segments=None):
+        """The input of the head: [B, T] -> [B, T, E].
+
+        segments [B, T]: of rows that hold several texts one after another, the number of the text to which a token belongs,
+        another than the neighbors'. A token sees those of its text alone, and its position is that in the text.
+        """
         length = tokens.shape[1]
         if length > self.context_length:
             raise ValueError(f"tokens has {length} steps; the context length is {self.context_length}")
-        x = self.dropout(self._embedded(tokens, 0))
+        if segments is None:
+            x = self.dropout(self._embedded(tokens, 0))
+            for block in self.blocks:
+                x = block(x)
+            return self.final_norm(x)
+        places = self._apart(segments)
+        x = self.dropout(self._embedded(tokens, places.positions))
         for block in self.blocks:
-            x = block(x)
+            x = block(x, None, places)
         return self.final_norm(x)
+
+    def _apart(self, segments):
+        """The Places of the tokens of several texts in a row."""
+        steps = torch.arange(segments.shape[1], device=segments.device)
+        begins = functional.pad(segments[:, 1:] != segments[:, :-1], (1, 0), value=True)
+        positions = steps - (steps * begins).cummax(dim=1).values
+        texts = begins.cumsum(dim=1)
+        seen = (texts[:, :, None] == texts[:, None, :]).tril()
+        return Places(positions, seen[:, None], self._turning(positions))
 
     def empty_cache(self, batch, length=None):
         """Room for the keys and values of `length` tokens, or of a whole context: [N, 2, B, G, L, D], of G heads of keys.
@@ -116,14 +142,14 @@ class CachedDecoder(nn.Module):
         return self.logits(self.final_norm(x[:, 0]))
 
     def _turning(self, positions):
-        """Places.turn of these positions [B]."""
+        """Places.turn of these positions."""
         return None
 
     def _head(self):
         return self.token_embedding.weight if self.head is None else self.head.weight
 
     def _embedded(self, tokens, position):
-        """The tokens at position, position + 1, ..., or at positions [B] of each row's only one: [B, S] -> [B, S, E]"""
+        """The tokens at position, position + 1, ..., or at positions [B, S], or [B] of each row's only one: [B, S] -> [B, S, E]"""
         return self.token_embedding(as_int64(tokens))
 
     def _read(self, tokens, cache, position):
@@ -140,10 +166,12 @@ def attended(query, key, value, cache, position, *, dropout):
     """Attention to the past: queries [B, H, T, D], keys and values [B, G, T, D], G a divisor of H -> [B, T, H D].
 
     With a cache [2, B, G, L, D], rows before `position` are the past, and those of the T tokens are written. position may be the
-    Places of one token.
+    Places of one token; or without a cache those of all.
     """
     mask, steps = None, query.shape[2]
-    if isinstance(position, Places):
+    if isinstance(position, Places) and cache is None:
+        mask = position.seen
+    elif isinstance(position, Places):
         rows, mask = torch.arange(len(query), device=query.device), position.seen
         cache[0][rows, :, position.positions], cache[1][rows, :, position.positions] = key[:, :, 0], value[:, :, 0]
         key, value = cache

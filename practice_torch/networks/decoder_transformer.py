@@ -56,7 +56,9 @@ class DecoderTransformer(CachedDecoder):
 
     def _embedded(self, tokens, position):
         x, table = super()._embedded(tokens, position), self.position_embedding.weight
-        return x + (table[position : position + tokens.shape[1]] if isinstance(position, int) else table[position][:, None])
+        if isinstance(position, int):
+            return x + table[position : position + tokens.shape[1]]
+        return x + table[position].view_as(x)
 
     def parameters_by_name(self):
         """The parameters as nested dictionaries, by the names of decoder_logits.  Raises ValueError if it has another form."""

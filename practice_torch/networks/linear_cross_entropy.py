@@ -1,5 +1,7 @@
 """Cross-entropy over a large vocabulary without the table of all logits, which is most of such a model's memory."""
 
+from typing import NamedTuple
+
 import torch
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
@@ -12,6 +14,17 @@ LOGITS = {"cpu": 26_000_000}  # 104 MB of float32
 LOGITS_ELSEWHERE = 200_000_000  # 0.8 GB, a hundredth of a large GPU's memory: its products need blocks of thousands of tokens
 MULTIPLE = 64  # tokens: a block is a whole multiple, as MKL's tiles are
 LARGE = 4096  # tokens in a vocabulary: from here on a table of all logits is slower than blocks of them
+
+
+class TokenLaw(NamedTuple):
+    """Of each target y by its own softmax(W h)."""
+
+    log_probs: torch.Tensor
+    """log softmax(W h)_y, nats."""
+    entropy: torch.Tensor
+    """Of softmax(W h), nats."""
+    likeliest: torch.Tensor
+    """bool: no other has a larger logit."""
 
 
 def next_token_loss(hidden, head, targets, *, size):
@@ -39,7 +52,7 @@ def linear_cross_entropy(hidden, weight, targets, *, size=None):
 
 
 def linear_log_probs(hidden, weight, targets, *, size=None):
-    r"""log softmax(W h)_y and the entropy of softmax(W h), nats: [..., E], [V, E], [...] -> [...], [...].
+    r"""A TokenLaw, of which log_probs and entropy have gradients: [..., E], [V, E], [...] -> [...], [...], [...].
 
     What log_softmax(hidden @ weight.T) gives, without that table: logits are computed block by block, here and again in the
     backward pass, as the gradient of W needs the upstream of every token. What is kept between is three numbers a token. It can
@@ -54,9 +67,10 @@ def linear_log_probs(hidden, weight, targets, *, size=None):
         logits = functional.linear(rows[0], weight)[:, :size]
         log_probs = logits.to(torch.promote_types(logits.dtype, torch.float32)).log_softmax(-1)
         chosen, entropy = log_probs.gather(1, rows[2][:, None])[:, 0], -(log_probs.exp() * log_probs).sum(1)
+        found = chosen, entropy, chosen.detach() == log_probs.detach().amax(1)
     else:
-        chosen, entropy = _LinearLogProbs.apply(*rows)
-    return chosen.view(shape), entropy.view(shape)
+        found = _LinearLogProbs.apply(*rows)
+    return TokenLaw(*(each.view(shape) for each in found))
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
@@ -91,22 +105,25 @@ class _LinearLogProbs(torch.autograd.Function):
         ctx.dtype, ctx.size = product_dtype(weight), size
         exact = torch.promote_types(ctx.dtype, torch.float32)
         chosen, normalizer, entropy = torch.empty(3, len(hidden), dtype=exact, device=hidden.device)
+        likeliest = torch.empty(len(hidden), dtype=torch.bool, device=hidden.device)
         factor = weight.to(ctx.dtype)
         with in_own_precision(weight.device.type):
             for block in _blocks(hidden, weight):
                 logits = _columns(hidden[block].to(ctx.dtype), factor)[:size]
                 highest = logits.amax(0)
                 chosen[block] = logits.gather(0, targets[None, block])[0]
+                likeliest[block] = chosen[block] == highest
                 shares = logits.sub_(highest).exp()
                 total = shares.sum(0)
                 entropy[block] = total.log() - shares.mul_(logits).sum(0) / total
                 normalizer[block] = highest + total.log()
         ctx.save_for_backward(hidden, weight, targets, normalizer, entropy)
-        return chosen - normalizer, entropy
+        ctx.mark_non_differentiable(likeliest)
+        return chosen - normalizer, entropy, likeliest
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, of_chosen, of_entropy):
+    def backward(ctx, of_chosen, of_entropy, _):
         hidden, weight, targets, normalizer, entropy = ctx.saved_tensors
         wanted, factor = ctx.needs_input_grad, weight.to(ctx.dtype)
         gradients = torch.empty_like(hidden) if wanted[0] else None, torch.zeros_like(weight) if wanted[1] else None

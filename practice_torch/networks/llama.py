@@ -12,7 +12,7 @@ class LlamaDecoder(CachedDecoder):
     """Tokens [B, T] -> logits [B, T, V] of each next token; pre-norm, no biases but those of queries, keys and values, if any.
 
     positions.turn(x [B, H, T, D], start) turns queries or keys by their positions start, start + 1, ..., and
-    positions.turning(positions [B], D) is a function that turns those of one token a row (RotaryPositions of
+    positions.turning(positions, D) is a function that turns those of tokens at positions [B] or [B, T] (RotaryPositions of
     autoregressive/position). key_value_heads: heads of keys and values, fewer where several heads of queries share them.
     feed_forward_width: by default 8/3 of the width, rounded up to a multiple of 32, as in llama2.c. tied: the embedding is the
     head, too. query_key_value_biases: those of Qwen2, which begin at zero.

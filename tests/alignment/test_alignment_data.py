@@ -78,7 +78,11 @@ def test_what_is_longer_than_the_context_is_cut_and_counted(tmp_path):
         ("pairs", PAIR | {"margin": "much"}, "line 2: margin is 'much'; it must be a number"),
         ("pairs", {"chosen": "yes", "rejected": "no"}, "line 2: there is no prompt, and .* no text in common"),
         ("pairs", {"chosen": "yes", "rejected": "yes, no"}, "line 2: there is no prompt, and .* one continues the other"),
-        ("pairs", PAIR | {"chosen": [{"role": "user", "content": "a"}]}, "line 2: 'chosen' is a list of messages"),
+        (
+            "pairs",
+            PAIR | {"chosen": [{"role": "user", "content": "a"}]},
+            "line 2: messages in chosen, and no messages in prompt and rejected",
+        ),
         ("completions", {"answer": "a"}, "line 2: its columns are answer; wanted are prompt and completion"),
         ("judged", JUDGED | {"label": "good"}, "line 2: label is 'good'; it must be true or false"),
     ],

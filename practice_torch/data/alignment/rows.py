@@ -1,14 +1,15 @@
-"""Rows of a .jsonl or .parquet file with the columns of preferences, demonstrations or judgements, as texts."""
+"""Rows of a .jsonl or .parquet file with the columns of preferences, demonstrations or judgements: texts, or messages."""
 
 import json
 from typing import NamedTuple
 
+from practice_torch.data.alignment.messages import conversation, parted, prompt_of, replied
 from practice_torch.data.errors import DataError
 from practice_torch.data.reading.files import reading, size_of
 from practice_torch.data.reading.memory import require_memory
 
 PAIRS = "prompt, chosen and rejected; or chosen and rejected, which begin with their prompt"
-COMPLETIONS = "prompt and completion; or text; or the columns of pairs, of which the chosen one is taken"
+COMPLETIONS = "prompt and completion; or messages; or text; or the columns of pairs, of which the chosen one is taken"
 JUDGED = "prompt, completion and label (true or false); or the columns of pairs, of which both are taken"
 COLUMNS = {"pairs": PAIRS, "completions": COMPLETIONS, "judged": JUDGED}
 KINDS = "a .jsonl file with an object on every line, or a .parquet file"
@@ -16,12 +17,15 @@ SMALLER = "use fewer rows"
 
 
 class Row(NamedTuple):
-    """The texts of a prompt and of its completions: two of a pair, the chosen one first, else one."""
+    """A prompt and its completions: two of a pair, the chosen one first, else one. All are texts, or lists of messages; a whole
+    conversation is a completion of the empty list.
+    """
 
-    prompt: str
-    completions: tuple[str, ...]
+    prompt: str | list
+    completions: tuple[str | list, ...]
     margin: float = 0.0  # of a pair
     label: bool = True  # of a judgement
+    where: str = ""  # what a message calls it
 
 
 def read_rows(path, columns):
@@ -30,7 +34,27 @@ def read_rows(path, columns):
         if path.is_dir():
             raise DataError(f"{path} is a folder; it must be {KINDS}: name the file")
         require_memory(path, 8 * size_of(path), SMALLER)
-        return [row for where, content in contents(path) for row in OF[columns](where, content)]
+        rows, kind = [], None
+        for where, content in contents(path):
+            found = OF[columns](where, content)
+            kind = same_kind(where, found[0].prompt, kind)
+            rows += [row._replace(where=where) for row in found]
+        return rows
+
+
+def same_kind(where, prompt, kind):
+    """The kind of a row's prompt, a text or messages; DataError if the rows before are of the other kind."""
+    here = "messages" if isinstance(prompt, list) else "texts"
+    if kind not in (None, here):
+        raise DataError(f"{where}: it has {here}, and the rows before have {kind}: put them into two files")
+    return here
+
+
+def require_template(where, template):
+    """DataError unless there is a ChatTemplate for messages."""
+    if template is None:
+        mend = "name one with --chat-template FILE (a Jinja file, or a folder with chat_template.jinja), or give texts"
+        raise DataError(f"{where}: it has messages, and the model has no chat template: {mend}")
 
 
 def contents(path):
@@ -77,7 +101,14 @@ def _pair(where, row):
     """[the pair of a row]."""
     _require(where, row, {"chosen", "rejected"} <= row.keys(), PAIRS)
     prompt = row.get("prompt")
-    chosen, rejected = (_text(where, row, name) for name in ("chosen", "rejected"))
+    if _of_messages(where, row, ("prompt", "chosen", "rejected")):
+        if prompt is None:
+            prompt, chosen, rejected = parted(where, row["chosen"], row["rejected"])
+        else:
+            prompt = prompt_of(where, prompt)
+            chosen, rejected = (replied(where, prompt, row[name], name) for name in ("chosen", "rejected"))
+    else:
+        chosen, rejected = (_text(where, row, name) for name in ("chosen", "rejected"))
     if chosen == rejected:
         raise DataError(f"{where}: chosen and rejected are equal, so that nothing is preferred: leave the row out")
     if prompt is None:
@@ -91,13 +122,16 @@ def _pair(where, row):
     margin = row.get("margin")
     if margin is not None and (isinstance(margin, bool) or not isinstance(margin, int | float) or margin != margin):
         raise DataError(f"{where}: margin is {margin!r:.40}; it must be a number")
-    return [Row(_text(where, row | {"prompt": prompt}, "prompt"), (chosen, rejected), float(margin or 0.0))]
+    prompt = prompt if isinstance(prompt, list) else _text(where, row | {"prompt": prompt}, "prompt")
+    return [Row(prompt, (chosen, rejected), float(margin or 0.0))]
 
 
 def _completion(where, row):
-    """[the demonstration of a row]; a text of its own has no prompt."""
+    """[the demonstration of a row]; a text of its own has no prompt, and neither has a conversation."""
     if {"prompt", "completion"} <= row.keys():
-        return [Row(_text(where, row, "prompt"), (_text(where, row, "completion"),))]
+        return [_answered(where, row)]
+    if "messages" in row:
+        return [Row([], (conversation(where, row["messages"]),))]
     if "text" in row:
         return [Row("", (_text(where, row, "text"),))]
     _require(where, row, {"chosen", "rejected"} <= row.keys(), COMPLETIONS)
@@ -111,10 +145,18 @@ def _judged(where, row):
         label = row["label"]
         if label not in (True, False):
             raise DataError(f"{where}: label is {label!r:.40}; it must be true or false")
-        return [Row(_text(where, row, "prompt"), (_text(where, row, "completion"),), label=bool(label))]
+        return [_answered(where, row)._replace(label=bool(label))]
     _require(where, row, {"chosen", "rejected"} <= row.keys(), JUDGED)
     (pair,) = _pair(where, row)
     return [Row(pair.prompt, (text,), label=label) for text, label in zip(pair.completions, (True, False), strict=True)]
+
+
+def _answered(where, row):
+    """Its prompt and completion."""
+    if not _of_messages(where, row, ("prompt", "completion")):
+        return Row(_text(where, row, "prompt"), (_text(where, row, "completion"),))
+    prompt = prompt_of(where, row["prompt"])
+    return Row(prompt, (replied(where, prompt, row["completion"], "completion"),))
 
 
 OF = {"pairs": _pair, "completions": _completion, "judged": _judged}
@@ -125,10 +167,21 @@ def _require(where, row, found, columns):
         raise DataError(f"{where}: its columns are {', '.join(map(str, row))[:120] or 'none'}; wanted are {columns}")
 
 
+def _of_messages(where, row, names):
+    """Whether these columns, where the row has them, are lists of messages; DataError if some are, and others texts."""
+    kinds = {name: isinstance(row[name], list) for name in names if row.get(name) is not None}
+    if len(set(kinds.values())) > 1:
+        lists, others = (" and ".join(name for name, kind in kinds.items() if kind == wanted) for wanted in (True, False))
+        raise DataError(f"{where}: messages in {lists}, and no messages in {others}: give all as messages, or all as texts")
+    return True in kinds.values()
+
+
 def _text(where, row, name):
-    value = row[name]
-    if isinstance(value, list):
-        raise DataError(f"{where}: '{name}' is a list of messages; this reader takes texts: apply the chat template to it first")
+    return text_of(where, row[name], name)
+
+
+def text_of(where, value, name):
+    """The value of a column, which must be a text with at least one character.  DataError that names the column."""
     if not isinstance(value, str):
         raise DataError(f"{where}: '{name}' is {type(value).__name__}; it must be a text: write it in quotes")
     if not value:

@@ -2,21 +2,33 @@
 
 A template is a program in Jinja that comes with the weights: chat_template.jinja, or "chat_template" in tokenizer_config.json.
 It runs in Jinja's sandbox, as in transformers, and sees the messages and the special tokens alone.
+
+    template.tokens(tokenizer, messages)              # up to where the model's turn begins
+    template.turns(tokenizer, messages)               # all of a conversation, and which tokens are the assistant's
+    template.reply(tokenizer, messages, [message])    # those before the assistant's turn, and its own
+
+The assistant's turn is encoded apart from what is before it, as in use, where it is drawn after the tokens of the prompt.
 """
 
 import datetime
+import functools
 import json
+import re
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
-from jinja2 import TemplateError
+from jinja2 import TemplateError, nodes
 from jinja2.ext import Extension, loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from practice_torch.data.errors import DataError
 
 TEMPLATE, CONFIGURATION = "chat_template.jinja", "tokenizer_config.json"
-GUARD = "\ue0fe"  # a character of private use: it parts what a message has of a special token, and is taken out afterward
+# characters of private use, which are taken out afterward
+GUARD = "\ue0fe"  # it parts what a message has of a special token
+OPEN, CLOSE = "\ue0fc", "\ue0fd"  # around what a template marks by {% generation %}
+MARKS = f"[{OPEN}{CLOSE}]"
 
 
 @dataclass(frozen=True)
@@ -34,6 +46,70 @@ class ChatTemplate:
 
         Raises DataError for what are no messages, and where the template refuses them.
         """
+        return re.sub(MARKS, "", self._marked(messages, answer, variables))
+
+    def tokens(self, tokenizer, messages, *, answer=True, **variables):
+        """The tokens of messages, int64 [L]: the template's special tokens as such, and those that a message spells as text.
+
+        A user who writes <|im_end|> does not end a turn; transformers' apply_chat_template lets it.
+        """
+        names = _names(tokenizer)
+        return _encoded(tokenizer, self.text(_guarded_messages(messages, names), answer=answer, **variables), names)
+
+    def turns(self, tokenizer, messages):
+        """(tokens of a conversation, int64 [L]; whether each is the assistant's to write, bool [L]), the end of a turn included.
+
+        What the template marks with {% generation %}; in one without such marks what each turn adds.  Raises DataError where a
+        turn changes the text before it, and where no token is the assistant's.
+        """
+        names = _names(tokenizer)
+        guarded = _guarded_messages(messages, names)
+        marked, parts, own = self._marked(guarded, False, {}), [], False
+        if OPEN in marked:
+            for piece in re.split(f"({MARKS})", marked):
+                own = piece == OPEN if piece in (OPEN, CLOSE) else own
+                parts.append((re.sub(MARKS, "", piece), own))
+        else:
+            place = 0
+            for number, message in enumerate(messages):
+                if message["role"] == "assistant":
+                    before, turn = self._turn(guarded[:number], guarded[number : number + 1], names, f"message {number + 1}")
+                    if not marked.startswith(before + turn) or len(before) < place:
+                        raise DataError(_changed(f"what follows message {number + 1}"))
+                    parts += [(before[place:], False), (turn, True)]
+                    place = len(before) + len(turn)
+            parts.append((marked[place:], False))
+        tokens = [(_encoded(tokenizer, text, names), own) for text, own in parts if text]
+        if not any(len(some) for some, own in tokens if own):
+            raise DataError("the chat template leaves the assistant no token to write: give it more content")
+        return torch.cat([some for some, _ in tokens]), torch.cat([torch.full((len(some),), own) for some, own in tokens])
+
+    def reply(self, tokenizer, prompt, completion):
+        """(tokens of the prompt's messages, up to the assistant's turn; tokens of this turn, its end included), int64 [P], [C].
+
+        Raises DataError where the completion changes the text of the prompt.
+        """
+        names = _names(tokenizer)
+        before, turn = self._turn(*(_guarded_messages(some, names) for some in (prompt, completion)), names, "the completion")
+        return tuple(_encoded(tokenizer, text, names) for text in (before, turn))
+
+    def end_of_turn(self, tokenizer):
+        """The special token that ends the assistant's turn, a number; None if the template ends it with none."""
+        _, completion = self.reply(tokenizer, [{"role": "user", "content": "a"}], [{"role": "assistant", "content": "b"}])
+        last = completion[-1].item() if len(completion) else None
+        return last if last in map(tokenizer.special, tokenizer.special_tokens) else None
+
+    def _turn(self, prompt, completion, names, which):
+        """(text up to the assistant's turn, text of the turn without blanks after the special token that ends it)."""
+        before, whole = self.text(prompt), self.text([*prompt, *completion], answer=False)
+        if not whole.startswith(before):
+            raise DataError(_changed(which))
+        turn = whole[len(before) :]
+        bare = turn.rstrip()
+        return before, bare if bare.endswith(tuple(names)) else turn
+
+    def _marked(self, messages, answer, variables):
+        """The text, with OPEN and CLOSE."""
         _require_messages(messages)
         given = {**self.special_tokens, **variables, "messages": messages, "add_generation_prompt": answer}
         try:
@@ -42,35 +118,27 @@ class ChatTemplate:
             said = " ".join(str(error).split())[:200] or type(error).__name__
             raise DataError(f"the chat template refuses the messages ({said}): give roles and contents that it knows") from None
 
-    def tokens(self, tokenizer, messages, *, answer=True, **variables):
-        """The tokens of messages, int64 [L]: the template's special tokens as such, and those that a message spells as text.
-
-        A user who writes <|im_end|> does not end a turn; transformers' apply_chat_template lets it.
-        """
-        names = sorted(tokenizer.special_tokens, key=len, reverse=True)
-        if GUARD in json.dumps(messages, ensure_ascii=False, default=str):
-            raise DataError(f"a message has the character {GUARD!a}, which is of private use: take it out")
-        text = self.text(_guarded(messages, names), answer=answer, **variables)
-        found, begin = [], 0
-        for place, name in _occurrences(text, names):
-            found += [tokenizer.encode(text[begin:place].replace(GUARD, "")), torch.tensor([tokenizer.special(name)])]
-            begin = place + len(name)
-        return torch.cat([*found, tokenizer.encode(text[begin:].replace(GUARD, ""))]).long()
-
     def write(self, folder):
         """Into a folder, such as a run's, from which read_chat_template reads it again."""
         (folder / TEMPLATE).write_text(self.source, encoding="utf-8")
         (folder / CONFIGURATION).write_text(json.dumps(self.special_tokens, indent=2) + "\n", encoding="utf-8")
 
 
-def read_chat_template(folder):
-    """The ChatTemplate of a folder of weights or of a run; None if it has none.  DataError for one that cannot be used."""
-    configuration, source = _configuration(folder / CONFIGURATION), None
+def read_chat_template(place, defaults=()):
+    """The ChatTemplate of a folder of weights or of a run, or of a file of a template alone; None if the folder has none.
+
+    defaults: pairs of a special token's name, as bos_token, and its text, where tokenizer_config.json in the folder has no other.
+    DataError for one that cannot be used.
+    """
+    place = Path(place).expanduser()
+    file = place / TEMPLATE if place.is_dir() else place
+    configuration, source = _configuration(file.parent / CONFIGURATION), None
     try:
-        if (folder / TEMPLATE).is_file():
-            source = (folder / TEMPLATE).read_text(encoding="utf-8")
+        if file.is_file() or not place.is_dir():
+            source = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{folder / TEMPLATE} cannot be read ({error}); it must be text in UTF-8") from None
+        raise DataError(f"{file} cannot be read ({error}); it must be text in UTF-8") from None
+    folder = file.parent
     if source is None:
         source = configuration.get("chat_template")
         if isinstance(source, list):  # several, by their names
@@ -83,7 +151,7 @@ def read_chat_template(folder):
         return None
     if not isinstance(source, str):
         raise DataError(f"{folder / CONFIGURATION} has a chat_template of type {type(source).__name__}; it must be text")
-    tokens = {}
+    tokens = dict(defaults)
     for name, value in configuration.items():
         spelled = value.get("content") if isinstance(value, dict) else value
         if name.endswith("_token") and isinstance(spelled, str):
@@ -110,6 +178,33 @@ def _require_messages(messages):
     for number, message in enumerate(messages):
         if not isinstance(message, dict) or not isinstance(message.get("role"), str):
             raise DataError(f"message {number + 1} is {message!r:.100}; {allowed}")
+
+
+def _names(tokenizer):
+    """The special tokens, the longest first."""
+    return sorted(tokenizer.special_tokens, key=len, reverse=True)
+
+
+def _encoded(tokenizer, text, names):
+    """The tokens of a guarded text, int64 [L]."""
+    found, begin = [], 0
+    for place, name in _occurrences(text, names):
+        found += [tokenizer.encode(text[begin:place].replace(GUARD, "")), torch.tensor([tokenizer.special(name)])]
+        begin = place + len(name)
+    return torch.cat([*found, tokenizer.encode(text[begin:].replace(GUARD, ""))]).long()
+
+
+def _changed(which):
+    found = f"the chat template changes the text of the messages before {which}, once it follows"
+    return f"{found}: give one that does not, or marks the assistant's turns by {{% generation %}}, with --chat-template FILE"
+
+
+def _guarded_messages(messages, names):
+    """The messages guarded; DataError for one with a character that is a mark here."""
+    written = json.dumps(messages, ensure_ascii=False, default=str)
+    if wrong := next((mark for mark in (GUARD, OPEN, CLOSE) if mark in written), None):
+        raise DataError(f"a message has the character {wrong!a}, which is of private use: take it out")
+    return _guarded(messages, names)
 
 
 def _guarded(value, names):
@@ -151,15 +246,17 @@ def _occurrences(text, names):
 
 
 class _Generation(Extension):
-    """{% generation %} ... {% endgeneration %} marks what a model is trained on; it is shown as it is."""
+    """{% generation %} ... {% endgeneration %} marks what a model is trained on: OPEN and CLOSE are put around it."""
 
     tags = {"generation"}  # noqa: RUF012 (Jinja reads a set)
 
     def parse(self, parser):
         next(parser.stream)
-        return parser.parse_statements(["name:endgeneration"], drop_needle=True)
+        opened, closed = (nodes.Output([nodes.TemplateData(mark)]) for mark in (OPEN, CLOSE))
+        return [opened, *parser.parse_statements(["name:endgeneration"], drop_needle=True), closed]
 
 
+@functools.lru_cache(maxsize=4)
 def _compiled(source):
     """Jinja's template, in the environment that templates are written for.  DataError if it is none."""
     environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols])

@@ -12,11 +12,13 @@ from practice_torch.data.streams.streamed_text import PreparedTokenizer
 class ModelTokenizer:
     """encoder: encode(text or bytes), lengths(), vocabulary_size. about: what the model's data said of it; None for bytes, or
     pairs of them, learned from a text. vocabulary: the rows of the model's table of tokens; the tokenizer may have fewer.
+    template: the ChatTemplate by which the model takes messages; None if it has none.
     """
 
     encoder: Any
     about: Mapping[str, Any] | None
     vocabulary: int
+    template: Any = None
 
     def kept(self) -> Any:
         """The `vocabulary` of data that are encoded by it, which the model keeps."""

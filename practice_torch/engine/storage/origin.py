@@ -66,8 +66,10 @@ def tokenizer_of(run: Run, experiment: Experiment) -> ModelTokenizer | None:
     """The tokenizer of a run's model, once its weights are loaded; None of a model without one."""
     if not isinstance(experiment, HasTokenizer):
         return None
+    from practice_torch.data.reading.chat_templates import read_chat_template  # Jinja, of which images need nothing
+
     about = run.asked["data"]
-    return ModelTokenizer(experiment.tokenizer(), about.get("tokenizer"), about["vocabulary"])
+    return ModelTokenizer(experiment.tokenizer(), about.get("tokenizer"), about["vocabulary"], read_chat_template(run.folder))
 
 
 def digest(weights: Mapping[str, torch.Tensor]) -> str:
