@@ -173,7 +173,11 @@ class MaskedAutoencoder(nn.Module):
         for k in range(orders):
             order = torch.arange(dim) if k == 0 else torch.randperm(dim, generator=draws)
             degrees = [
-                torch.arange(width) % highest if k == 0 else torch.randint(highest, (width,), generator=draws) for width in hidden
+                # a layer of fewer units than degrees skips some: in turns it would have none of the high ones
+                torch.arange(width) * max(width, highest) // width % highest
+                if k == 0
+                else torch.randint(highest, (width,), generator=draws)
+                for width in hidden
             ]
             places.append(order + 1)
             masks.append(made_masks(order + 1, tuple(d + 1 for d in degrees)))

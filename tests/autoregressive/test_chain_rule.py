@@ -3,13 +3,17 @@
 import dataclasses
 import itertools
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats
 import torch
+from flax import nnx
 
 from practice_torch.autoregressive import chain_rule as practice
 from practice_torch.experiments.autoregressive.chain_rule import RECIPES, MadeExperiment
+from theory_jax.autoregressive import chain_rule as theory
 
 rng = np.random.default_rng(0)
 
@@ -47,6 +51,19 @@ def test_the_network_is_a_distribution_in_every_order(orders):
         assert abs(total.item() - 1) < 1e-12
     assert network.order().tolist() == [1, 2, 3, 4, 5, 6]
     assert len({tuple(network.order(k).tolist()) for k in range(orders)}) == orders
+
+
+def test_a_network_of_few_units_spreads_their_degrees_in_both_wings():
+    """Four units over eight degrees have 1, 3, 5 and 7: an output sees inputs up to the highest degree below its place."""
+    places, degrees = range(1, 10), (1, 3, 5, 7)
+    wanted = [[any(j <= degree < d for degree in degrees) for j in places] for d in places]
+    network, other = practice.MaskedAutoencoder(9, (4,)), theory.MaskedAutoencoder(9, (4,), rngs=nnx.Rngs(0))
+    for parameter in network.parameters():
+        torch.nn.init.ones_(parameter)
+    nnx.update(other, jax.tree.map(jnp.ones_like, nnx.state(other, nnx.Param)))
+    x = np.concatenate([np.zeros((1, 9), np.float32), np.eye(9, dtype=np.float32)])
+    for logits in (network(torch.from_numpy(x)).detach().numpy(), np.asarray(other(jnp.asarray(x)))):
+        assert (logits[1:] != logits[0]).T.tolist() == wanted
 
 
 def test_a_compiled_graph_would_hold_the_functions():

@@ -176,5 +176,7 @@ class MaskedAutoencoder(nnx.Module):
 
     def __call__(self, x):
         weights, biases = [layer.kernel[...].T for layer in self.layers], [layer.bias[...] for layer in self.layers]
-        degrees = tuple(1 + jnp.arange(len(bias)) % max(1, x.shape[1] - 1) for bias in biases[:-1])
+        highest, widths = max(1, x.shape[1] - 1), [len(bias) for bias in biases[:-1]]
+        # a layer of fewer units than degrees skips some: in turns it would have none of the high ones
+        degrees = tuple(1 + jnp.arange(width) * max(width, highest) // width % highest for width in widths)
         return made_logits(x, weights, biases, made_masks(1 + jnp.arange(x.shape[1]), degrees))
