@@ -13,6 +13,7 @@ from practice_torch.data.prompts import load
 from practice_torch.data.prompts.prompts import rows_of
 from practice_torch.engine.distributed.whole_batch import WholeBatch
 from practice_torch.engine.errors import OptionError, RunError
+from practice_torch.experiments.alignment import online
 from practice_torch.experiments.alignment.online import Rewarded
 from practice_torch.experiments.alignment.online_recipe import OnlineRecipe
 from practice_torch.experiments.alignment.ready_rewards import gsm8k_answer, number_in, vowels
@@ -28,6 +29,7 @@ from practice_torch.experiments.alignment.rollouts import (
     token_law,
 )
 from practice_torch.networks.decoder_transformer import DecoderTransformer
+from tests.support.tiny import data_of
 
 SMALL = dict(layers=1, width=16, heads=2, context=24, prompt=12, completion=8, batch_size=2, answers=2, judged=2, steps=4)
 ALONE = WholeBatch()
@@ -185,6 +187,17 @@ def test_a_run_stops_at_the_largest_divergence(tmp_path, capsys):
     said = capsys.readouterr().err
     assert "nats a completion, above max_divergence, 0.001" in said and "which is saved" in said
     assert main(["sample", str(tmp_path / "run"), "--cpu"]) == 0
+
+
+def test_the_price_follows_its_target_and_does_not_fall_below_the_first(monkeypatch):
+    """By three tenths a round: up beyond the target, as it is on target, and down to where it began."""
+    recipe = OnlineRecipe(**SMALL, kl_target=2.0, kl_coefficient=0.1)
+    data, nats = data_of(recipe), iter([0.0, 8.0, 8.0, 2.0, 0.0, 0.0, 0.0])
+    experiment = Rewarded(recipe, data)
+    monkeypatch.setattr(experiment, "_drawn", lambda batch: (None, None))
+    monkeypatch.setattr(online, "measured", lambda *given: (None, {"nats": torch.tensor(next(nats)), "score": torch.zeros(())}))
+    prices = [experiment._collected(data.batch())[1]["price"].item() for _ in range(7)]
+    assert prices == pytest.approx([0.1, 0.1, 0.13, 0.169, 0.169, 0.7 * 0.169, 0.1])
 
 
 # ------------------------------------------------------------------------------------------------ prompts
