@@ -18,7 +18,7 @@ from practice_torch.data.splits import existing_path, fingerprint, held_out_coun
 from practice_torch.data.streams.streamed_sounds import load_prepared
 
 NAMES = ("notes",)
-KINDS = "a folder of wav and flac files, or a folder written by `prepare audio`"
+KINDS = "a folder of wav and flac files, or a folder written by `prepare audio`, or its URL"
 SMALLER = "use fewer or shorter sounds"
 NOTES = 260  # by default: 20 of each pitch
 DRAWING = 64  # bytes a sample while notes are synthesized, in float64
@@ -39,7 +39,7 @@ def load(source, *, held_out=0.2, seed=0, sample_rate=8000, length=1024, skip_un
     lengths gives as many evenly spaced windows as cover it, which all go into the same part. One beyond full scale is scaled
     down to it. description["remarks"] lists all this, and the silent or clipped sounds.
 
-    A folder that `prepare audio` wrote (its sample rate must be this one) gives a training part that stays on the disk.
+    A folder that `prepare audio` wrote (its sample rate must be this one), or its URL, gives a training part that stays there.
 
     Raises DataError, one line, where the sounds cannot be used; with skip_unusable, files that are damaged, empty or not
     finite are left out instead, and named in the remarks.
@@ -57,13 +57,11 @@ def load(source, *, held_out=0.2, seed=0, sample_rate=8000, length=1024, skip_un
         sounds, labels = synthesize(notes, length=length, sample_rate=sample_rate, generator=generator)
         classes, remarks, digest, used = PITCHES, [], fingerprint(sounds, labels), torch.arange(notes)
     else:
-        if is_url(name):
-            raise DataError(f"{name}: sounds are not read from a URL (their lengths are in the shards): copy it to a disk")
-        path = existing_path(source, NAMES, KINDS)
-        if not path.is_dir():
+        path = name if is_url(name) else existing_path(source, NAMES, KINDS)
+        if not is_url(name) and not path.is_dir():
             mend = f"give its folder, {path.parent}" if path.suffix.lower() in SUFFIXES else "it must be " + KINDS
             raise DataError(f"{path} is a file: {mend}")
-        if is_prepared(path):
+        if is_url(name) or is_prepared(path):
             return load_prepared(path, held_out=held_out, seed=seed, sample_rate=sample_rate, length=length)
         sounds, labels, classes, remarks, digest, used = _read_folder(path, sample_rate, length, skip_unusable)
     description = {

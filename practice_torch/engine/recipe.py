@@ -27,6 +27,7 @@ OF_DATA = (
     "held_out",
     "placement",
     "workers",
+    "data_parts",
     "augment_flip",
     "augment_shift",
     "augment_gain",
@@ -93,6 +94,10 @@ class Recipe(Bounded):
     """
     workers: Annotated[int, AtLeast(0)] = 4
     """Processes that read streamed data, for each process of the training; 0: the training reads them itself."""
+    data_parts: Annotated[int, AtLeast(1)] = 1
+    """Data behind a URL: parts of a batch, each with its own shards, so that every one of as many processes fetches its share of
+    the data, and a run may go on with any number of them; 1: every process fetches all.
+    """
     augment_flip: bool = False
     """Images: mirror each, left to right, with probability 1/2."""
     augment_shift: Annotated[int, AtLeast(0)] = 0
@@ -170,6 +175,9 @@ class Recipe(Bounded):
             self._require(name, all(abs(size) < 2**63 for size in sizes), "less than 2^63, as every size of a tensor")
         super().__post_init__()
         self._require("warmup_steps", self.warmup_steps < self.steps, f"less than steps ({self.steps})")
+        if self.data_parts is not None:
+            fits = self.batch_size % self.data_parts == 0
+            self._require("data_parts", fits, f"a divisor of batch_size ({self.batch_size})")
         fits = self.keep_every % self.checkpoint_every == 0
         self._require("keep_every", fits, f"a multiple of checkpoint_every ({self.checkpoint_every}), or 0 to keep none")
         recordable = self.compile and self.accumulate == 1 and not self.shard

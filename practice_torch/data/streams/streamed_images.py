@@ -17,9 +17,9 @@ from practice_torch.data.reading.decoding import decode, open_image
 from practice_torch.data.reading.memory import require_memory
 from practice_torch.data.shard_order import ShardOrder
 from practice_torch.data.splits import held_out_count
+from practice_torch.data.streams.few_shards import rows_of_few_shards
 
 MOST_HELD_OUT = 2000  # images, used by evaluations and held in memory
-SHARDS_HELD_OUT = 16  # of images behind a URL, that they are drawn from: all of these are fetched at the start
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,14 +129,8 @@ def _after(first, rows_of, indices):
 
 
 def _of_few_shards(rows, hidden, seed):
-    """((rows to train on, rows held out), the order of the first): those held out are in at most SHARDS_HELD_OUT shards."""
-    shards = len(rows.names)
-    chosen = permuted(torch.arange(min(shards, SHARDS_HELD_OUT)), shards, f"{seed}/held out").tolist()
-    among = np.concatenate([np.arange(rows.starts[shard], rows.starts[shard + 1]) for shard in chosen])
-    if hidden >= len(among):
-        found = f"{hidden} images are to be held out, from {len(chosen)} shards with {len(among)} images"
-        raise DataError(f"{rows.prepared.folder}: {found}: lower --held-out")
-    found = torch.from_numpy(among)[permuted(torch.arange(hidden), len(among), seed)].sort().values
+    """((rows to train on, rows held out), the order of the first)."""
+    found = rows_of_few_shards(rows, hidden, seed, "images")
     below = torch.searchsorted(found, torch.from_numpy(rows.starts))
     counts = np.diff(rows.starts) - below.diff().numpy()
     return (partial(_all_but, found - torch.arange(hidden)), found.__getitem__), ShardOrder(counts, rows.prepared.together())

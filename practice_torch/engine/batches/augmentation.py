@@ -23,9 +23,9 @@ class Augmented:
         self.batches, self.order, self.recipe, self.seed = batches, order, recipe, seed_of(recipe.seed, "augment")
 
     def __getitem__(self, number: int) -> Mapping[str, Tensor]:
-        batch, first = self.batches[number], self.order.first(number)
+        batch = self.batches[number]
         name = "audio" if self.recipe.augment_gain else "image"
-        draws = torch.arange(first, first + self.order.size, device=batch[name].device)
+        draws = self.order.draws(number).to(batch[name].device)
         return batch | {name: augmented(batch[name], uniforms(draws, 4, self.seed), self.recipe)}
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from practice_torch.data.permutation import permuted
 from practice_torch.data.shard_order import ShardOrder
 from practice_torch.data.streams.streamed import Streamed
 from practice_torch.engine.batches.data import Data
-from practice_torch.engine.errors import RunError
+from practice_torch.engine.errors import OptionError, RunError
 from practice_torch.engine.recipe import Recipe
 
 
@@ -35,6 +35,8 @@ class Order:
     the order of a set whose shards are fetched one by one (see shard_order.py).
 
     Each of `count` processes takes every count-th batch: together they see the batches of a single process.
+
+    Raises RunError if the batch of all processes cannot be split evenly into the parts of `shards`.
     """
 
     def __init__(
@@ -42,15 +44,22 @@ class Order:
     ) -> None:
         self.examples, self.size, self.seed = examples, min(batch_size, examples), seed_of(seed, "order")
         self.rank, self.count, self.shards = rank, count, shards
+        if shards is not None and (whole := self.size * count) % (parts := len(shards.cuts) - 1):
+            mend = f"set --data-parts to a divisor of {whole}"
+            raise RunError(f"a batch of {whole} examples cannot be split evenly into {parts} data parts; {mend}")
 
     def first(self, number: int) -> int:
         """The place of a batch's first example in the stream; the others follow."""
         return (number * self.count + self.rank) * self.size
 
     def draws(self, number: int, together: int = 1) -> torch.Tensor:
-        """The places in the stream of the examples of `together` batches, the first of this number: [together * size]."""
+        """The places in the stream of the examples of `together` batches, the first of this number: [together * size].
+
+        Of `shards` in parts, it is a number as unique, and the epoch and the place in it decide all the same.
+        """
         firsts = torch.arange(self.first(number), self.first(number + together), self.count * self.size)
-        return (firsts[:, None] + torch.arange(self.size)).flatten()
+        places = (firsts[:, None] + torch.arange(self.size)).flatten()
+        return places if self.shards is None else self.shards.draws(places, self.count * self.size)
 
     def indices(self, draws: torch.Tensor) -> torch.Tensor:
         """The examples at these places of the stream."""
@@ -60,13 +69,25 @@ class Order:
 
     def upcoming(self, draws: torch.Tensor) -> list[int]:
         """The shards that are needed at these places, and those that are next, of a set that has an order of shards."""
-        place = int(draws[0])
-        return self.shards.upcoming(place % self.examples, place // self.examples, self.seed)
+        return self.shards.upcoming(draws % self.examples, draws // self.examples, self.seed)
+
+
+def shards_of(data: Data | Streamed, recipe: Recipe) -> ShardOrder | None:
+    """The order of the shards of a set behind a URL, in the recipe's parts; None of another set, which has no such parts.
+
+    OptionError if the recipe has parts all the same.
+    """
+    if isinstance(data, Streamed) and data.order is not None:
+        return data.order.in_parts(recipe.data_parts) if recipe.data_parts > 1 else data.order
+    if (recipe.data_parts or 1) > 1:
+        name = data.description.get("name", "this set")
+        raise OptionError(f"data_parts is {recipe.data_parts}, but {name} is not read from a URL: leave --data-parts out")
+    return None
 
 
 def first_batch(data: Data | Streamed, recipe: Recipe) -> dict[str, torch.Tensor]:
     """The examples of a training's first batch, those of all processes, before augmentation."""
-    order = Order(len(data), recipe.batch_size, recipe.seed, shards=data.order if isinstance(data, Streamed) else None)
+    order = Order(len(data), recipe.batch_size, recipe.seed, shards=shards_of(data, recipe))
     draws = order.draws(0)
     indices = order.indices(draws)
     return data.batch(indices, draws) if isinstance(data, Streamed) else data.batch(indices)

@@ -14,7 +14,7 @@ from practice_torch.data.reading.memory import amount, available
 from practice_torch.data.streams.streamed import Streamed
 from practice_torch.engine.batches.augmentation import Augmented
 from practice_torch.engine.batches.data import Data
-from practice_torch.engine.batches.order import Batches, Order, Repeated
+from practice_torch.engine.batches.order import Batches, Order, Repeated, shards_of
 from practice_torch.engine.batches.streaming import Numbers, Stream
 from practice_torch.engine.distributed.processes import Processes
 from practice_torch.engine.errors import OptionError
@@ -37,6 +37,7 @@ def batches_of(
     device, share = processes.device, (batch_size, recipe.seed, processes.rank, processes.count)
     if recipe.augment_shift and recipe.augment_shift >= min(size := data.description["shape"][-2:]):
         raise OptionError(f"augment_shift is {recipe.augment_shift}; it must be less than the sides of the images, {size}")
+    shards = shards_of(data, recipe)
     if isinstance(data, Streamed):
         placement, reason = _choice(data, recipe, processes)
         if processes.first:
@@ -44,12 +45,14 @@ def batches_of(
             source = "the disk" if data.order is None else "its URL"
             where = f"on {device}" if placement == "device" else f"streamed from {source}, {readers}"
             print(f"training data, {amount(data.resident_bytes)}: {where} ({reason})", file=sys.stderr)
+            if shards is not None and processes.machines > 1 and recipe.data_parts == 1:
+                print(f"every machine fetches all shards; --data-parts {processes.count} gives each its own", file=sys.stderr)
         if placement == "device":
             data = data.resident()
     elif recipe.placement == "stream":
         name = data.description.get("name", "this set")
         raise OptionError(f"placement is stream, but {name} is read into memory: leave --placement out, or `prepare` the data")
-    order = Order(len(data), *share, shards=data.order if isinstance(data, Streamed) else None)
+    order = Order(len(data), *share, shards=shards)
     if isinstance(data, Streamed):
         batches = Stream(data, order, device, recipe.workers, numbers)
     else:

@@ -12,17 +12,21 @@ from collections import Counter
 import fsspec
 import numpy as np
 import pytest
+import soundfile
 import torch
 
 from practice_torch.autoregressive.tokenization import BytePairTokenizer
 from practice_torch.data import audio, images, text
 from practice_torch.data.errors import DataError
-from practice_torch.data.preparation import prepare_images, prepare_text, prepared
+from practice_torch.data.preparation import prepare_audio, prepare_images, prepare_text, prepared
 from practice_torch.data.remote import cache, store
 from practice_torch.data.shard_order import ShardOrder
-from practice_torch.data.streams import streamed_images
-from practice_torch.engine.batches.order import Order
+from practice_torch.data.streams import few_shards
+from practice_torch.data.streams.streamed_sounds import _windows
+from practice_torch.engine.batches.order import Order, shards_of
 from practice_torch.engine.batches.streaming import Stream
+from practice_torch.engine.errors import OptionError, RunError
+from practice_torch.engine.recipe import Recipe
 from tests.support.data.files import gray, one_line, save
 
 CPU = torch.device("cpu")
@@ -97,7 +101,7 @@ def test_an_epoch_has_every_example_once_and_some_shards_at_a_time():
         assert found.sort().values.tolist() == places.tolist()
         seen.append(found.tolist())
         for place in places.tolist():
-            upcoming = order.upcoming(place, epoch, 7)
+            upcoming = order.upcoming(torch.tensor([place]), torch.tensor([epoch]), 7)
             assert shard_of[found[place]] in upcoming[:3] and len(upcoming) == len(set(upcoming)) <= 6
         shards = shard_of[found.numpy()]
         changes = [set(shards[:first]) & set(shards[first:]) for first in range(1, 56)]
@@ -112,6 +116,65 @@ def test_an_epoch_may_begin_with_any_example():
     places = torch.arange(24)
     firsts = Counter(int(order.indices(places[:1], places[:1] * 0 + epoch, 0)) for epoch in range(300))
     assert len(firsts) == 24 and max(firsts.values()) < 40  # 12.5 each, by chance up to 25
+
+
+def read_by(counts, *, batch, parts, processes, together):
+    """(the examples of an epoch's batches, of all processes, [N, batch]; the shards that each process took them from)."""
+    batches = sum(counts) // batch
+    order, shard_of, found, shards = ShardOrder(counts, together).in_parts(parts), np.repeat(range(len(counts)), counts), [], []
+    for rank in range(processes):
+        own = Order(sum(counts), batch // processes, 5, rank, processes, shards=order)
+        draws = own.draws(0, batches + 2)  # and two of the next epoch
+        examples = own.indices(draws).view(batches + 2, -1)
+        taken = shard_of[examples.numpy()]
+        found.append(examples[:batches])
+        shards.append(set(taken[:batches].flatten().tolist()))
+        for number in range(batches):
+            upcoming = own.upcoming(own.draws(number))
+            soon = taken[number : number + 2 if min(counts) else number + 1]
+            assert set(soon.flatten().tolist()) <= set(upcoming) and all(counts[shard] for shard in upcoming)
+    return torch.cat(found, 1), shards
+
+
+@pytest.mark.parametrize(
+    ("counts", "together"), [([5, 0, 7, 1, 30, 0, 4, 9], 2), ([8] * 12, 4), ([8] * 12, 8), ([56], 2), ([3, 53], 2)]
+)
+def test_every_process_reads_its_own_shards_and_any_number_of_them_sees_the_same_batches(counts, together):
+    parts = 4
+    found = {count: read_by(counts, batch=8, parts=parts, processes=count, together=together) for count in (1, 2, 4, 8)}
+    whole, _ = found[1]
+    assert all(other.equal(whole) for other, _ in found.values())
+    assert len(whole.unique()) == whole.numel() == sum(counts)
+    for processes in (2, 4, 8):
+        _, shards = found[processes]
+        pieces = min(processes, parts)  # several processes may share one
+        assert sum(map(len, shards)) <= processes // pieces * (sum(map(bool, counts)) + pieces - 1)
+    if len(counts) > 10:
+        assert {len(own) for own in found[4][1]} == {3}, "of 12 shards of one size, each of four processes reads three"
+    assert not whole.equal(read_by(counts, batch=8, parts=1, processes=1, together=together)[0])
+
+
+def test_parts_have_every_example_once_in_each_of_their_epochs():
+    order = ShardOrder([5, 0, 7, 1, 30, 0, 4, 9], 2).in_parts(4)  # pieces of 14
+    draws = order.draws(torch.arange(3 * 56), 8)
+    assert draws.sort().values.tolist() == list(range(3 * 56))
+    seen = order.indices(draws % 56, draws // 56, 7).view(-1, 4, 2)
+    for epoch in range(3):
+        assert seen[7 * epoch : 7 * epoch + 7].flatten().sort().values.tolist() == list(range(56))
+    assert ShardOrder([4, 4], 1).draws(torch.arange(40), 8).tolist() == list(range(40)), "without parts, places are places"
+
+
+def test_data_parts_that_do_not_fit_are_refused(texts):
+    url, _ = texts
+    train, _ = text.load(url, context=CONTEXT, level="token")
+    assert len(shards_of(train, Recipe(data_parts=4)).cuts) == 5 and shards_of(train, Recipe()) is train.order
+    with pytest.raises(RunError, match="a batch of 6 examples cannot be split evenly into 4 data parts; set --data-parts to a "):
+        Order(len(train), 3, 0, 0, 2, shards=train.order.in_parts(4))
+    with pytest.raises(ValueError, match="data_parts is 5; it must be a divisor of batch_size .64."):
+        Recipe(data_parts=5)
+    resident, _ = images.load("squares")
+    with pytest.raises(OptionError, match="data_parts is 4, but squares is not read from a URL: leave --data-parts out"):
+        shards_of(resident, Recipe(data_parts=4))
 
 
 # ---------------------------------------------------------------------------------------------------- the same examples
@@ -144,7 +207,7 @@ def labels_of(batch):
 
 
 def test_images_of_a_url_are_those_of_the_folder_and_few_shards_are_held_out(pictures, monkeypatch, tmp_path):
-    monkeypatch.setattr(streamed_images, "SHARDS_HELD_OUT", 2)
+    monkeypatch.setattr(few_shards, "SHARDS_HELD_OUT", 2)
     url, folder = pictures
     train, held_out = images.load(url, held_out=0.1, seed=3)
     assert (len(train), len(held_out), train.varies) == (27, 3, True) and train.description["shape"] == [1, 6, 5]
@@ -154,6 +217,74 @@ def test_images_of_a_url_are_those_of_the_folder_and_few_shards_are_held_out(pic
     for part in (train, pickle.loads(pickle.dumps(train))):
         assert labels_of(part.batch(torch.arange(27))) | labels_of(held_out.batch()) == stored
     refused(images.load, url, held_out=0.9, say=["27 images are to be held out, from 2 shards", "lower --held-out"])
+
+
+@pytest.fixture
+def tones(tmp_path):
+    """(the URL of 30 prepared sounds of 50 to 630 samples in memory, their folder); sample n of sound k is 1000 k + n."""
+    for number in range(30):
+        samples = (np.arange(50 + 20 * number) + 1000 * number).astype(np.int16)
+        (tmp_path / "in" / "ab"[number % 2]).mkdir(parents=True, exist_ok=True)
+        soundfile.write(tmp_path / "in" / "ab"[number % 2] / f"{number}.wav", samples, 8000)
+    options = prepare_audio.Options(workers=1, sample_rate=8000)
+    prepare_audio.prepare([tmp_path / "in"], tmp_path / "sounds", options, lambda line: None)
+    return in_memory(tmp_path / "sounds"), tmp_path / "sounds"
+
+
+def which(batch):
+    """(sound, the sample that its window begins with) of each."""
+    return [divmod(int(first), 1000) for first in (batch["audio"][:, 0] * 2**15).round()[:, 0]]
+
+
+def test_sounds_of_a_url_are_those_of_the_folder_each_once_an_epoch(tones, monkeypatch, tmp_path):
+    monkeypatch.setattr(few_shards, "SHARDS_HELD_OUT", 2)
+    url, folder = tones
+    train, held_out = audio.load(url, length=400, held_out=0.1, seed=3)
+    assert len(copies(tmp_path)) <= 2 and not train.rows.open, "held-out sounds were read from two shards"
+    assert (len(train), train.description["count"], train.varies) == (27, 27, True) and len(train.order.counts) == 8
+    ours, hidden = train.batch(torch.arange(27)), held_out.batch()
+    assert sorted(sound for batch in (ours, hidden) for sound, _ in which(batch)) == list(range(30))
+    assert [label for batch in (ours, hidden) for label in batch["label"].tolist()] == [
+        sound % 2 for batch in (ours, hidden) for sound, _ in which(batch)
+    ]
+    resident, rest = audio.load(folder, length=400, held_out=0.1, seed=3)
+    there = {
+        which(batch)[0]: batch["audio"]
+        for part in (resident, rest)
+        for batch in [part.batch(torch.tensor([n])) for n in range(3)]
+    }
+    here = dict(zip(which(ours), ours["audio"], strict=True)) | dict(zip(which(hidden), hidden["audio"], strict=True))
+    assert there and all(window[0].equal(here[place]) for place, window in there.items())
+    refused(train.resident, say=[url, "is streamed from its URL"])
+    refused(audio.load, url, length=400, held_out=0.5, say=["15 sounds are to be held out, from 2 shards", "lower --held-out"])
+    refused(audio.load, url, sample_rate=16_000, say=["prepared at 8000 Hz"])
+    refused(audio.load, "memory://bucket/nothing", say=["memory://bucket/nothing/manifest.json does not exist"])
+    raw = fsspec.filesystem("memory").cat_file("/bucket/sounds/shard-00000-000.arrow")
+    (tmp_path / "cache" / "shards" / train.rows.prepared.manifest["shards"][0]["sha256"]).unlink(missing_ok=True)
+    changed(url, "shard-00000-000.arrow", raw[:-100])
+    first = torch.tensor([0])
+    refused(pickle.loads(pickle.dumps(train)).batch, first, say=["shard-00000-000.arrow", "not the content that was prepared"])
+
+
+def test_windows_of_a_url_that_an_epoch_leaves_out_come_in_others(tones):
+    """Shards have about as many examples as windows: each window comes as often as every other one of its shard."""
+    train, _ = audio.load(tones[0], length=100, held_out=0.1, seed=3)
+    counted, epochs = Counter(), 60
+    indices = torch.arange(len(train))
+    for epoch in range(epochs):
+        train.rows.keep(())
+        counted.update(
+            train._find(index, turn) for index, turn in zip(indices.tolist(), [epoch / epochs] * len(train), strict=True)
+        )
+    windows = {shard: _windows(train.rows, shard, 100, train.hidden) for shard in range(len(train.rows.names))}
+    for shard, counts in windows.items():
+        rows = range(int(train.rows.starts[shard]), int(train.rows.starts[shard + 1]))
+        expected = epochs * int(train.order.counts[shard]) / counts.sum()
+        seen = [counted[row, number, count] for row, count in zip(rows, counts.tolist(), strict=True) for number in range(count)]
+        assert all(abs(times - expected) <= 2 for times in seen), (shard, expected, seen)
+    assert 0.6 < len(train) / sum(counts.sum() for counts in windows.values()) < 1.1
+    drawn = train.batch(indices[-4:], indices[-4:] + 5 * len(train))
+    assert drawn["audio"].equal(train.batch(indices[-4:], indices[-4:] + 5 * len(train))["audio"])
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -175,7 +306,7 @@ def test_a_run_that_goes_on_with_an_empty_disk_sees_the_same_batches(pictures, t
 # ---------------------------------------------------------------------------------------------------- the folder of copies
 
 
-def shards_of(tmp_path, sizes, most, monkeypatch):
+def cache_of(tmp_path, sizes, most, monkeypatch):
     """(a cache of shards of these sizes, the requests for each)."""
     monkeypatch.setenv("DIPTYCH_CACHE_GB", str(most / 1e9))
     system, asked = fsspec.filesystem("memory"), Counter()
@@ -190,7 +321,7 @@ def shards_of(tmp_path, sizes, most, monkeypatch):
 
 
 def test_the_least_recently_used_leave_and_those_in_use_stay(tmp_path, monkeypatch):
-    copies_of, asked = shards_of(tmp_path, [250, 250, 250, 250, 600], 1000, monkeypatch)
+    copies_of, asked = cache_of(tmp_path, [250, 250, 250, 250, 600], 1000, monkeypatch)
     held = {}
     for number in (0, 1, 2, 3):
         path, file = copies_of.held(number)
@@ -212,7 +343,7 @@ def test_the_least_recently_used_leave_and_those_in_use_stay(tmp_path, monkeypat
 
 
 def test_a_shard_is_fetched_once_by_many_and_again_after_a_kill(tmp_path, monkeypatch):
-    copies_of, asked = shards_of(tmp_path, [1000] * 3, 5000, monkeypatch)
+    copies_of, asked = cache_of(tmp_path, [1000] * 3, 5000, monkeypatch)
     folder = tmp_path / "cache" / "shards"
     folder.mkdir(parents=True)
     (folder / f"{cache.ASIDE}{copies_of.shards[0][2]}").write_bytes(bytes(1000))  # of a process that was killed
@@ -229,7 +360,7 @@ def test_a_shard_is_fetched_once_by_many_and_again_after_a_kill(tmp_path, monkey
 
 
 def test_a_process_waits_for_another_that_fetches(tmp_path, monkeypatch):
-    copies_of, asked = shards_of(tmp_path, [1000], 5000, monkeypatch)
+    copies_of, asked = cache_of(tmp_path, [1000], 5000, monkeypatch)
     folder = tmp_path / "cache" / "shards"
     folder.mkdir(parents=True)
     aside, path = folder / f"{cache.ASIDE}{copies_of.shards[0][2]}", folder / copies_of.shards[0][2]
@@ -265,7 +396,7 @@ def test_what_cannot_be_read_is_one_line(texts, pictures, tmp_path, monkeypatch)
     ]:
         refused(text.load, other, say=words, **load)
     refused(images.load, "memory://bucket/text", say=["is prepared text; this recipe takes images"])
-    refused(audio.load, "memory://bucket/sounds", say=["sounds are not read from a URL", "copy it to a disk"])
+    refused(audio.load, url, say=["is prepared text; this recipe takes audio"])
     refused(text.load, url, say=["no shard has more than", "takes up to 160", "shorter context"], context=80, level="token")
     monkeypatch.setenv("DIPTYCH_CACHE_GB", "1e-6")
     refused(text.load, url, say=["DIPTYCH_CACHE_GB allows 1 kB", "raise DIPTYCH_CACHE_GB"], **load)
