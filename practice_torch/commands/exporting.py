@@ -27,9 +27,8 @@ def export(command):
     run = Run.open(command.run)
     module, recipe = restored(run)
     entry = _entry(module, recipe)
-    if command.dir and entry is None:
-        known = f"the network of {run.asked['topic']} {run.asked['recipe']} has no published layout"
-        raise RunError(f"{known}: `{PROGRAM} export {quote(str(run.folder))} --onnx FILE` writes it as an ONNX file")
+    if command.dir and entry is None and not hasattr(module, "as_language_model"):
+        raise _without_layout(run)
     remarks = []
     experiment, step = opened(run, remarks.append, which)
     if remarks:
@@ -38,11 +37,28 @@ def export(command):
         mend = f"finish it with `{PROGRAM} train --resume {quote(str(run.folder))}`, or name a checkpoint with --step or --best"
         raise RunError(f"{run.folder} is unfinished, at step {step} of {recipe.steps}: {mend}")
     experiment.eval()
+    published = _published(module, recipe, entry, experiment, run.asked["data"])
+    if command.dir and published is None:
+        raise _without_layout(run)
     if command.dir:
-        _write_folder(command, run, recipe, entry, experiment, step)
+        _write_folder(command, run, recipe, published, experiment, step)
     if command.onnx:
-        _write_onnx(command, recipe, entry, experiment)
+        _write_onnx(command, recipe, published and published.entry, experiment)
     return 0
+
+
+def _without_layout(run):
+    known = f"the network of {run.asked['topic']} {run.asked['recipe']} has no published layout"
+    return RunError(f"{known}: `{PROGRAM} export {quote(str(run.folder))} --onnx FILE` writes it as an ONNX file")
+
+
+def _published(module, recipe, entry, experiment, description):
+    """The Published form of an experiment; None if it has none."""
+    from practice_torch.engine.storage.pretrained import Published
+
+    if entry is None:
+        return getattr(module, "as_language_model", lambda *_: None)(recipe, experiment, description)
+    return Published(entry, recipe, description, experiment.get_submodule(entry.network).state_dict())
 
 
 def _entry(module, recipe):
@@ -51,21 +67,21 @@ def _entry(module, recipe):
     return next((entry for entry in known if type(module.RECIPES[entry.recipe]) is type(recipe)), None)
 
 
-def _write_folder(command, run, recipe, entry, experiment, step):
+def _write_folder(command, run, recipe, published, experiment, step):
     """All files of DIR, at once: it is there whole, or not at all."""
     import torch
 
     from practice_torch.pretrained.weights import write_weights
 
-    description = run.asked["data"]
+    entry, description = published.entry, published.description
     precision = command.dtype or run.asked.get("imported", {}).get("dtype", "float32")
     precision = precision if precision in ("float16", "bfloat16") else "float32"
-    network = experiment.get_submodule(entry.network)
-    tensors = entry.theirs(recipe, description, network.state_dict())
+    tensors = entry.theirs(published.recipe, description, published.state)
     tensors = {name: tensor.to(getattr(torch, precision)) for name, tensor in tensors.items()}
     if wrong := next((name for name, tensor in tensors.items() if not bool(tensor.isfinite().all())), None):
         raise RunError(f"{wrong} has numbers too large for {precision}: give --dtype bfloat16 or float32")
-    files = {name: json.dumps(content, indent=2) + "\n" for name, content in entry.files(recipe, description, precision).items()}
+    configured = entry.files(published.recipe, description, precision)
+    files = {name: json.dumps(content, indent=2) + "\n" for name, content in configured.items()}
     words, more = _tokenizer_files(experiment, description)
     with _folder_at_once(Path(command.dir)) as draft:
         write_weights(draft, tensors, stem=entry.stem)

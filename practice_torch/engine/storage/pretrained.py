@@ -22,6 +22,18 @@ class Opened(NamedTuple):
     facts: Mapping[str, str]  # printed: the tokenizer, for example
 
 
+class Published(NamedTuple):
+    """What `export` writes of an experiment whose network is that of another topic, such as a tuned language model.
+
+    A topic with such experiments has a function as_language_model(recipe, experiment, description) -> Published or None.
+    """
+
+    entry: "Pretrained"  # its `network` is the attribute of this experiment
+    recipe: Recipe  # of the topic that declares the architecture
+    description: Mapping[str, Any]  # of the data, as that topic has it
+    state: Mapping[str, Tensor]  # the parameters of the network
+
+
 class Pretrained(Protocol):
     """One architecture."""
 

@@ -3,7 +3,7 @@
 import torch
 
 from practice_torch.autoregressive.tokenization import BytePairTokenizer
-from practice_torch.data.reading.tokenizer_files import TokenizerFile
+from practice_torch.data.reading.tokenizer_files import TokenizerFile, end_of_text
 from practice_torch.engine.errors import OptionError
 
 
@@ -21,6 +21,14 @@ def tokenizer_buffer(data, merges):
         raise OptionError(f"merges is {merges}, but {description['name']} is prepared and has its tokens: leave --merges out")
     content = data.vocabulary.content if hasattr(data, "vocabulary") else bytes(about.get("bytes", 0))
     return "tokenizer_file", torch.tensor(list(content or b""), dtype=torch.uint8)
+
+
+def text_end(tokenizer):
+    """(number, name) of the token that ends a text; (0, None) without special tokens.  DataError if none of them is usual."""
+    if not tokenizer.special_tokens:
+        return 0, None
+    name = end_of_text(tokenizer, "")
+    return int(tokenizer.special(name)), name
 
 
 def kept_tokenizer(library, buffer):

@@ -19,6 +19,7 @@ from practice_torch.engine.storage.run import Run
 from practice_torch.engine.storage.state import load_weights
 from practice_torch.experiments.alignment import policy as tuned
 from practice_torch.experiments.alignment.offline import Aligned, AlignmentRecipe, Continuing
+from practice_torch.experiments.alignment.publishing import as_language_model as as_language_model
 from practice_torch.experiments.autoregressive import transformer
 from practice_torch.experiments.language.completions import answers
 from practice_torch.experiments.language.tokens import kept_tokenizer, tokenizer_buffer

@@ -15,6 +15,7 @@ from practice_torch.engine.recipe import Direction, Fixed, Recipe
 from practice_torch.engine.stages import Stage, place_at
 from practice_torch.experiments.alignment.online import Rewarded
 from practice_torch.experiments.alignment.online_recipe import OF_A_ROUND, OnlineRecipe, begun_from
+from practice_torch.experiments.alignment.publishing import as_language_model as as_language_model
 from practice_torch.experiments.language.completions import (
     after,
     completed,
