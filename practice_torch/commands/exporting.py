@@ -82,7 +82,7 @@ def _write_folder(command, run, recipe, published, experiment, step):
         raise RunError(f"{wrong} has numbers too large for {precision}: give --dtype bfloat16 or float32")
     configured = entry.files(published.recipe, description, precision)
     files = {name: json.dumps(content, indent=2) + "\n" for name, content in configured.items()}
-    words, more = _tokenizer_files(experiment, description)
+    words, more = _tokenizer_files(experiment, description, run.folder)
     with _folder_at_once(Path(command.dir)) as draft:
         write_weights(draft, tensors, stem=entry.stem)
         card = model_card(run, recipe, step, precision, words, sum(tensor.numel() for tensor in tensors.values()))
@@ -108,9 +108,10 @@ def _folder_at_once(folder):
             shutil.rmtree(draft, ignore_errors=True)
 
 
-def _tokenizer_files(experiment, description):
-    """(words about the tokenizer, {name: content} of its files)."""
+def _tokenizer_files(experiment, description, folder):
+    """(words about the tokenizer, {name: content} of its files and of the run's chat template)."""
     from practice_torch.data.reading.byte_level_json import byte_level_json
+    from practice_torch.data.reading.chat_templates import TEMPLATE, read_chat_template
     from practice_torch.engine.experiment import HasTokenizer
 
     if not isinstance(experiment, HasTokenizer):
@@ -132,8 +133,13 @@ def _tokenizer_files(experiment, description):
         _require_equal(tokenizer, content)
     end = about.get("end_of_text") or next(iter(getattr(tokenizer, "special_tokens", ())), None)
     settings = {"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": False}
-    settings |= dict.fromkeys(ENDS, end) if end else {}
-    return words, {TOKENIZER: content, "tokenizer_config.json": json.dumps(settings, indent=2) + "\n"}
+    template, files = read_chat_template(folder), {TOKENIZER: content}
+    if template is None:
+        settings |= dict.fromkeys(ENDS, end) if end else {}
+    else:  # it names the special tokens that it knows
+        settings |= template.special_tokens
+        files[TEMPLATE], words = template.source, f"{words}, and the chat template"
+    return words, files | {"tokenizer_config.json": json.dumps(settings, indent=2) + "\n"}
 
 
 def _require_equal(tokenizer, content):

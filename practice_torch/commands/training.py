@@ -8,7 +8,7 @@ from shlex import quote
 from practice_torch.commands.beginnings import begun_from, origin_of, recorded_origin
 from practice_torch.commands.options import PROGRAM, changed
 from practice_torch.commands.recipes import module_of, published_of, recipe_names, topic_of
-from practice_torch.commands.run_folder import restored, same_data, show, tokenizer_of_run, write_page
+from practice_torch.commands.run_folder import restored, same_data, show, tokenizer_of_run, write_page, writing
 from practice_torch.data.errors import DataError
 from practice_torch.engine.errors import RunError
 from practice_torch.engine.recipe import OF_DATA
@@ -56,12 +56,26 @@ def train(command, words, fields):
             print(f"note: {remark}", file=sys.stderr)
     training = begin(command.run, path, name, module, recipe, data, command.cpu, _warning(processes), origin)
     try:
+        if processes.first:
+            _keep_chat_template(training.run, data[0], source)
         if processes.first and (recipe.keep_every or recipe.keeps_best()):
             print(disk_plan(training), file=sys.stderr)
         return _to_the_end(training)
     except BaseException:
         remove_unless_begun(training.run, processes)
         raise
+
+
+def _keep_chat_template(run, data, source):
+    """Write the template by which messages become tokens into the run: that of the data, or that of the run it began from."""
+    if not (source or getattr(data, "template", None)):
+        return
+    from practice_torch.data.reading.chat_templates import read_chat_template
+
+    template = getattr(data, "template", None) or read_chat_template(source.folder)
+    if template is not None:
+        with writing(run.folder):
+            template.write(run.folder)
 
 
 def _source(command):

@@ -128,6 +128,16 @@ class HasStart(Protocol):
 
 
 @runtime_checkable
+class HasPreparation(Protocol):
+    """An experiment that computes something of its data once, such as what a network gives to them that will change."""
+
+    def prepare(self, train_data: Data, held_out_data: Data) -> None:
+        """Called on the device before the first step, and before the first checkpoint: buffers keep what it finds. Again in a run
+        that stopped before its first step.
+        """
+
+
+@runtime_checkable
 class HasTokenizer(Protocol):
     """An experiment whose tokenizer is a part of the model: a training from its weights, and an evaluation on another text,
     encode by it.

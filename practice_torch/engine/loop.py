@@ -25,7 +25,7 @@ from practice_torch.engine.distributed.processes import Processes
 from practice_torch.engine.distributed.replicas import replicas_of, synchronize_batch_norms
 from practice_torch.engine.distributed.whole_batch import WholeBatch
 from practice_torch.engine.errors import Halted, RunError
-from practice_torch.engine.experiment import Experiment, HasFolder, HasWholeBatch, require_experiment
+from practice_torch.engine.experiment import Experiment, HasFolder, HasPreparation, HasWholeBatch, require_experiment
 from practice_torch.engine.optimizers import (
     displayed_player,
     initialize_moments,
@@ -247,6 +247,9 @@ class Training:
         folder = self.run.folder if self.processes.first else None
         self.records = Records(folder, self.lengths, self.step if recipe.tensorboard else None)
         if self.step == 0:
+            if isinstance(self.experiment, HasPreparation):
+                with self.autocast():
+                    self.experiment.prepare(self.train_data, self.held_out_data)
             self._save()  # something to go back to if the first steps go wrong
             self.saver.finish()  # a full disk shows now, not in an hour
         if self.device.type == "cuda":

@@ -12,6 +12,7 @@ from practice_torch.preference.kl_optimum import implicit_reward
 
 METHODS = ("supervised", "reward", "dpo", "robust", "ipo", "hinge", "kto", "orpo", "simpo")
 OF_REFERENCE = ("dpo", "robust", "ipo", "hinge", "kto")
+KEEPING = OF_REFERENCE[:-1]  # whose reference sees the examples alone; kto's sees pairs of them that depend on the batch
 COLUMNS = {"supervised": "completions", "kto": "judged"}  # all others: pairs
 
 

@@ -15,7 +15,15 @@ from practice_torch.engine.distributed.whole_batch import WholeBatch
 from practice_torch.engine.errors import OptionError
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.engine.recipe import Direction, Fixed, Recipe
-from practice_torch.experiments.alignment.methods import COLUMNS, METHODS, OF_REFERENCE, mismatched, of_judgements, of_pairs
+from practice_torch.experiments.alignment.methods import (
+    COLUMNS,
+    KEEPING,
+    METHODS,
+    OF_REFERENCE,
+    mismatched,
+    of_judgements,
+    of_pairs,
+)
 from practice_torch.experiments.alignment.policy import (
     FORMS,
     as_reference,
@@ -26,10 +34,11 @@ from practice_torch.experiments.alignment.policy import (
     take_over,
     tokenizer_of_run,
 )
+from practice_torch.experiments.alignment.scoring import kept_log_probs, scored
 from practice_torch.experiments.language.completions import answers
 from practice_torch.experiments.language.tokens import kept_tokenizer, tokenizer_buffer
 from practice_torch.networks.decoder_transformer import BIASES
-from practice_torch.preference.pipeline import completion_log_prob, completion_mask
+from practice_torch.preference.pipeline import completion_mask
 from practice_torch.preference.reward_model import pairwise_reward_loss, preference_accuracy, sequence_reward
 
 
@@ -45,6 +54,12 @@ class AlignmentRecipe(Recipe):
     """supervised: prompts and completions; reward, dpo, robust, ipo, hinge, orpo, simpo: pairs; kto: labelled completions."""
     tokens: str = "bytes"
     """bytes; a tokenizer.json; tiktoken:NAME; a folder that `prepare text` wrote; or a run folder: its tokens."""
+    chat_template: str = ""
+    """File of a chat template in Jinja, or a folder that has one, by which messages become text; --from sets that of the run."""
+    packing: bool = False
+    """supervised: put several examples into a row of `context` tokens, of which none sees another; batch_size counts rows."""
+    keep_reference: bool = False
+    """dpo, robust, ipo, hinge: compute the reference's log-probabilities once, at the start, and keep them in place of it."""
     start: str = ""
     """Run folder of the language model to begin from, with the same tokens and sizes: --from sets it, and them."""
     kl_coefficient: Annotated[float, Above(0)] = 0.1
@@ -108,11 +123,15 @@ class AlignmentRecipe(Recipe):
         super().__post_init__()
         for condition in conditions(self):
             self._require(*condition)
+        self._require("packing", not self.packing or self.method == "supervised", f"off with the method {self.method}")
+        fits = not self.keep_reference or self.method in KEEPING
+        self._require("keep_reference", fits, f"off with {self.method}; on with {', '.join(KEEPING)}")
 
     def loading(self):
         """Examples as tokens, in the columns of the method."""
         columns = COLUMNS.get(self.method, "pairs")
         known = {"byte_pairs": BytePairTokenizer, "of_run": tokenizer_of_run}
+        known |= {"chat_template": self.chat_template, "packing": self.packing}
         return {"context": self.context, "columns": columns, "tokens": self.tokens} | known
 
 
@@ -158,15 +177,17 @@ class Aligned(nn.Module):
         self.whole_batch = WholeBatch()
         vocabulary = data.description["vocabulary"]
         self.policy, self.reference, self.head = policy_network(recipe, vocabulary), None, None
-        if recipe.method in OF_REFERENCE:
+        self.of_data = data.description.get("sha256")
+        if recipe.keep_reference:
+            self.register_buffer("reference_log_probs", torch.zeros(data.description["examples"], 2))
+        elif recipe.method in OF_REFERENCE:
             self.reference = reference_network(recipe, vocabulary)
             copy_weights(self.policy, self.reference)
-        self.calls = {}
+        self.calls = {"policy": "hidden"} | ({"reference": "hidden"} if self.reference is not None else {})
         if recipe.method == "reward":
             self.head = nn.Linear(recipe.width, 1, bias=False)
             nn.init.normal_(self.head.weight, std=(recipe.width + 1) ** -0.5)  # Stiennon et al. 2020
             self.policy.head = None  # no reward depends on it
-            self.calls = {"policy": "hidden"}
         self.phases = (Phase("train", ("policy", "head") if self.head is not None else ("policy",)),)
         self.library = data.description["tokenizer"]["library"]
         self.kept, buffer = tokenizer_buffer(data, 0)
@@ -177,6 +198,12 @@ class Aligned(nn.Module):
         take_over(self.recipe, self.policy, self.tokenizer(), lambda line: print(f"warning: {line}", file=sys.stderr))
         copy_weights(self.policy, self.reference)
 
+    def prepare(self, *parts):
+        """Keep what the reference, which is the policy before its first step, gives to the examples of the data."""
+        if self.recipe.keep_reference:
+            kept, size = self.reference_log_probs, max(self.recipe.batch_size, 1)
+            kept.copy_(kept_log_probs(self._of_policy, parts, kept, self.whole_batch, size))
+
     def tokenizer(self):
         """The tokenizer of the text."""
         return kept_tokenizer(self.library, self.get_buffer(self.kept))
@@ -184,7 +211,7 @@ class Aligned(nn.Module):
     def count(self, batch, phase):
         """Tokens of demonstrations; elsewhere examples."""
         if self.recipe.method == "supervised":
-            return (batch["length"] - batch["prompt"].clamp(min=1)[:, None]).sum()
+            return _counting(batch).sum()
         return len(batch["prompt"])
 
     def forward(self, batch, phase):
@@ -202,6 +229,10 @@ class Aligned(nn.Module):
             sums = [torch.stack([part.double() for part in self._demonstrated(some)]) for some in self._held_out(data)]
             log_prob, right, count = torch.stack(sums).sum(0).tolist()
             return {"accuracy": right / count, "nats_per_token": -log_prob / count}
+        if self.recipe.keep_reference and data.description["sha256"] != self.of_data:
+            raise OptionError(
+                "keep_reference is on, and so the reference is known of the run's own data alone: leave --data out"
+            )
         parts = [self._found(batch, ALONE) for batch in self._held_out(data)]
         whole = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
         return {name: value.item() for name, value in _means(whole, ALONE).items()}
@@ -249,10 +280,9 @@ class Aligned(nn.Module):
 
     def _demonstrated(self, batch):
         """Sums over the tokens of the completions: log p, how many are the likeliest ones, and how many there are."""
-        tokens, lengths = batch["tokens"][:, 0], batch["length"][:, 0]
-        mask, logits = completion_mask(batch["prompt"], lengths, width=tokens.shape[1]), self.policy(tokens).float()
-        likeliest = (logits[:, :-1].argmax(-1) == tokens[:, 1:]) & mask[:, 1:]
-        return completion_log_prob(tokens, logits, mask).sum(), likeliest.sum(), mask[:, 1:].sum()
+        mask = _counting(batch)
+        log_probs, likeliest = scored(self.policy, batch["tokens"][:, 0], mask, batch.get("segments"))
+        return log_probs.sum(), likeliest.sum(), mask.sum()
 
     def _of_rewards(self, batch):
         tokens, lengths = batch["tokens"].transpose(0, 1).flatten(0, 1), batch["length"].T.flatten()
@@ -288,12 +318,17 @@ class Aligned(nn.Module):
         several = batch["tokens"].shape[1]
         tokens, lengths = batch["tokens"].transpose(0, 1).flatten(0, 1), batch["length"].T.flatten()
         mask = completion_mask(batch["prompt"].repeat(several), lengths, width=tokens.shape[1])
-        return completion_log_prob(tokens, network(tokens).float(), mask).chunk(several)
+        return scored(network, tokens, mask[:, 1:])[0].sum(1).chunk(several)
+
+    def _of_policy(self, batch):
+        return self._log_probs(self.policy, batch)
 
     def _reference_log_probs(self, batch):
         """The same by the reference; None of a method without one."""
         if self.recipe.method not in OF_REFERENCE:
             return None
+        if self.recipe.keep_reference:
+            return self.reference_log_probs[batch["row"]].unbind(1)
         with as_reference(self.policy, self.reference) as network:
             return self._log_probs(network, batch)
 
@@ -304,6 +339,13 @@ class Aligned(nn.Module):
         """Texts that the policy draws behind the prompts [N, P], up to where it ends them."""
         of_bytes = self.library == "bytes"
         return answers(self.policy, prompts, count, self.generator, self.tokenizer(), of_bytes=of_bytes)
+
+
+def _counting(batch):
+    """Which tokens of demonstrations but the first are learned, [B, T-1]."""
+    if "learned" in batch:
+        return batch["learned"][:, 1:]
+    return completion_mask(batch["prompt"], batch["length"][:, 0], width=batch["tokens"].shape[2])[:, 1:]
 
 
 def _means(found, whole_batch):

@@ -108,6 +108,8 @@ class OnlineRecipe(Recipe):
     """Held-out prompts of an evaluation, at most, each completed by the policy and by the reference."""
     tokens: str = "bytes"
     """bytes; a tokenizer.json; tiktoken:NAME; a folder that `prepare text` wrote; or a run folder: its tokens."""
+    chat_template: str = ""
+    """File of a chat template in Jinja, or a folder that has one, by which messages become text; --from sets that of the run."""
     start: str = ""
     """Run folder of the language model to begin from, with the same tokens and sizes: --from sets it, and them."""
     adapters: Annotated[int, AtLeast(0)] = 0
@@ -163,7 +165,8 @@ class OnlineRecipe(Recipe):
 
     def loading(self):
         """Prompts as tokens, with the other columns of their rows."""
-        return {"prompt": self.prompt, "tokens": self.tokens, "byte_pairs": BytePairTokenizer, "of_run": tokenizer_of_run}
+        known = {"byte_pairs": BytePairTokenizer, "of_run": tokenizer_of_run}
+        return {"prompt": self.prompt, "tokens": self.tokens, "chat_template": self.chat_template} | known
 
 
 def begun_from(recipe, run):

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import torch
 
+from practice_torch.data.reading.chat_templates import read_chat_template
 from practice_torch.data.streams.streamed_text import PreparedTokenizer
 from practice_torch.engine.batches.datasets import Described
 from practice_torch.engine.errors import OptionError, RunError
@@ -36,7 +37,7 @@ _OF_TRAINING = {field.name for field in dataclasses.fields(Recipe)} | {"merges",
 NETWORK = tuple(
     dict.fromkeys(field.name for kind in FORMS.values() for field in dataclasses.fields(kind) if field.name not in _OF_TRAINING)
 )
-FIELDS = ("form", *NETWORK, "extra_rows", "adapters", "adapter_scale", "tokens", "start")
+FIELDS = ("form", *NETWORK, "extra_rows", "adapters", "adapter_scale", "tokens", "chat_template", "start")
 ADAPTED = ("query_key_value", "output", "gate", "up", "down")  # the layers of a block that get adapters
 
 
@@ -58,6 +59,8 @@ def begin(recipe, run):
     form = theirs.form if hasattr(theirs, "form") else next(name for name, kind in FORMS.items() if isinstance(theirs, kind))
     extra = _network(model).vocabulary_size - model.tokenizer().vocabulary_size
     fields |= {"form": form, "extra_rows": extra, "start": str(run.folder)}
+    if not recipe.chat_template and read_chat_template(run.folder) is not None:
+        fields["chat_template"] = str(run.folder)
     return dataclasses.replace(recipe, **fields, tokens="bytes" if _tokenizer_of(model).library == "bytes" else str(run.folder))
 
 

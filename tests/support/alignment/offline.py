@@ -8,10 +8,11 @@ from torch.nn.functional import logsigmoid
 from practice_torch.autoregressive.chain_rule import sequence_log_prob
 
 # of an aligned recipe: what no training step of any method reads, and the options of each method
-UNREAD = {"tokens", "start", "pad_vocabulary", "adapter_scale"} | (
+UNREAD = {"tokens", "chat_template", "start", "pad_vocabulary", "adapter_scale"} | (
     {"adapters"} if not importlib.util.find_spec("peft") else set()
 )
 TOGETHER = (
+    dict(method="supervised", packing=True),
     dict(method="dpo", label_smoothing=0.1),
     dict(method="robust", flip_probability=0.3),
     dict(method="ipo", per_token=False),
@@ -46,6 +47,25 @@ def log_probs(network, batch, column=0):
     return torch.stack(values), torch.tensor(counts)
 
 
+def packed_log_probs(network, batch):
+    """What log_probs gives, of each text in rows of several."""
+    values, counts = [], []
+    for tokens, numbers, learned in zip(batch["tokens"][:, 0], batch["segments"], batch["learned"], strict=True):
+        for number in numbers.unique().tolist():
+            text, own = tokens[None, numbers == number], learned[numbers == number]
+            if own.any():
+                known = int(own.nonzero()[0])
+                values.append(sequence_log_prob(text[:, known:], network(text)[:, known - 1 : -1], None)[0])
+                counts.append(int(own.sum()))
+    return torch.stack(values), torch.tensor(counts)
+
+
+def reference_log_prob(e, batch, column):
+    if e.recipe.keep_reference:
+        return e.reference_log_probs[batch["row"], column]
+    return log_probs(e.reference, batch, column)[0].detach()
+
+
 def rewards(e, batch, column):
     """The reward of each text at its last token, one after another."""
     ends = [
@@ -71,7 +91,7 @@ def loss(e, batch, phase):
     """The mean loss of an aligned recipe's method."""
     recipe, beta = e.recipe, e.recipe.kl_coefficient
     if recipe.method == "supervised":
-        values, counts = log_probs(e.policy, batch)
+        values, counts = (packed_log_probs if recipe.packing else log_probs)(e.policy, batch)
         return -values.sum() / counts.sum()
     if recipe.method == "reward":
         chosen, rejected = rewards(e, batch, 0), rewards(e, batch, 1)
@@ -90,7 +110,7 @@ def loss(e, batch, phase):
         odds = [(part / count).exp() for part, count in ((chosen, n), (rejected, m))]
         ratio = [(p / (1 - p)).log() for p in odds]
         return (-chosen / n - recipe.odds_weight * preference_log_prob(*ratio)).mean()
-    gained, lost = (value - log_probs(e.reference, batch, k)[0].detach() for k, value in enumerate((chosen, rejected)))
+    gained, lost = (value - reference_log_prob(e, batch, k) for k, value in enumerate((chosen, rejected)))
     match recipe.method:
         case "dpo":
             kept, flipped = preference_log_prob(beta * gained, beta * lost), preference_log_prob(beta * lost, beta * gained)

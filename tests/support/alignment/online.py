@@ -10,7 +10,7 @@ import torch
 from practice_torch.experiments.alignment.rollouts import drawn_after
 
 # of a recipe with rewards: what no training step reads, and what shows only together
-UNREAD = {"judged", "tokens", "start", "pad_vocabulary", "adapter_scale", "reward_seconds"} | (
+UNREAD = {"judged", "tokens", "chat_template", "start", "pad_vocabulary", "adapter_scale", "reward_seconds"} | (
     {"adapters"} if not importlib.util.find_spec("peft") else set()
 )
 TOGETHER = (
