@@ -17,7 +17,9 @@ from practice_torch.engine.storage.run import Run
 from practice_torch.experiments.alignment import ready_rewards
 from practice_torch.experiments.alignment.policy import opened
 from practice_torch.experiments.alignment.reward_process import RewardProcess, named_function
+from practice_torch.experiments.language.tokens import text_end
 
+WITHOUT = "reward {} is the run of a model without rewards: train one with --method reward"
 READY = ("vowels", "gsm8k_answer")  # functions of ready_rewards
 
 
@@ -82,20 +84,25 @@ class OfFunction:
 
 
 class OfModel:
-    """The reward model of a run, of the text of prompt and completion."""
+    """The reward model of a run, of prompt and completion as it was trained: encoded one by one, with the end of a text.
+
+    Texts are what the two models exchange: the policy may have another tokenizer.
+    """
 
     def __init__(self, folder):
         self.folder = folder
         self.recipe, self.model = opened(Run.open(folder))
         if getattr(self.model, "head", None) is None or not hasattr(self.model, "rewards"):
-            raise RunError(f"reward {folder} is the run of a model without rewards: train one with --method reward")
+            raise RunError(WITHOUT.format(folder))
         self.model.eval().requires_grad_(False)
         self.tokenizer = self.model.tokenizer()
+        self.end = torch.tensor([text_end(self.tokenizer)[0]])
 
     @torch.no_grad()
     def __call__(self, rows, completions):
         pairs = zip(rows, completions, strict=True)
-        texts = [self.tokenizer.encode(row["prompt"] + text)[-self.recipe.context :] for row, text in pairs]
+        encode, context = self.tokenizer.encode, self.recipe.context
+        texts = [torch.cat([encode(row["prompt"]), encode(text), self.end])[-context:] for row, text in pairs]
         lengths = torch.tensor(list(map(len, texts)))
         tokens = torch.zeros(len(texts), int(lengths.max()), dtype=torch.int64)
         for row, text in zip(tokens, texts, strict=True):
@@ -108,9 +115,13 @@ class OfModel:
 
 
 def require_rewards(names):
-    """OptionError for a name of none; RunError for a file that is not there."""
+    """OptionError for a name of none; RunError for a file that is not there, and for a run without a reward model."""
     for name in names:
-        if name in READY or Path(name).is_dir():
+        if name in READY:
+            continue
+        if Path(name).is_dir():
+            if Run.open(name).asked["fields"].get("method") != "reward":
+                raise RunError(WITHOUT.format(name))
             continue
         if ".py" not in name:
             raise OptionError(f"reward is {name!r}; it must be {', '.join(READY)}, FILE.py:FUNCTION or the run of a reward model")
