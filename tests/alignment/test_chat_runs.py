@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 
 from practice_torch.__main__ import main
 from practice_torch.data.reading.chat_templates import ChatTemplate, read_chat_template
+from practice_torch.experiments.alignment.rewards import OfModel
 
 TINY = ("--layers", "1", "--width", "16", "--heads", "2", "--context", "64", "--steps", "2", "--batch-size", "2", "--cpu")
 TUNE = ("train", "preference/dpo", "aligned", "--warmup-steps", "0", "--evaluate-every", "2", "--checkpoint-every", "1")
@@ -69,3 +70,33 @@ def test_without_a_template_messages_are_refused_before_a_run_is_there(tmp_path,
     said = capsys.readouterr().err
     assert "line 1: it has messages, and the model has no chat template: name one with --chat-template FILE" in said
     assert not (tmp_path / "run").exists()
+
+
+REWARDS = """
+def messages(prompts, completions, answer):
+    assert all(prompt[-1]["role"] == "user" for prompt in prompts) and answer[0] == "yes"
+    assert all([one["role"] for one in completion] == ["assistant"] for completion in completions)
+    return [float(len(completion[0]["content"])) for completion in completions]
+"""
+
+
+def test_a_policy_is_rewarded_for_replies_to_messages(tuned, tmp_path):
+    """The user's function gets messages, as TRL gives them; a reward model reads them by its own template."""
+    (tmp_path / "rewards.py").write_text(REWARDS)
+    pairs, prompts = written(tmp_path / "pairs.jsonl", [PAIR] * 6), tmp_path / "prompts.jsonl"
+    written(prompts, [{"messages": ASKED, "answer": "yes"}] * 4)
+    judge, policy = tmp_path / "judge", tmp_path / "policy"
+    options = ("--from", str(tuned), "--steps", "1", "--batch-size", "2", "--checkpoint-every", "1", "--cpu")
+    assert main([*TUNE, "--method", "reward", "--data", pairs, *options, "--run", str(judge)]) == 0
+    model = OfModel(judge)
+    row, text = {"prompt": ASKED}, "yes"
+    tokens = torch.tensor(list(b"<user>hi\n<assistant>yes\n\0"))
+    wanted = model.model.rewards(tokens[None], torch.tensor([len(tokens)]))
+    assert model([row, row], [text, text + "\ue0fe"]) == pytest.approx([wanted.item()] * 2)
+    rewards = f"{tmp_path / 'rewards.py'}:messages"
+    tune = ("train", "reinforcement/group_policy", "rewards", "--warmup-steps", "0", "--evaluate-every", "1", "--judged", "2")
+    words = ("--data", str(prompts), "--reward", rewards, str(judge), "--prompt", "24", "--completion", "8", "--answers", "2")
+    assert main([*tune, *words, *options, "--run", str(policy)]) == 0
+    found = json.loads((policy / "evaluation.json").read_text())["metrics"]
+    assert found["length"] <= 8 and "reward_error" not in found, "of the one held-out prompt no interval is known"
+    assert read_chat_template(policy) == ChatTemplate(PLAIN)

@@ -47,6 +47,10 @@ class Bytes:
         """int64 [L]."""
         return torch.tensor(list(text.encode()), dtype=torch.int64)
 
+    def special(self, name):
+        """Of none of its special tokens there is a number."""
+        return self.special_tokens[name]
+
 
 def encoder_named(asked, byte_pairs):
     """The Encoder of --tokens.

@@ -28,7 +28,7 @@ TEMPLATE, CONFIGURATION = "chat_template.jinja", "tokenizer_config.json"
 # characters of private use, which are taken out afterward
 GUARD = "\ue0fe"  # it parts what a message has of a special token
 OPEN, CLOSE = "\ue0fc", "\ue0fd"  # around what a template marks by {% generation %}
-MARKS = f"[{OPEN}{CLOSE}]"
+MARKS, PRIVATE = f"[{OPEN}{CLOSE}]", GUARD + OPEN + CLOSE
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ def _changed(which):
 def _guarded_messages(messages, names):
     """The messages guarded; DataError for one with a character that is a mark here."""
     written = json.dumps(messages, ensure_ascii=False, default=str)
-    if wrong := next((mark for mark in (GUARD, OPEN, CLOSE) if mark in written), None):
+    if wrong := next((mark for mark in PRIVATE if mark in written), None):
         raise DataError(f"a message has the character {wrong!a}, which is of private use: take it out")
     return _guarded(messages, names)
 

@@ -230,9 +230,7 @@ class Aligned(nn.Module):
             log_prob, right, count = torch.stack(sums).sum(0).tolist()
             return {"accuracy": right / count, "nats_per_token": -log_prob / count}
         if self.recipe.keep_reference and data.description["sha256"] != self.of_data:
-            raise OptionError(
-                "keep_reference is on, and so the reference is known of the run's own data alone: leave --data out"
-            )
+            raise OptionError("keep_reference is on, and so the reference is known of the run's own data alone: leave --data out")
         parts = [self._found(batch, ALONE) for batch in self._held_out(data)]
         whole = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
         return {name: value.item() for name, value in _means(whole, ALONE).items()}

@@ -1,6 +1,5 @@
 """Online alignment of a language model: it draws completions of prompts, they are rewarded, and it learns from them."""
 
-import math
 import sys
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ from practice_torch.engine.artifacts import Text
 from practice_torch.engine.bounds import Bounded
 from practice_torch.engine.distributed.whole_batch import WholeBatch
 from practice_torch.engine.errors import Halted, OptionError, RunError
+from practice_torch.engine.estimate import ANY, FRACTION, mean_interval
 from practice_torch.engine.experiment import Metric, Phase
 from practice_torch.experiments.alignment.online_recipe import OnlineRecipe as OnlineRecipe
 from practice_torch.experiments.alignment.policy import as_reference, copy_weights, policy_network, reference_network, take_over
@@ -28,7 +28,6 @@ from practice_torch.reinforcement.kl_estimators import adaptive_coefficient, tok
 # divergence would run past the target before it is back.
 GAIN = 1.5
 KEPT = 512  # rounds of the path in a picture
-NORMAL_95 = 1.96  # standard errors from the middle to an end of an interval that holds 95%
 
 
 @dataclass(frozen=True)
@@ -164,7 +163,7 @@ class Rewarded(nn.Module):
             scores = self._rewarded(rows, self._texts(drawn))
             if self.recipe.estimator == "ppo" and not scores.isfinite().all():
                 place = int((~scores.isfinite()).nonzero()[0])
-                raise RunError(f"no reward applies to {rows[place]['prompt'][:60]!r}; with ppo each completion needs one")
+                raise RunError(f"no reward applies to {rows[place]['prompt']!r:.80}; with ppo each completion needs one")
         except RunError as error:
             complaint = str(error)
         failed = self.whole_batch.total(torch.tensor(float(complaint is not None), device=self.price.device))
@@ -219,11 +218,11 @@ class Rewarded(nn.Module):
         divergence, length = sums.mean(0).tolist()
         return {
             "reward": ours.mean().item(),
-            "reward_error": _interval(ours),
+            **_half_width("reward_error", ours),
             "reference_reward": others.mean().item(),
             "divergence": divergence,
             "win_rate": win_rate(ours, others).item(),
-            "win_rate_error": _interval(wins),
+            **_half_width("win_rate_error", wins, FRACTION),
             "length": length,
             "distinct_1": _distinct(drawn_tokens, 1),
             "distinct_2": _distinct(drawn_tokens, 2),
@@ -275,9 +274,10 @@ class Rewarded(nn.Module):
         return {"text": Text("\n\n".join(texts), "Completions by the policy")}
 
 
-def _interval(values):
-    """Half the width of the interval of 95% of the mean of values; infinite of a single one, which JSON has not: then 0."""
-    return NORMAL_95 * values.std().item() / math.sqrt(len(values)) if len(values) > 1 else 0.0
+def _half_width(name, values, within=ANY):
+    """{name: half the width of the interval of 95% of the mean of values}; nothing of a single value, whose is not known."""
+    estimate = mean_interval(values, within)
+    return {name: (estimate.high - estimate.low) / 2} if len(values) > 1 else {}
 
 
 def _distinct(rows, n):

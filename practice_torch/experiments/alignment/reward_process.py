@@ -149,4 +149,5 @@ def named_function(name):
 
 def _of(number, completions):
     """The example that is at fault, in words."""
-    return f" for completion {number + 1} of {len(completions)}, {completions[number][:60]!r}"
+    said = completions[number] if isinstance(completions[number], str) else completions[number][-1]["content"]
+    return f" for completion {number + 1} of {len(completions)}, {said[:60]!r}"

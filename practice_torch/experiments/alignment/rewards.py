@@ -12,6 +12,8 @@ from pathlib import Path
 
 import torch
 
+from practice_torch.data.errors import DataError
+from practice_torch.data.reading.chat_templates import PRIVATE, read_chat_template
 from practice_torch.engine.errors import OptionError, RunError
 from practice_torch.engine.storage.run import Run
 from practice_torch.experiments.alignment import ready_rewards
@@ -69,7 +71,9 @@ class OfFunction:
         columns = {name: [row[name] for row in rows] for name in rows[0] if name != "prompt"}
         prompts = [row["prompt"] for row in rows]
         if isinstance(self.function, RewardProcess):
-            return self.function(prompts, completions, columns)
+            # of a prompt of messages TRL gives completions as messages, too
+            said = [_reply(text) if isinstance(prompt, list) else text for prompt, text in zip(prompts, completions, strict=True)]
+            return self.function(prompts, said, columns)
         parameters = inspect.signature(self.function).parameters.values()
         needed = {each.name for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD} - {"completions"}
         if missing := sorted(needed - columns.keys()):
@@ -95,14 +99,13 @@ class OfModel:
         if getattr(self.model, "head", None) is None or not hasattr(self.model, "rewards"):
             raise RunError(WITHOUT.format(folder))
         self.model.eval().requires_grad_(False)
-        self.tokenizer = self.model.tokenizer()
+        self.tokenizer, self.template = self.model.tokenizer(), read_chat_template(Path(folder))
         self.end = torch.tensor([text_end(self.tokenizer)[0]])
 
     @torch.no_grad()
     def __call__(self, rows, completions):
         pairs = zip(rows, completions, strict=True)
-        encode, context = self.tokenizer.encode, self.recipe.context
-        texts = [torch.cat([encode(row["prompt"]), encode(text), self.end])[-context:] for row, text in pairs]
+        texts = [self._tokens(row["prompt"], text)[-self.recipe.context :] for row, text in pairs]
         lengths = torch.tensor(list(map(len, texts)))
         tokens = torch.zeros(len(texts), int(lengths.max()), dtype=torch.int64)
         for row, text in zip(tokens, texts, strict=True):
@@ -112,6 +115,23 @@ class OfModel:
             place = int((~rewards.isfinite()).nonzero()[0])
             raise RunError(f"reward {self.folder} is {rewards[place]:g} for completion {completions[place][:60]!r}")
         return rewards.tolist()
+
+    def _tokens(self, prompt, text):
+        if not isinstance(prompt, list):
+            return torch.cat([self.tokenizer.encode(prompt), self.tokenizer.encode(text), self.end])
+        if self.template is None:
+            raise RunError(f"reward {self.folder} has no chat template, which prompts of messages need: train it with one")
+        try:
+            known, own = self.template.reply(self.tokenizer, prompt, _reply(text.translate(dict.fromkeys(map(ord, PRIVATE)))))
+        except DataError as error:
+            raise RunError(f"reward {self.folder}: {error}") from None
+        special = set(map(self.tokenizer.special, self.tokenizer.special_tokens))
+        ended = len(own) > 0 and own[-1].item() in special
+        return torch.cat([known, own] if ended else [known, own, self.end])
+
+
+def _reply(text):
+    return [{"role": "assistant", "content": text}]
 
 
 def require_rewards(names):

@@ -10,6 +10,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from practice_torch.autoregressive.tokenization import BytePairTokenizer
 from practice_torch.commands.run_folder import opened
 from practice_torch.data.reading.byte_level_json import byte_level_json
+from practice_torch.data.reading.chat_templates import ChatTemplate, read_chat_template
 from practice_torch.data.reading.tokenizer_files import TokenizerFile
 from practice_torch.engine.storage.run import Run
 from tests.commands.test_practice_commands import call, refused
@@ -90,6 +91,25 @@ def test_an_import_leaves_as_it_came_and_in_other_precisions_if_asked(imported, 
     assert same_logits(place / "back", imported)
     code, out, _ = call("export", imported, place / "wide", "--dtype", "float32")
     assert code == 0 and "in float32" in out and same_logits(place / "wide", imported)
+
+
+def test_a_chat_template_leaves_and_comes_back(imported, place):
+    """transformers applies the same to messages."""
+    run = shutil.copytree(imported, place / "talking")
+    end = next(iter(opened(Run.open(run), print)[0].tokenizer().special_tokens))
+    source = "{{ bos_token }}{% for m in messages %}{{ m.role + ': ' + m.content + eos_token }}{% endfor %}"
+    template = ChatTemplate(source + "{% if add_generation_prompt %}assistant:{% endif %}", {"bos_token": end, "eos_token": end})
+    template.write(run)
+    code, out, err = call("export", run, place / "talked")
+    assert code == 0 and "and the chat template" in out, err
+    messages = [{"role": "user", "content": "So?"}]
+    theirs = AutoTokenizer.from_pretrained(place / "talked")
+    for answer in (True, False):
+        assert theirs.apply_chat_template(messages, tokenize=False, add_generation_prompt=answer) == template.text(
+            messages, answer=answer
+        )
+    assert call("import", place / "talked", "--run", place / "talking again")[0] == 0
+    assert read_chat_template(place / "talking again") == template
 
 
 @pytest.mark.parametrize("merges", [0, 40])

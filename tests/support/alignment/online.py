@@ -6,8 +6,9 @@ import statistics
 import string
 
 import torch
+from scipy.stats import t
 
-from practice_torch.experiments.alignment.rollouts import drawn_after
+from practice_torch.experiments.alignment.rollouts import drawn_after, seeds_of
 
 # of a recipe with rewards: what no training step reads, and what shows only together
 UNREAD = {"judged", "tokens", "chat_template", "start", "pad_vocabulary", "adapter_scale", "reward_seconds"} | (
@@ -90,8 +91,8 @@ def evaluated(e, data):
     """The metrics of held-out prompts, all in one batch, with the same draws; one completion after another."""
     batch = data.batch()
     prompts = [tokens[:length] for tokens, length in zip(batch["tokens"], batch["length"].tolist(), strict=True)]
-    drawn = [drawn_after(e.recipe, network, prompts, end=e.end, generator=e.generator) for network in (e.policy, e.reference)]
-    texts = []
+    networks, texts = (e.policy, e.reference), []
+    drawn = [drawn_after(e.recipe, each, prompts, end=e.end, seeds=seeds_of(prompts, e.generator)) for each in networks]
     for each in drawn:
         rows = zip(each.tokens, each.prompts.tolist(), each.mask.sum(1).tolist(), strict=True)
         texts.append([(tokens[: known + n], known) for tokens, known, n in rows])
@@ -110,15 +111,25 @@ def evaluated(e, data):
     count = len(prompts)
     return {
         "reward": statistics.mean(scores[0]),
-        "reward_error": 1.96 * statistics.stdev(scores[0]) / count**0.5,
+        "reward_error": t.ppf(0.975, count - 1) * statistics.stdev(scores[0]) / count**0.5,
         "reference_reward": statistics.mean(scores[1]),
         "divergence": nats / count,
         "win_rate": statistics.mean(wins),
-        "win_rate_error": 1.96 * statistics.stdev(wins) / count**0.5,
+        "win_rate_error": half_of_share(wins),
         "length": sum(len(text) - known for text, known in texts[0]) / count,
         "distinct_1": len(set(grams[1])) / len(grams[1]),
         "distinct_2": len(set(grams[2])) / len(grams[2]),
     }
+
+
+def half_of_share(wins):
+    """Half the width of Student's interval of 95% for log-odds of a share; at 0 or 1, of a run of equal draws."""
+    share, count = statistics.mean(wins), len(wins)
+    if share in (0, 1):
+        return (1 - 0.025 ** (1 / count)) / 2
+    reach = t.ppf(0.975, count - 1) * statistics.stdev(wins) / count**0.5 / (share * (1 - share))
+    ends = [1 / (1 + (1 - share) / share * math.exp(-sign * reach)) for sign in (-1, 1)]
+    return (ends[1] - ends[0]) / 2
 
 
 def score(tokens, end):
