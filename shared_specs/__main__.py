@@ -72,6 +72,8 @@ class Check:
     """With --against: compare values, not gradients."""
     without_gradient: Annotated[Repeated, tyro.conf.arg(metavar="ARGUMENT")] = ()
     """With --against: a constant argument, for which no gradient is compared (alpha_bar). Can be repeated."""
+    recorded: bool = False
+    """With --against: judge values by recorded answers, without JAX and quickly; the default where JAX is not installed."""
     memory_mib: int | None = None
     """With --against: memory limit of one call, beyond what the process already uses (Linux)."""
     compiled: bool = False
@@ -114,10 +116,14 @@ class Grade:
     """Accepted bad input and rows at the edge of float32 count as failures."""
     hints: bool = False
     """List frequent mistakes of the functions that fail."""
+    solution: Annotated[str | None, tyro.conf.arg(metavar="FUNCTION")] = None
+    """Mark this function only, and print its code in both wings, if the file has an attempt at it."""
     seconds: float = 20.0
     """Time limit of one call, in seconds."""
     memory_mib: int = 2048
     """Memory limit of your functions in MiB, beyond what NumPy or the framework uses."""
+    recorded: bool = False
+    """Mark values by recorded answers, without JAX and quickly; the default where JAX is not installed."""
     json: bool = False
     """Print JSON instead of a table."""
     debug: bool = False
@@ -132,6 +138,8 @@ class Export:
     """A new or empty folder."""
     topics: tuple[str, ...] = ()
     """Topics to export; without any, every built topic."""
+    archive: Annotated[Path | None, tyro.conf.arg(metavar="FILE.tar.xz")] = None
+    """Also write the folder as one archive, and its SHA-256 next to it."""
     debug: bool = False
     """Show the traceback of an error."""
 
@@ -153,8 +161,9 @@ def _run(words):
 
 def _known(error):
     from shared_specs.checking.implementation import Fault
+    from shared_specs.checking.recorded import NotRecorded
 
-    return (BAD_DATA, str(error)) if isinstance(error, Fault) else None
+    return (BAD_DATA, str(error)) if isinstance(error, Fault | NotRecorded) else None
 
 
 def _libraries_before_the_working_directory():
@@ -232,7 +241,7 @@ def _report(command, topics, results, seconds, not_judged=(), excuse_edges=False
     from rich.console import Console
 
     from shared_specs.checking.check import spec_of
-    from shared_specs.commands.report import as_data, failures, table, unused, verdict
+    from shared_specs.commands.report import as_data, failures, lecture_lines, table, unused, verdict
     from shared_specs.terminal import print_table
 
     specs = {topic: spec_of(topic) for topic in topics}
@@ -250,6 +259,8 @@ def _report(command, topics, results, seconds, not_judged=(), excuse_edges=False
             console.print(f"note: {note}", markup=False, soft_wrap=True)
     print_table(table(data["topics"]), console)
     for line in failures(results):
+        console.print(line, markup=False, soft_wrap=True)
+    for line in lecture_lines(specs, results) if command.against else ():
         console.print(line, markup=False, soft_wrap=True)
     if loose := len(unused(results)):
         console.print(f"{loose} tolerances are more than 100 times wider than the largest error (--verbose lists them)")
@@ -289,9 +300,11 @@ def _exercise(command):
 
 def _grade(command):
     from shared_specs.grading.against import functions_of
+    from shared_specs.grading.declared import ROOT, WINGS, declared
     from shared_specs.grading.exercise import in_order, topic_of
     from shared_specs.grading.grade import Limits, grade
-    from shared_specs.grading.marks import as_data, passes, print_marks
+    from shared_specs.grading.marks import as_data, attempted, passes, print_marks
+    from shared_specs.grading.recorded_answers import NOT_RECORDED, judges_by_record
 
     if not 0 < command.seconds <= LONGEST:
         raise UsageError(f"--seconds {command.seconds}: it must be positive, and at most {LONGEST:g} (a day)")
@@ -302,15 +315,28 @@ def _grade(command):
         raise UsageError(f'{command.file} has no line TOPIC = "family/topic"; name the topic with --topic')
     topic = _one_topic(text)
     functions = in_order(topic, list(functions_of(topic)))
-    if command.only not in (None, *functions):
-        raise UsageError(f"--only {command.only}: {topic} has no such function; {nearest(command.only, functions)}")
+    if command.only and command.solution not in (None, command.only):
+        raise UsageError(f"--solution {command.solution} marks that function only: leave out --only {command.only}")
+    only = command.solution or command.only
+    if only not in (None, *functions):
+        option = "solution" if command.solution else "only"
+        raise UsageError(f"--{option} {only}: {topic} has no such function; {nearest(only, functions)}")
     limits = Limits(call_seconds=command.seconds, memory=command.memory_mib * 2**20)
+    recorded = judges_by_record(command.recorded)
     with _progress(f"grading {topic}") as progress:
-        results = grade(command.file, topic, limits, command.only, progress)
+        results = grade(command.file, topic, limits, only, progress, recorded)
+    if command.solution and not attempted(results, only):
+        said = f"{command.file} has no attempt at it yet: write one, right or wrong, in place of NotImplementedError"
+        raise UsageError(f"--solution {only}: {said}; then ask again")
     if command.json:
         print_json(as_data(topic, functions, results, command.strict))
     else:
         print_marks(topic, functions, results, command.strict, command.hints)
+        if recorded:
+            print(f"not judged: {NOT_RECORDED}")
+        for wing in WINGS if command.solution else ():
+            solution = declared(topic, only, wing)
+            print(f"\n{solution.file.relative_to(ROOT)}, line {solution.node.lineno}:\n\n{solution.source()}")
     return int(not passes(results, command.strict))
 
 
@@ -326,11 +352,17 @@ def _progress(title):
 
 
 def _export(command):
+    from shared_specs.commands.archive import archive
     from shared_specs.commands.export import export
 
+    if command.archive and not command.archive.name.endswith(".tar.xz"):
+        raise UsageError(f"--archive {command.archive}: its name must end in .tar.xz")
     topics = asked(command.topics)
     manifest = export(topics, command.directory, lambda topic: print(topic, file=sys.stderr))
     print(f"wrote {command.directory}: {len(topics)} topics, {len(manifest['files'])} files and manifest.json")
+    if command.archive:
+        digest = archive(command.directory, command.archive)
+        print(f"wrote {command.archive}: {command.archive.stat().st_size / 1e6:.1f} MB, SHA-256 {digest}")
     return 0
 
 

@@ -7,10 +7,25 @@ contents(value)                 its bytes, which a function may not change; None
 value_and_vjp(...)              results, and vector-Jacobian products (NumPy alone has none)
 """
 
+from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 
 NAMES = ("numpy", "jax", "torch")
+
+
+@cache
+def installed() -> tuple[str, ...]:
+    """The names whose framework is there; it is not imported."""
+    return tuple(name for name in NAMES if _is_there(name))
+
+
+def _is_there(name):
+    try:
+        return find_spec(name) is not None
+    except ImportError:  # of a finder that refuses it
+        return False
 
 
 def backend(name: str) -> ModuleType:

@@ -1,6 +1,7 @@
 """Checks of Agree rows and their small batches: values and gradients as the reference's, and slopes as its differences."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -38,19 +39,25 @@ def agree(trial: Trial, row: Agree) -> Iterator[Outcome]:
 def batch(trial: Trial, small: Batch) -> Iterator[Outcome]:
     """Values and gradients of a small batch."""
     row, under_test = small.of, trial.uncompiled(small.of)
-    if trial.precision != "float64":
+    asked = measure_batch(trial, small) if trial.precision == "float64" else None
+    if asked is None:
         return
-    whole = measure(trial, row)
-    axes = batch_axes(trial.reference.docstring(row.function), whole.arguments)
-    if axes is None:
-        return
-    asked = once(trial, row, small.case, lambda: measured(small, whole, axes, trial.reference_of(row)))
-    if isinstance(asked, Agree):
-        asked = measure(trial, asked)
     got, gradients = None, ()
     if asked.keys and trial.implementation.has_gradients:
         got, gradients = under_test.value_and_vjp(row.function, asked.arguments, asked.keys, asked.cotangents)
     yield from _compared(trial, row, asked, under_test.plain_call(row.function, asked.arguments, got), gradients)
+
+
+def measure_batch(trial: Trial, small: Batch) -> Measured | None:
+    """Expected results of a small batch; None if the function takes no batch."""
+    row, whole = small.of, measure(trial, small.of)
+    axes = batch_axes(trial.reference.docstring(row.function), whole.arguments)
+    if axes is None:
+        return None
+    asked = once(trial, row, small.case, lambda: measured(small, whole, axes, trial.reference_of(row)))
+    if isinstance(asked, Agree):
+        asked = measure(trial, asked)
+    return replace(asked, arguments=axes.first(whole.arguments, small.size))  # which a record does not hold
 
 
 def in_narrow_integers(

@@ -20,6 +20,7 @@ from shared_specs.checking.comparing import CALL, compared, require_same_form
 from shared_specs.checking.implementation import Fault, Implementation, MissingFunction
 from shared_specs.checking.laws import law
 from shared_specs.checking.measuring import Measured
+from shared_specs.checking.recorded import NotRecorded, Recorded
 from shared_specs.checking.reference import Traced, wing
 from shared_specs.checking.trial import MISSING, Outcome, RowFault, Trial
 from shared_specs.checking.widths import narrowed
@@ -96,7 +97,7 @@ class Checker:
         self,
         topic: str,
         implementation: Implementation,
-        reference: Traced | None = None,
+        reference: Traced | Recorded | None = None,
         *,
         spec: Sequence | None = None,
         widths: bool = False,
@@ -134,7 +135,7 @@ class Checker:
             return [self._result(row, Outcome(MISSING, np.inf, str(missing)))]
         except Fault as fault:
             return [self.failed(row, str(fault))]
-        except RowFault:
+        except (RowFault, NotRecorded):
             raise
         except Exception as error:
             return [self.failed(row, f"raised {type(error).__name__}: {error}".splitlines()[0])]
@@ -161,11 +162,7 @@ class Checker:
 def anchor(trial: Trial, row: Anchor) -> Iterator[Outcome]:
     """The literal answer, with the mistake named when it is a known one."""
     arguments, wanted = trial.arguments(row), _literal(row.gives)
-    reference = trial.reference_of(row)
-    # about the reference's own answer: about the literal, a wrong literal would widen its own tolerance
-    own = measuring.once(trial, row, "own answer", lambda: reference.call(row.function, arguments))
-    require_same_form(own, wanted)
-    limits = measuring.tolerances_at(trial, row, lambda points: reference.call_at(row.function, points), arguments, own)
+    limits = anchor_limits(trial, row, arguments)
     misses = {mistake: _literal(answer) for mistake, answer in row.near_misses.items()}
 
     def passes(got, answer):
@@ -180,6 +177,18 @@ def anchor(trial: Trial, row: Anchor) -> Iterator[Outcome]:
     mistaken = [mistake for mistake, answer in misses.items() if passes(got, answer)] if outcome.worst > 1 else []
     yield outcome._replace(message=": ".join([*mistaken[-1:], outcome.message]))
     yield from in_narrow_integers(trial, row, arguments, got, wanted, limits)
+
+
+def anchor_limits(trial: Trial, row: Anchor, arguments: dict[str, Any]) -> list[np.ndarray]:
+    """The tolerances of a literal answer, about the reference's own: a wrong literal would widen its tolerance."""
+    reference, wanted = trial.reference_of(row), _literal(row.gives)
+
+    def own():
+        answer = measuring.once(trial, row, "own answer", lambda: reference.call(row.function, arguments))
+        require_same_form(answer, wanted)
+        return answer
+
+    return measuring.tolerances_at(trial, row, lambda points: reference.call_at(row.function, points), arguments, own)
 
 
 def _literal(answer):

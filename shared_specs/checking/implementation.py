@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shared_specs.backends import NAMES, backend
+from shared_specs.backends import backend, installed
 from shared_specs.checking.arguments import (
     Arguments,
     Arrays,
@@ -225,7 +225,7 @@ def detect_backend(
     none. origin: the function itself, where `function` wraps it.
     """
     reasons = []
-    for offered in ("numpy", "torch"):
+    for offered in [name for name in ("numpy", "torch") if name in installed()]:
         try:
             value = _first_result(function, arguments, positional, offered)
         except NotImplementedError:
@@ -235,7 +235,7 @@ def detect_backend(
             continue
         if isinstance(value, int) and not any(isinstance(leaf, np.ndarray) for _, leaf in leaves((arguments, positional))):
             return "numpy"  # a count computed from numbers alone is a number
-        for name in NAMES:
+        for name in installed():
             if backend(name).owns(value):
                 return _of_operators_alone(function, origin or function, arguments, positional) if name == "numpy" else name
         reasons.append(f"returned {_described(value)}")
@@ -260,7 +260,7 @@ def _of_operators_alone(function, origin, arguments, positional):
     def with_gradient(leaf):  # NumPy's own functions take a tensor that has none, and give one back
         return leaf.requires_grad_() if backend("torch").owns(leaf) and leaf.is_floating_point() else leaf
 
-    for name in [name for name in ("torch", "jax") if name in roots]:
+    for name in [name for name in ("torch", "jax") if name in roots and name in installed()]:
         with contextlib.suppress(Exception):
             value = _first_result(function, arguments, positional, name, with_gradient if name == "torch" else lambda leaf: leaf)
             if backend(name).owns(value) and getattr(value, "requires_grad", True):

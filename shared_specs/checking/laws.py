@@ -7,10 +7,10 @@ from zlib import crc32
 import numpy as np
 
 from shared_specs.backends.rounding import Rounding
-from shared_specs.checking.arguments import arrays_in, with_arrays
+from shared_specs.checking.arguments import Arguments, arrays_in, with_arrays
 from shared_specs.checking.comparing import compared, place, told_apart
 from shared_specs.checking.implementation import Fault, NoGradients, Seen
-from shared_specs.checking.measuring import tolerances_at
+from shared_specs.checking.measuring import once, tolerances_at
 from shared_specs.checking.tolerance import nudge, unit_roundoff
 from shared_specs.checking.trial import Outcome, RowFault, Trial
 from shared_specs.rows import Law
@@ -38,43 +38,49 @@ def _side(side, f, arguments):
 
 def _sides(trial, row, arguments, holds):
     """Left, right and how far apart they may be, which is measured only where `holds` is not true of them as they are."""
-    f, reference = Seen(trial.under_test(row)), trial.reference_of(row)
+    f = Seen(trial.under_test(row))
     sides = [np.asarray(_side(side, f, arguments)) for side in (row.left, row.right)]
     if truths := all(side.dtype == bool for side in sides):
         rounded = with_arrays(arguments, {path: a.astype(trial.precision).astype(a.dtype) for path, a in arrays_in(arguments)})
         sides = [np.asarray(_side(side, f, rounded)) for side in (row.left, row.right)]
     left, right = np.broadcast_arrays(*(side.astype(np.float64) for side in sides))
-
-    def both(moved, f):
-        return tuple(np.asarray(_side(side, f, moved), dtype=np.float64) for side in (row.left, row.right))
-
     if left.size == 0:
-        if not all(side.size for side in both(arguments, Seen(reference))):
+        of_reference = once(trial, row, "sides", lambda: both_sides(row, arguments, Seen(trial.reference_of(row))))
+        if not all(side.size for side in of_reference):
             raise RowFault(f"{trial.topic}: law {row.case!r} compares nothing")
         raise Fault("returned arrays so empty that the law compares nothing")
     if truths or np.all(holds(left, right)):  # truths, "to the last bit": a property of a result need not hold for its neighbor
         return left, right, np.zeros(left.shape)
+    return left, right, sum(np.broadcast_to(limit, left.shape) for limit in law_limits(trial, row, arguments))
+
+
+def both_sides(row: Law, arguments: Arguments, f: Seen) -> tuple[np.ndarray, ...]:
+    """Left and right of a law as numbers."""
+    return tuple(np.asarray(_side(side, f, arguments), dtype=np.float64) for side in (row.left, row.right))
+
+
+def law_limits(trial: Trial, row: Law, arguments: Arguments) -> list[np.ndarray]:
+    """The tolerance of each side of a law, measured on the reference."""
+    reference, inexact = trial.reference_of(row), list(arrays_in(arguments))
 
     def disturbed(points, draw):
         rng = np.random.default_rng((draw, 1))
         # which arguments of a function a law's frozen ones become is not known: nothing inside is rounded then
         inside = reference if row.frozen else reference.rounded(Rounding(points.shares[draw], seed=draw))
-        return both(points.at(draw)[0], Seen(inside, lambda result: nudge(result, trial.precision, rng)))
-
-    inexact = list(arrays_in(arguments))
+        return both_sides(row, points.at(draw)[0], Seen(inside, lambda result: nudge(result, trial.precision, rng)))
 
     def noted(result):
         inexact.extend(arrays_in({"": np.asarray(result)}))
         return result
 
-    wanted = both(arguments, Seen(reference, noted))
+    def here():
+        return both_sides(row, arguments, Seen(reference, noted))
 
-    def at(points):
-        found = [disturbed(points, i) if inexact else wanted for i in range(points.count)]
-        return [np.stack(side) for side in zip(*found, strict=True)]  # whole numbers have no neighbors to move to
+    def at(points):  # whole numbers have no neighbors to move to
+        found = [disturbed(points, i) for i in range(points.count)] if inexact else [here()] * points.count
+        return [np.stack(side) for side in zip(*found, strict=True)]
 
-    limits = tolerances_at(trial, row, at, arguments, wanted)
-    return left, right, sum(np.broadcast_to(limit, left.shape) for limit in limits)
+    return tolerances_at(trial, row, at, arguments, here)
 
 
 def _equal(trial, row, arguments):
@@ -106,14 +112,19 @@ def _unbiased(trial, row, arguments):
     samples, standard_error = _samples(trial, row, f, arguments)
     expected = np.asarray(_side(row.right, f, arguments), dtype=np.float64)
     if np.any(DETECTION * standard_error > row.detects):
-        of_reference = _samples(trial, row, Seen(trial.reference_of(row)), arguments)[1]
+        of_reference = once(trial, row, "standard error", lambda: standard_error_of_reference(trial, row, arguments))
         sees = f"with {row.draws} draws it sees {float(DETECTION * standard_error.max()):.3g}"
-        if np.any(DETECTION * of_reference > row.detects):
+        if DETECTION * of_reference > row.detects:
             raise RowFault(f"{trial.topic}: law {row.case!r} promises to see a bias of {row.detects:g}; {sees}")
-        times = float(standard_error.max() / of_reference.max()) if of_reference.max() > 0 else np.inf
+        times = float(standard_error.max() / of_reference) if of_reference > 0 else np.inf
         raise Fault(f"varies {times:.3g} times as much as the reference: the law is to see a bias of {row.detects:g}; {sees}")
     limit = STANDARD_ERRORS * standard_error + 16 * unit_roundoff(trial.precision) * np.abs(expected)
     return compared("law", (samples.mean(axis=0),), (expected,), (limit,), trial.precision)._replace(loose=False)
+
+
+def standard_error_of_reference(trial: Trial, row: Law, arguments: Arguments) -> float:
+    """The largest standard error of the reference's mean in an `unbiased` law."""
+    return float(_samples(trial, row, Seen(trial.reference_of(row)), arguments)[1].max())
 
 
 def _samples(trial, row, f, arguments):

@@ -4,13 +4,13 @@ The row itself and the points of the difference quotients are evaluated in one g
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 from zlib import crc32
 
 import numpy as np
 
 from shared_specs.checking.arguments import Key, arrays_in
+from shared_specs.checking.recorded import Measured, Recorded, Slope
 from shared_specs.checking.simplex import projected, simplex_paths
 from shared_specs.checking.tolerance import DRAWS, Points, joined, neighbors, tolerances, unit_roundoff
 from shared_specs.checking.trial import Trial
@@ -18,27 +18,6 @@ from shared_specs.rows import Agree, Row
 
 PRECISIONS = ("float64", "float32")
 STEP = float(np.cbrt(unit_roundoff("float64")))
-
-
-class Slope(NamedTuple):
-    """The central differences of <cotangent, reference> along a direction, at STEP and 2 STEP."""
-
-    direction: dict[Key, np.ndarray]
-    differences: tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One Agree row in numbers. keys name the differentiated arrays; gradients are of sum <cotangent, result>."""
-
-    arguments: dict[str, Any]
-    wanted: tuple[np.ndarray, ...]
-    limits: list[np.ndarray]
-    keys: tuple[Key, ...] = ()
-    cotangents: list[np.ndarray] = field(default_factory=list)
-    gradients: tuple[np.ndarray, ...] = ()
-    gradient_limits: list[np.ndarray] = field(default_factory=list)
-    slopes: tuple[Slope, ...] = ()
 
 
 def measure(trial: Trial, row: Agree) -> Measured:
@@ -118,10 +97,16 @@ def _slopes(directions, drawn, found):
         yield Slope(direction, (near, far))
 
 
-def tolerances_at(trial: Trial, row: Row, evaluate: Callable[[Points], tuple], arguments: dict[str, Any], wanted: tuple) -> list:
-    """The tolerance rule for rows other than Agree, once per row and precision. evaluate: Points -> the reference there."""
+def tolerances_at(
+    trial: Trial, row: Row, evaluate: Callable[[Points], tuple], arguments: dict[str, Any], here: Callable[[], tuple]
+) -> list:
+    """The tolerance rule for rows other than Agree, once per row and precision.
+
+    here: the reference's answer. evaluate: Points -> its answers there, computed after that.
+    """
 
     def compute():
+        wanted = here()
         found = evaluate(neighbors(arguments, trial.precision, row.frozen))
         return tolerances(found, wanted, trial.precision, row.cancels)
 
@@ -133,7 +118,9 @@ _measured = {}
 
 
 def once(trial: Trial, row: Row, what: str, compute: Callable[[], Any]) -> Any:
-    """A reference's result for a row, computed once for all backends and precisions."""
+    """A reference's result for a row, computed once for all backends and precisions, or read where it was recorded."""
+    if isinstance(trial.reference, Recorded):
+        return trial.reference.answer(trial, row, what)
     key = (trial.topic, id(row), id(trial.reference), what)
     if key not in _measured:
         _measured[key] = (row, trial.reference), compute()  # objects held here keep their id

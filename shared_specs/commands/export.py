@@ -1,6 +1,7 @@
 """The contracts as files, for any language: inputs, float64 answers, gradients and tolerances, with checksums.
 
 DIR/manifest.json                    schema version, and the SHA-256 of every other file
+DIR/schema.json                      the JSON Schema of the cases and of the manifest
 DIR/<family>/<topic>.safetensors     the arrays
 DIR/<family>/<topic>.json            the cases: which array is which argument, result, cotangent, gradient and tolerance
 """
@@ -19,9 +20,11 @@ from shared_specs.checking.arguments import dotted, leaves
 from shared_specs.checking.check import Checker, spec_of
 from shared_specs.checking.implementation import Fault
 from shared_specs.checking.reference import wing
+from shared_specs.commands.bug_kinds import kind_of
 from shared_specs.rows import Agree, Anchor, Complex
 
-SCHEMA = 1
+VERSION = 2  # of the format: 2 gave every near miss its kind
+SCHEMA = Path(__file__).with_name("vectors.schema.json")
 
 
 def export(topics: Sequence[str], directory: Path, progress: Callable[[str], Any] = lambda topic: None) -> dict[str, Any]:
@@ -42,9 +45,11 @@ def export(topics: Sequence[str], directory: Path, progress: Callable[[str], Any
         for topic in topics:
             progress(topic)
             _write_topic(topic, building)
+        shutil.copyfile(SCHEMA, building / "schema.json")
         files = sorted(path for path in building.rglob("*") if path.is_file())
         manifest = {
-            "schema": SCHEMA,
+            "schema": VERSION,
+            "topics": list(topics),
             "files": {str(path.relative_to(building)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
         }
         (building / "manifest.json").write_text(json.dumps(manifest, indent=1))
@@ -109,7 +114,10 @@ def _anchor(topic, row, keep):
         "source": row.source,
         "arguments": {name: _argument(keep, name, value) for name, value in given.items()},
         "results": all_of("result", row.gives),
-        "near_misses": {mistake: all_of(f"near_miss.{i}", value) for i, (mistake, value) in enumerate(row.near_misses.items())},
+        "near_misses": {
+            mistake: {"kind": kind_of(mistake, value, row.gives), "results": all_of(f"near_miss.{i}", value)}
+            for i, (mistake, value) in enumerate(row.near_misses.items())
+        },
     }
 
 

@@ -8,7 +8,8 @@ from rich.table import Table
 from shared_specs.checking.check import Result
 from shared_specs.checking.comparing import CALL, DTYPE
 from shared_specs.checking.laws import FALSE_ALARM
-from shared_specs.rows import Law, Row
+from shared_specs.grading.marks import in_the_lecture
+from shared_specs.rows import Anchor, Law, Row
 
 SCHEMA = 1
 
@@ -97,6 +98,15 @@ def failures(results: Sequence[Result]) -> Iterator[str]:
         message = group[0].message or f"the error is {group[0].ratio:.3g} tolerances"
         edge = f" [edge: {group[0].edge}]" if group[0].edge else ""
         yield f"{topic}  {function or 'law'} ({case}){edge}\n    {quantity} ({where}): {message}"
+
+
+def lecture_lines(topics: Mapping[str, Sequence[Row]], results: Sequence[Result]) -> Iterator[str]:
+    """Where the lectures speak of the known mistakes among the failures, a line each."""
+    rows = {(topic, row.function, row.case): row for topic, spec in topics.items() for row in spec if isinstance(row, Anchor)}
+    failed = (r for r in results if not r.passed and r.word == "Anchor")
+    yield from dict.fromkeys(
+        f"{r.function}: {where}" for r in failed if (where := in_the_lecture(r.topic, rows[r.topic, r.function, r.case], r))
+    )
 
 
 def notes(topics: Mapping[str, Sequence[Row]], results: Sequence[Result]) -> Iterator[str]:

@@ -1,11 +1,10 @@
 """The output of `show`: the functions of a topic with formulas, rows and near misses, its laws and networks."""
 
-import inspect
 from collections.abc import Iterator
 
 from shared_specs.checking.check import spec_of
-from shared_specs.checking.reference import wing_function
 from shared_specs.grading.against import functions_of
+from shared_specs.grading.declared import docstring, signature
 from shared_specs.rows import Agree, Anchor, Law, Model, Rejects
 
 
@@ -14,10 +13,9 @@ def lines(topic: str, title: str, only: str | None = None) -> Iterator[str]:
     rows = spec_of(topic)
     yield f"{topic}: {title} ({len(rows)} rows)"
     for name in [only] if only else functions_of(topic):
-        function = wing_function("jax", topic, name)
         yield ""
-        yield f"{name}{inspect.signature(function)}"
-        yield from (f"    {line}".rstrip() for line in inspect.getdoc(function).splitlines())
+        yield f"{name}{signature(topic, name)}"
+        yield from (f"    {line}".rstrip() for line in docstring(topic, name).splitlines())
         yield from _rows_of([row for row in rows if getattr(row, "function", None) == name])
     if only:
         return

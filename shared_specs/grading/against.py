@@ -6,9 +6,11 @@ from pathlib import Path
 from types import ModuleType
 
 from shared_specs.checking.check import MISSING, Checker, spec_of
-from shared_specs.grading.foreign import Offered, Terms, signature
+from shared_specs.grading.declared import signature
+from shared_specs.grading.foreign import Offered, Terms
+from shared_specs.grading.recorded_answers import NOT_RECORDED, recorded_reference
 from shared_specs.grading.user_file import in_one_line, load_module
-from shared_specs.rows import Agree, Law, Row
+from shared_specs.rows import Agree, Law, Model, Row
 
 
 class UnknownName(Exception):
@@ -64,13 +66,16 @@ def check_module(module: ModuleType, place: str, topics: Sequence[str], *, stric
         _require_known(place, offers, terms)
     for offered in offers:
         offered.detect()
-        results = [_check(offered, row, precision) for precision in terms.precisions for row in offered.rows]
+        reference = recorded_reference(offered.topic) if terms.recorded else None
+        results = [_check(offered, row, precision, reference) for precision in terms.precisions for row in offered.rows]
         judged.results += [result for found in results for result in found if result.quantity != MISSING]
         _say_what_is_missing(judged, place, offered)
         methods = [r.message for found in results for r in found if r.quantity == MISSING and r.word == "Model"]
         _say(judged, f"methods not in {place}", list(dict.fromkeys(methods)), offered.topic)
         _say(judged, "laws that need gradients", _laws_left_out(offered, results), offered.topic)
-    if terms.values_only:
+    if terms.recorded:
+        judged.not_judged.append(NOT_RECORDED)
+    elif terms.values_only:
         judged.not_judged.append("gradients (--values-only)")
     elif terms.constant:
         judged.not_judged.append(f"gradients of {', '.join(terms.constant)} (--without-gradient)")
@@ -103,9 +108,11 @@ def _require_known(place, offers, terms):
             raise UnknownName(f"--rename {ours}={yours}: {place} has no function {yours}, and none that takes {yours} for {ours}")
 
 
-def _check(offered, row, precision):
+def _check(offered, row, precision, reference):
     """One row's results. Whatever the file raises, SystemExit too, is a failed comparison."""
-    checker = Checker(offered.topic, offered.implementation(row, precision))
+    if reference and isinstance(row, Model):
+        return []
+    checker = Checker(offered.topic, offered.implementation(row, precision), reference)
     try:
         return checker.run([row])
     except (Exception, KeyboardInterrupt):  # a RowFault is the spec's, Ctrl-C the user's
@@ -125,7 +132,8 @@ def _say_what_is_missing(judged, place, offered):
     _say(judged, "cases that raise NotImplementedError", sorted(offered.not_offered), offered.topic)
     with_gradient = {row.function for row in offered.rows if isinstance(row, Agree) and not row.no_gradient}
     in_numpy = [name for name, found in offered.backends.items() if found == "numpy" and name in with_gradient]
-    _say(judged, "gradients of functions in NumPy", in_numpy, offered.topic)
+    if not offered.terms.recorded:
+        _say(judged, "gradients of functions in NumPy", in_numpy, offered.topic)
 
 
 def _say(judged, what, names, topic):

@@ -10,13 +10,14 @@ if TYPE_CHECKING:
 
 def only_with_against(command: Any) -> str | None:
     """The first option given that is valid with --against only."""
-    names = ("strict", "rename", "precision", "values_only", "without_gradient", "memory_mib")
+    names = ("strict", "rename", "precision", "values_only", "without_gradient", "memory_mib", "recorded")
     return next((f"--{name.replace('_', '-')}" for name in names if getattr(command, name) not in ((), None, False)), None)
 
 
 def terms(command: Any) -> "Terms":
     """The options as Terms.  Raises UsageError, in one line, for a value that is none."""
     from shared_specs.grading.foreign import Terms, can_limit_memory
+    from shared_specs.grading.recorded_answers import judges_by_record
 
     renamed = {}
     for text in command.rename:
@@ -29,10 +30,12 @@ def terms(command: Any) -> "Terms":
         raise UsageError(f"--memory-mib {command.memory_mib}: it must be positive")
     if command.memory_mib is not None and not can_limit_memory():
         raise UsageError("--memory-mib works on Linux only")
+    recorded = judges_by_record(command.recorded)
     return Terms(
         renamed=renamed,
         precisions=(command.precision,) if command.precision else ("float64", "float32"),
-        values_only=command.values_only,
+        values_only=command.values_only or recorded,
         constant=command.without_gradient,
         memory=None if command.memory_mib is None else command.memory_mib * 2**20,
+        recorded=recorded,
     )

@@ -3,12 +3,10 @@
 import ast
 import shlex
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 
 from shared_specs.checking.implementation import Fault
-
-THEORY = Path(__file__).resolve().parents[2] / "theory_jax"
+from shared_specs.grading.declared import declared
 
 LARGEST = 2**20  # bytes of an exercise
 NUMPY, JAX, TORCH = "numpy", "jax", "torch"
@@ -38,8 +36,8 @@ def stub(topic: str, title: str, names: Sequence[str], file: Path, backend: str 
 
     backend: the framework of the exercise (default: NumPy if possible).  Raises LookupError for NumPy if it is not.
     """
-    functions = {name: _definition(topic, name) for name in names}
-    differentiating = [name for name in names if _differentiates(*functions[name])]
+    functions = {name: declared(topic, name) for name in names}
+    differentiating = [name for name in names if _differentiates(functions[name])]
     if differentiating and backend == NUMPY:
         raise LookupError(f"NumPy has no derivatives, which {', '.join(differentiating)} of {topic} must take: give jax or torch")
     autodiff = f"\nNot in NumPy, as they take derivatives: {', '.join(differentiating)}." if differentiating else ""
@@ -50,7 +48,7 @@ def stub(topic: str, title: str, names: Sequence[str], file: Path, backend: str 
         autodiff=autodiff,
         imports=IMPORTS[backend or (JAX if differentiating else NUMPY)],
     )
-    return header + "\n".join(_empty(name, functions[name][0]) for name in names)
+    return header + "\n".join(_empty(name, functions[name].node) for name in names)
 
 
 def _in_docstring(text):
@@ -58,30 +56,11 @@ def _in_docstring(text):
     return text.encode("unicode_escape").decode().replace('"', '\\"')
 
 
-def _definition(topic, name):
-    """A function's node and the module that defines it; a topic may import a function under this name."""
-    tree = _module(topic)
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and node.name == name:
-            return node, tree
-        if isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                if (alias.asname or alias.name) == name:
-                    return _definition(node.module.removeprefix("theory_jax.").replace(".", "/"), alias.name)
-    raise LookupError(f"theory_jax/{topic}.py has no function {name}")
-
-
-@cache
-def _module(topic):
-    """The syntax tree of a topic, cached because each of its functions needs it."""
-    return ast.parse((THEORY / f"{topic}.py").read_text(encoding="utf-8"))
-
-
 def in_order(topic: str, names: Sequence[str]) -> list[str]:
     """The named functions of a topic, each after those of them that the theory wing calls in it; else in the given order."""
     calls, ordered = {}, {}
     for name in names:
-        parts = (part for node in _with_helpers(*_definition(topic, name)) for part in ast.walk(node))
+        parts = (part for node in declared(topic, name).with_helpers() for part in ast.walk(node))
         calls[name] = {part.id for part in parts if isinstance(part, ast.Name)}
 
     def place(name, callers=()):
@@ -95,21 +74,9 @@ def in_order(topic: str, names: Sequence[str]) -> list[str]:
     return list(ordered)
 
 
-def _with_helpers(function, module):
-    """The function and those of its module that it calls, directly or not."""
-    helpers = {node.name: node for node in module.body if isinstance(node, ast.FunctionDef)}
-    todo, seen = [function], {}
-    while todo:
-        node = todo.pop()
-        seen[node.name] = node
-        named = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
-        todo += [helpers[name] for name in named if name in helpers and name not in seen]
-    return list(seen.values())
-
-
-def _differentiates(function, module):
+def _differentiates(function):
     """Whether a function uses jax's derivatives, directly or by a helper of its module."""
-    parts = (part for node in _with_helpers(function, module) for part in ast.walk(node) if isinstance(part, ast.Attribute))
+    parts = (part for node in function.with_helpers() for part in ast.walk(node) if isinstance(part, ast.Attribute))
     return any(part.attr in DERIVATIVES and ast.unparse(part.value) == "jax" for part in parts)
 
 
@@ -132,7 +99,7 @@ def topic_of(path: Path) -> str | None:
             raise Fault(f"{str(path)!r} is not a file")
         if Path(path).stat().st_size > LARGEST:
             raise Fault(f"{path} is larger than {LARGEST} bytes")
-        tree = ast.parse(Path(path).read_text(encoding="utf-8"))
+        tree = ast.parse(Path(path).read_text(encoding="utf-8-sig"))
     except SyntaxError as error:
         raise Fault(f"{path}, line {error.lineno or 1}: {error.msg}") from None
     except OSError as error:

@@ -5,16 +5,15 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from shared_specs.backends import NAMES, backend
+from shared_specs.backends import backend, installed
 from shared_specs.checking.arguments import Arguments, Arrays, Key
 from shared_specs.checking.implementation import Fault, Implementation, MissingFunction, NoGradients, detect_backend
-from shared_specs.checking.reference import wing_function
+from shared_specs.grading.declared import signature, wanted
 from shared_specs.grading.user_file import in_one_line
 from shared_specs.rows import Agree, Anchor, Model, Rejects, Row
 
@@ -24,7 +23,8 @@ class Terms:
     """Options for checking a user's file.
 
     renamed: the user's name for a function or an argument of the contracts. constant: arguments that are never differentiated.
-    memory: bytes for one call, beyond what the process uses when it begins; None for no limit.
+    memory: bytes for one call, beyond what the process uses when it begins; None for no limit. recorded: whether recorded
+    answers judge, and not JAX; then values_only must hold.
     """
 
     renamed: dict[str, str] = field(default_factory=dict)
@@ -32,6 +32,7 @@ class Terms:
     values_only: bool = False
     constant: tuple[str, ...] = ()
     memory: int | None = None
+    recorded: bool = False
 
 
 class NotOffered(MissingFunction):
@@ -90,7 +91,7 @@ class Offered:
     def detect(self) -> None:
         """Finds the backend of every function on the first of its cases that it answers."""
         if self.terms.memory is not None:
-            for name in NAMES:
+            for name in installed():
                 backend(name)  # what a framework maps when it loads is not the file's memory
         for row in self.rows:
             if isinstance(row, Agree | Anchor) and row.function in self.functions and row.function not in self.backends:
@@ -184,18 +185,6 @@ class Foreign:
 @dataclass(frozen=True)
 class _Named:
     name: str
-
-
-@cache
-def signature(topic: str, name: str) -> inspect.Signature:
-    """A function's signature in the contracts."""
-    return inspect.signature(wing_function("jax", topic, name))
-
-
-def wanted(topic: str, name: str) -> str:
-    """A function as the contracts have it: its arguments, and their shapes."""
-    shapes = inspect.getdoc(wing_function("jax", topic, name)).strip().splitlines()[-1]
-    return f"{name}{signature(topic, name)}, shapes {shapes}"
 
 
 def adapted(function: Callable, house: inspect.Signature, renamed: dict[str, str]) -> Callable:

@@ -20,6 +20,7 @@ from shared_specs.checking.implementation import Fault, MissingFunction, NoGradi
 from shared_specs.grading.against import functions_of
 from shared_specs.grading.packing import Packer
 from shared_specs.grading.process import Limits, Worker
+from shared_specs.grading.recorded_answers import recorded_reference
 from shared_specs.rows import Law
 
 
@@ -34,11 +35,17 @@ class Graded:
     names_only_argument = True
 
     def __init__(
-        self, worker: Worker, backend_name: str, precision: str, failed: dict[str, str], only: str | None = None
+        self,
+        worker: Worker,
+        backend_name: str,
+        precision: str,
+        failed: dict[str, str],
+        only: str | None = None,
+        values_only: bool = False,
     ) -> None:
         self.backend = _Named(backend_name)
         self.precision = precision
-        self.has_gradients = backend_name != "numpy"
+        self.has_gradients = backend_name != "numpy" and not values_only
         self._worker = worker
         self._failed = failed
         self._only = only
@@ -152,11 +159,14 @@ def grade(
     limits: Limits | None = None,
     only: str | None = None,
     progress: Callable[[int, int], Any] = lambda done, total: None,
+    recorded: bool = False,
 ) -> list[Result]:
     """The topic's rows against the file, in float64 and float32: the Results.  Raises Fault if the file does not load.
 
-    only: the one function to mark; laws are left out where they need another.
+    only: the one function to mark; laws are left out where they need another. recorded: whether recorded answers judge, which
+    know no gradients.
     """
+    reference = recorded_reference(topic) if recorded else None
     rows = [row for row in spec_of(topic) if only is None or isinstance(row, Law) or getattr(row, "function", None) == only]
     failed = {}
     try:
@@ -165,7 +175,8 @@ def grade(
         raise Fault(f"{path} cannot be graded: {error.strerror or error}") from None
     try:
         backend = backend_of(worker, topic, failed)
-        checkers = [Checker(topic, Graded(worker, backend, precision, failed, only)) for precision in ("float64", "float32")]
+        graded = [Graded(worker, backend, precision, failed, only, recorded) for precision in ("float64", "float32")]
+        checkers = [Checker(topic, each, reference) for each in graded]
         results = []
         for i, (checker, row) in enumerate(product(checkers, rows)):
             progress(i, len(checkers) * len(rows))

@@ -15,6 +15,7 @@ from shared_specs.checking.arguments import leaves
 from shared_specs.checking.batch_sizes import Batch, batches_of
 from shared_specs.checking.check import MISSING, Result, spec_of
 from shared_specs.checking.comparing import DTYPE
+from shared_specs.grading.lecture import where_it_goes_wrong
 from shared_specs.rows import Agree, Anchor, Law
 from shared_specs.terminal import print_table
 
@@ -27,7 +28,7 @@ COLORS = {"holds": "green", "to do": "yellow", "fails": "red"}
 class Mark:
     """One function's comparisons that hold, and all of them, apart for values, for input checks and for rows at the edge.
 
-    The laws have no name.
+    The laws have no name. lecture: where the lecture speaks of the fault, if it is a known mistake.
     """
 
     function: str
@@ -37,6 +38,7 @@ class Mark:
     mark: str
     fault: str
     hint: str
+    lecture: str = ""
 
 
 def marks_of(topic: str, functions: Sequence[str], results: Sequence[Result]) -> list[Mark]:
@@ -57,14 +59,28 @@ def marks_of(topic: str, functions: Sequence[str], results: Sequence[Result]) ->
         mark = "holds" if all(r.passed for r in values) else "to do" if unwritten else "fails"
         fault = _fault(topic, rows, ordered[0]) if ordered and not unwritten else ""
         counts = ((sum(r.passed for r in part), len(part)) for part in (values, checks, edges))
-        found.append(Mark(name, *counts, mark, fault, _hint(rows.values(), name) if fault else ""))
+        lecture = in_the_lecture(topic, rows[ordered[0].word, name, ordered[0].case], ordered[0]) if fault else ""
+        found.append(Mark(name, *counts, mark, fault, _hint(rows.values(), name) if fault else "", lecture))
     return found
+
+
+def in_the_lecture(topic: str, row: Any, result: Result) -> str:
+    """Where the lecture speaks of what a result shows, if that is a known mistake of its row; empty otherwise."""
+    mistake = _known(row, result)
+    where = where_it_goes_wrong(topic, result.function, mistake) if mistake else ""
+    return f"the lecture on it: {where}" if where else ""
 
 
 def passes(results: Sequence[Result], strict: bool = False) -> bool:
     """Whether every value passes; strict: also edge cases of precision and the rejection of all bad input."""
     judged = [r for r in results if strict or r.word != "Rejects" and not r.edge]
     return bool(judged) and all(r.passed for r in judged)
+
+
+def attempted(results: Sequence[Result], function: str) -> bool:
+    """Whether any call of a function did something else than raise NotImplementedError."""
+    mine = [r for r in results if r.function == function]
+    return any(r.quantity != MISSING and TO_DO not in r.message for r in mine)
 
 
 def print_marks(
@@ -83,6 +99,8 @@ def print_marks(
     for m in marks:
         if m.fault:  # a line each, which no width cuts
             console.print(f"{m.function or 'laws'}: {m.fault}", markup=False, soft_wrap=True)
+        if m.lecture:
+            console.print(f"    {m.lecture}", markup=False, soft_wrap=True)
     shown = [m for m in marks if m.hint]
     for m in shown if hints else ():
         console.print(f"{m.function or 'laws'}: {m.hint}", markup=False, soft_wrap=True)
@@ -116,10 +134,14 @@ def _is_whole(mark):
 
 def _telling(topic, row, result):
     """A known mistake first, then faults on small input: such a case can be followed by hand. A dtype comes last."""
-    mistakes = getattr(row, "near_misses", {})
-    known = any(result.message.startswith(f"{mistake}: ") for mistake in mistakes)
     unwritten = TO_DO in result.message or result.quantity == MISSING
-    return not known, unwritten, result.quantity == DTYPE, _size(_drawn(topic, row)), result.precision != "float64"
+    return not _known(row, result), unwritten, result.quantity == DTYPE, _size(_drawn(topic, row)), result.precision != "float64"
+
+
+def _known(row, result):
+    """The known mistake that a result shows; empty if none."""
+    mistakes = getattr(row, "near_misses", {})
+    return next((mistake for mistake in mistakes if result.message.startswith(f"{mistake}: ")), "")
 
 
 def _drawn(topic, row):

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from shared_specs.checking.implementation import Fault
+from shared_specs.commands.extras import without_framework
 from shared_specs.grading.messages import Broken, receive, send
 from shared_specs.grading.own_files import PACKAGE, own_files
 
@@ -113,7 +114,7 @@ class Worker:
                 raise Fault("it did not send the names of its functions")
         except Fault as fault:
             self.close()
-            raise Fault(f"{self.path} does not load: {fault}") from None
+            raise Fault(without_framework(f"{self.path} does not load: {fault}")) from None
         self.functions = {name for name in header["functions"] if isinstance(name, str)}
         self.frameworks = header.get("frameworks")
 
@@ -260,7 +261,7 @@ def copy_with_siblings(file: Path, folder: Path) -> None:
 def _imported(path):
     """The first names of what a file imports; none if it is not Python."""
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = ast.parse(path.read_text(encoding="utf-8-sig"))
     except (SyntaxError, ValueError):
         return
     for node in ast.walk(tree):

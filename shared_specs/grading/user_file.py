@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 from shared_specs.checking.implementation import Fault
+from shared_specs.commands.extras import without_framework
 
 # The package that represents the file's folder: the file is its submodule, so `from .neighbor import x` finds the neighbor.
 PACKAGE = "user_folder"
@@ -41,7 +42,7 @@ def load_module(path: str | Path) -> ModuleType:
     except SyntaxError as error:
         raise Fault(f"{path}, line {error.lineno}: {error.msg}") from error
     except BaseException as error:  # sys.exit() at import, too
-        raise Fault(f"{path} does not load: {in_one_line(error)}") from error
+        raise Fault(without_framework(f"{path} does not load: {in_one_line(error)}")) from error
     return module
 
 

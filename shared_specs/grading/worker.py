@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from shared_specs.backends import backend
+from shared_specs.backends import backend, installed
 from shared_specs.checking.implementation import Fault, Implementation, detect_backend
 from shared_specs.grading.confinement import keep_from_answers, limit_memory
 from shared_specs.grading.messages import Broken, receive, send
@@ -42,11 +42,11 @@ def main(file: str, questions: int, answers: int, memory: int, repository: str, 
         while view:
             view = view[os.write(answers, view) :]
 
-    with open(file, encoding="utf-8") as source:
+    with open(file, encoding="utf-8-sig") as source:  # editors of Windows begin a file with a mark
         text = source.read()
     # The framework is loaded before memory is counted and before the file can lay hands on it.
     sources = "".join(path.read_text(encoding="utf-8", errors="replace") for path in Path(file).parent.rglob("*.py"))
-    frameworks = [name for name in FRAMEWORKS if name in sources]
+    frameworks = [name for name in FRAMEWORKS if name in sources and name in installed()]
     for name in frameworks:
         backend(name)
     send(write, {"ready": True})

@@ -194,13 +194,15 @@ def test_the_extras_hold_what_requirements_txt_does():
     extras = project["optional-dependencies"]
     lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").lower().splitlines()
     every = sorted(filter(None, (line.partition("#")[0].strip() for line in lines)))
-    assert sorted(project["dependencies"] + extras["jax"] + extras["torch"]) == every
+    wings = extras["wing"] + extras["jax"] + extras["torch"]
+    assert sorted([*project["dependencies"], *(line for line in wings if line != "diptych[wing]")]) == every
+    assert "diptych[wing]" in extras["jax"] and "diptych[wing]" in extras["torch"]
     assert extras["all"] == ["diptych[jax,torch]"] and "diptych[all]" in extras["test"] and "diptych[all]" in extras["bench"]
-    imported = {"pillow": "PIL", "myst-parser": "myst_parser"}
-    for extra in ("jax", "torch", "book"):
+    imported = {"pillow": "PIL", "myst-parser": "myst_parser", "scikit-learn": "sklearn"}
+    for extra, key in (("jax", "jax"), ("torch", "torch"), ("book", "book"), ("wing", "all")):
         names = [re.match(r"[\w-]+", requirement)[0] for requirement in extras[extra]]
         names = [name for name in names if name != "diptych"]
-        assert {imported.get(name, name) for name in names} == set(MODULES[extra])
+        assert {imported.get(name, name) for name in names} == set(MODULES[key])
 
 
 def test_a_missing_extra_is_installed_from_the_clone_or_for_the_wheel(monkeypatch, tmp_path):

@@ -1,5 +1,6 @@
 """python -m shared_specs: list, check, exercise, export, as a person meets them."""
 
+import hashlib
 import json
 import os
 import re
@@ -9,9 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from jsonschema import ValidationError, validate
 
 from shared_specs import __main__ as command
 from shared_specs.checking import wings
+from shared_specs.commands.archive import archive
+from shared_specs.commands.bug_kinds import KINDS
 from shared_specs.grading.against import functions_of
 from shared_specs.grading.exercise import stub, topic_of
 from shared_specs.syllabus import load
@@ -261,9 +265,15 @@ def test_export_is_read_and_compared_by_the_code_in_the_documentation(tmp_path, 
 
     before = os.umask(0o027)
     try:
-        assert run(capfd, "export", str(tmp_path / "out"), "--topics", TOPIC)[0] == 0
+        assert run(capfd, "export", str(tmp_path / "out"), "--topics", TOPIC, "--archive", str(tmp_path / "one.tar.xz"))[0] == 0
     finally:
         os.umask(before)
+    _require_schema(tmp_path / "out")
+    digest = hashlib.sha256((tmp_path / "one.tar.xz").read_bytes()).hexdigest()
+    assert (tmp_path / "one.tar.xz.sha256").read_text() == f"{digest}  one.tar.xz\n"
+    for path in (tmp_path / "out").rglob("*"):
+        os.utime(path, (0, 0))
+    assert archive(tmp_path / "out", tmp_path / "two.tar.xz") == digest  # of contents, not of times
     written = [tmp_path / "out", *(tmp_path / "out").rglob("*")]
     assert {oct(path.stat().st_mode & 0o777) for path in written} == {"0o750", "0o640"}  # as the umask asks
     documented = code_of_the_documentation()
@@ -278,6 +288,20 @@ def test_export_is_read_and_compared_by_the_code_in_the_documentation(tmp_path, 
     damaged.write_bytes(damaged.read_bytes()[:-1] + b"\x7f")
     with pytest.raises(ValueError, match="checksum"):
         documented["read"](tmp_path / "out", TOPIC)
+
+
+def _require_schema(directory):
+    """The exported JSON Schema holds for the cases and for the manifest, and refuses a kind of bug that it does not know."""
+    schema = json.loads((directory / "schema.json").read_text())
+    content, manifest = (json.loads((directory / name).read_text()) for name in (f"{TOPIC}.json", "manifest.json"))
+    validate(content, schema)
+    validate(manifest, schema["$defs"]["manifest"])
+    assert schema["$defs"]["kind_of_bug"]["enum"] == list(KINDS)
+    mistakes = [mistake for case in content["cases"] for mistake in case.get("near_misses", {}).values()]
+    assert {mistake["kind"] for mistake in mistakes} > {"sign", "reduction"}
+    mistakes[0]["kind"] = "typo"
+    with pytest.raises(ValidationError):
+        validate(content, schema)
 
 
 def test_export_refuses_a_folder_in_use(tmp_path, capfd):

@@ -1,5 +1,6 @@
 """The contracts as tests: all rows of a topic in a wing are one test, in float64 and in float32."""
 
+import json
 from functools import lru_cache
 
 import numpy as np
@@ -62,6 +63,8 @@ def test_exported_cases_are_read_and_compared_by_the_code_in_the_documentation(t
     exported = [row for row, can in zip(rows, there, strict=True) if can]
     names = [(type(row).__name__.lower(), row.function, row.case) for row in exported]
     assert [(case["kind"], case["function"], case["case"]) for case in cases] == names
+    left_out = json.loads((tmp_path / "out" / f"{topic}.json").read_text())["left_out"]
+    assert len(left_out) == there.count(False)
     for case, arguments in zip(cases, (a for a, can in zip(given, there, strict=True) if can), strict=True):
         arrived = {name: documented["built"](argument, arrays) for name, argument in case["arguments"].items()}
         sent = {name: whole(value) for name, value in arguments.items()}
