@@ -5,10 +5,10 @@
     model = practice_torch.load("digits")  # or a run folder
     model.sample(16)
 
-Importing it imports neither torch nor anything else that takes time: `load` and `open_run` do.
+Importing it imports neither torch nor anything else that takes time: `load`, `open_run` and `train` do.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,3 +48,18 @@ def open_run(run: "str | Path") -> "OpenedRun":
     from practice_torch.commands.loading.opened import OpenedRun
 
     return OpenedRun(run)
+
+
+def train(topic: str, recipe: str, *, run: "str | Path | None" = None, **fields: Any) -> "OpenedRun":
+    """Train a recipe of a topic, as the command does: the results in its run folder, which a notebook shows.
+
+    run: the folder, missing or empty (default: runs/<topic>-<recipe>-<n>, with the first free number)
+    fields: of the recipe, by their names: steps=100, learning_rate=3e-4
+
+    Progress is printed; an interrupted training is saved, and `python -m practice_torch train --resume RUN` goes on with it.
+    Raises UsageError for a topic, a recipe or a field that is not there, OptionError for a value that is not allowed, and
+    DataError for data that cannot be read.
+    """
+    from practice_torch.commands.loading.trained import trained
+
+    return trained(topic, recipe, run, fields)

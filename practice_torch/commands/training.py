@@ -1,5 +1,6 @@
 """python -m practice_torch train: a recipe from its first step, or from other weights, or a stopped run from its checkpoint."""
 
+import contextlib
 import dataclasses
 import sys
 from pathlib import Path
@@ -19,6 +20,13 @@ def train(command, words, fields):
     """The command; returns the exit code."""
     if command.resume:
         return _resume(command, words, fields)
+    with begun(command, words, fields) as training:
+        return to_the_end(training)
+
+
+@contextlib.contextmanager
+def begun(command, words, fields):
+    """The training of a recipe, before its first step; its folder is gone if it never takes one."""
     source = _source(command)
     if source and not words:
         path, name = source.asked["topic"], source.asked["recipe"]
@@ -60,7 +68,7 @@ def train(command, words, fields):
             _keep_chat_template(training.run, data[0], source)
         if processes.first and (recipe.keep_every or recipe.keeps_best()):
             print(disk_plan(training), file=sys.stderr)
-        return _to_the_end(training)
+        yield training
     except BaseException:
         remove_unless_begun(training.run, processes)
         raise
@@ -171,7 +179,7 @@ def _resume(command, words, fields):
         if processes.first:
             stage = f", in stage {training.experiment.place.stage}" if training.stages else ""
             print(f"continuing after step {training.step} of {recipe.steps}{stage}", file=sys.stderr)
-        return _to_the_end(training)
+        return to_the_end(training)
     finally:
         run.lock.release()
 
@@ -199,7 +207,8 @@ def _extended(run, recipe, steps):
     return dataclasses.replace(recipe, steps=steps)
 
 
-def _to_the_end(training):
+def to_the_end(training):
+    """Train, judge, and write the report; returns the exit code of a finished or an interrupted run."""
     from practice_torch.engine.loop import Interrupted
 
     run, first = training.run, training.processes.first  # only rank 0 prints

@@ -231,12 +231,14 @@ class Derivation(Setting):
         """
         if not any(hasattr(part, "execute") or isinstance(part, Step) for part in self.parts):
             raise ValueError(f"the derivation {self.title!r} has no steps; it must have at least one")
-        names = Counter(part.title for part in self.parts if isinstance(part, Lemma)) + Counter(step.name for step in self.steps)
         results = _guarded(self, debug, self._setting) + _guarded(self, debug, lambda: self._relations(self))
-        for part in self.parts:
-            results += _guarded(part, debug, lambda part=part: self._claims(part, names, debug))
-            results += _guarded(part, debug, lambda part=part: self._relations(part))
-        return results
+        return results + [result for part in self.parts for result in self.results_of(part, debug=debug)]
+
+    def results_of(self, part, *, debug=False):
+        """The Results of one part alone."""
+        names = Counter(part.title for part in self.parts if isinstance(part, Lemma)) + Counter(step.name for step in self.steps)
+        claims = _guarded(part, debug, lambda: self._claims(part, names, debug))
+        return claims + _guarded(part, debug, lambda: self._relations(part))
 
     def lacking(self):
         """The missing required parts of this lecture, in words."""

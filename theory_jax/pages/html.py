@@ -34,8 +34,12 @@ DRAWN_WITH = {
 def html(page, links=()):
     """The page as text. links: the addresses of other topics' pages, by topic."""
     font = f"data:font/woff2;base64,{base64.b64encode(MATH_FONT.read_bytes()).decode()}"
-    style = STYLE + _figure_colors() + font_face(font) + (HERE / "lecture.css").read_text(encoding="utf-8")
-    return _template().render(page=page, links=dict(links), wrong={}, style=Markup(style))
+    return _template().render(page=page, links=dict(links), wrong={}, style=Markup(font_face(font) + style()))
+
+
+def style():
+    """The style of a page, without the font of its formulas."""
+    return STYLE + _figure_colors() + (HERE / "lecture.css").read_text(encoding="utf-8")
 
 
 def lecture(page, links=(), wrong=()):
@@ -45,6 +49,12 @@ def lecture(page, links=(), wrong=()):
     """
     template = _template()
     return "".join(template.blocks["lecture"](template.new_context({"page": page, "links": dict(links), "wrong": dict(wrong)})))
+
+
+def one_part(page, item):
+    """One part of a page alone."""
+    template = _template().environment.get_template("parts.html.jinja")
+    return template.make_module({"page": page, "links": {}, "wrong": {}}).part(item)
 
 
 def _template():

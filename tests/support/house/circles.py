@@ -7,7 +7,11 @@ from tests.support.house.rules import THREE, imported_names, parsed
 
 def import_circles(root):
     """Modules that import each other: inside a function and under TYPE_CHECKING counts, too."""
-    paths = [path for top in (*THREE, "book", "demo", "benchmarks", "tests") for path in sorted((root / top).rglob("*.py"))]
+    paths = [
+        path
+        for top in (*THREE, "book", "demo", "notebooks", "benchmarks", "tests")
+        for path in sorted((root / top).rglob("*.py"))
+    ]
     modules = {_name(path.relative_to(root)): path for path in paths}
     imports = {
         name: {other for other, _ in imported_names(parsed(path)) if other in modules} - {name} for name, path in modules.items()

@@ -11,7 +11,7 @@ OF_TOPICS = (*THREE, *OF_THEORY, "practice_torch/experiments", "tests")
 def crowded_folders(root):
     """No folder has more than MOST Python files, except a family's, which has those of its topics."""
     of_families = {root / place / family for place in OF_TOPICS for family in families(root)}
-    files = [path for top in (*THREE, "book", "demo", "benchmarks", "tests") for path in (root / top).rglob("*.py")]
+    files = [path for top in (*THREE, "book", "demo", "notebooks", "benchmarks", "tests") for path in (root / top).rglob("*.py")]
     for folder in sorted({path.parent for path in files} - of_families):
         count = sum(path.parent == folder for path in files)
         if count > MOST:

@@ -34,7 +34,7 @@ PARTS = {
 # tests/<family>/<kind>_<topic>.py, which a central test reads
 OF_A_TOPIC = ("mistakes", "objective", "network", "sampler", "metrics", "literal")
 # which parts of the theory wing see which, next to __main__
-SEEN_BY = {"derivation": {"derivation", "lectures", "exercises", "pages"}, "pages": {"pages"}}
+SEEN_BY = {"derivation": {"derivation", "lectures", "exercises", "pages", "commands"}, "pages": {"pages", "commands"}}
 USERS = {"experiments", "projects", "commands"}  # of topics: what may import all families
 OF_EXPERIMENTS = {"engine", "data", "pictures", "reports"}  # the parts that a topic leaves to its experiment
 # what the topics of each wing are written in, and the lectures. scipy has what jax and torch lack, and lectures minimize and
@@ -166,8 +166,8 @@ def _refused(root, wing, path, is_topic, module):
     if module.startswith("."):
         return "write the whole path"
     top, *below = module.split(".")
-    if top in ("tests", "demo", "benchmarks", "book"):
-        return "nothing depends on tests, demo, benchmarks or the book"
+    if top in ("tests", "demo", "benchmarks", "book", "notebooks"):
+        return "nothing depends on tests, demo, benchmarks, notebooks or the book"
     if wing in WINGS and top in WINGS and top != wing:
         return "the wings never see each other"
     if wing in WINGS and top in FOREIGN[wing]:
@@ -482,7 +482,7 @@ def _is_message(line):
 
 def stray_colors(root):
     """Colors of figures and pages are those of shared_specs/palette.py."""
-    for folder in (*THREE, "demo", "book"):
+    for folder in (*THREE, "demo", "book", "notebooks"):
         for path in sorted((root / folder).rglob("*")):
             if path.suffix not in COLOR or path == root / "shared_specs" / "palette.py":
                 continue

@@ -69,7 +69,9 @@ def topics_named(root):
 
 def _central_files(root):
     """The files of Python that are in no family's folder."""
-    found = [path for place in (*THREE, "tests", "demo", "book", "benchmarks") for path in (root / place).rglob("*.py")]
+    found = [
+        path for place in (*THREE, "tests", "demo", "book", "notebooks", "benchmarks") for path in (root / place).rglob("*.py")
+    ]
     for path in sorted(path.relative_to(root) for path in (*found, *root.glob("*.py"))):
         if not set(path.parts[:-1]) & set(families(root)):
             yield path

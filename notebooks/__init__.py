@@ -1,0 +1,1 @@
+"""A notebook of every topic, written from the sources: `make notebooks`."""
