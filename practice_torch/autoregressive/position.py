@@ -196,7 +196,9 @@ class RotaryPositions(Positions):
         """A function that turns queries or keys [B, H, T, D], of one token a row at positions [B], or at [B, T]; width is D."""
         angles = rotary_angles(positions.flatten(), head_width=width, base=self.base, scale=self.scale)
         if positions.ndim == 1:
-            return lambda x: apply_rotary(x.transpose(0, 2), angles, layout="half").transpose(0, 2)  # the rows are its times
+            cos, sin = angles.cos(), angles.sin()  # once for all blocks
+            cos, sin = (torch.cat(parts, dim=-1)[:, None, None] for parts in ((cos, cos), (-sin, sin)))
+            return lambda x: x * cos + x.roll(width // 2, -1) * sin  # apply_rotary's "half"
         shape = positions.shape  # all tokens of all rows are its times
 
         def turn(x):

@@ -19,10 +19,14 @@ class Places(NamedTuple):
     Or where all tokens of rows are that hold several texts, of which none sees another.
     """
 
-    positions: torch.Tensor
-    """[B]: the token's own, and the column of the cache that gets its key and value. Or [B, T], without a cache."""
-    seen: torch.Tensor
-    """[B, 1, 1, L]: the columns that it sees, its own the last. Or [B, 1, T, T]."""
+    positions: torch.Tensor | int
+    """[B]: the token's own, and the column of the cache that gets its key and value; one number where all rows have the same.
+    Or [B, T], without a cache.
+    """
+    seen: torch.Tensor | None
+    """[B, 1, 1, L]: 0 at the columns that it sees, its own the last, and -inf elsewhere; None where all rows have one position:
+    those up to it. Or [B, 1, T, T], True where one sees the other.
+    """
     turn: Callable | None
     """Turns queries or keys [B, H, 1, D] or [B, H, T, D] by these positions, in a network that turns them."""
 
@@ -129,13 +133,19 @@ class CachedDecoder(nn.Module):
         return self.logits(self.final_norm(x[torch.arange(len(x), device=x.device), lengths - 1]))
 
     def step_rows(self, tokens, cache, positions):
-        """The logits [B, V] of the token after one token [B] of each row, which is at its row's position, [B].
+        """The logits [B, V] of the token after one token [B] of each row, at its row's position: [B], or a number for all.
 
-        The cache has the row's past in the columns before its position; columns after it are not seen. Shapes are those of the
-        call before, and no value is read: compiled, it is one graph for all steps. Positions must be below the cache's length.
+        The cache has the row's past in the columns before its position; columns after it are not seen. With positions [B] shapes
+        are those of the call before, and no value is read: compiled, it is one graph for all steps. Positions must be below the
+        cache's length.
         """
-        rows, seen = len(tokens), torch.arange(cache.shape[4], device=tokens.device) <= positions[:, None]
-        places = Places(positions, seen.view(rows, 1, 1, -1), self._turning(positions))
+        if isinstance(positions, int):
+            places = Places(positions, None, self._turning(torch.tensor([positions], device=tokens.device)))
+        else:
+            # numbers, and not truth values, which attention would turn into numbers in every block
+            hidden = torch.arange(cache.shape[4], device=tokens.device) > positions[:, None]
+            seen = torch.zeros(hidden.shape, dtype=cache.dtype, device=cache.device).masked_fill_(hidden, -math.inf)
+            places = Places(positions, seen[:, None, None], self._turning(positions))
         x = self._embedded(tokens[:, None], positions)
         for block, kept in zip(self.blocks, cache, strict=True):
             x = block(x, kept, places)
@@ -149,7 +159,7 @@ class CachedDecoder(nn.Module):
         return self.token_embedding.weight if self.head is None else self.head.weight
 
     def _embedded(self, tokens, position):
-        """The tokens at position, position + 1, ..., or at positions [B, S], or [B] of each row's only one: [B, S] -> [B, S, E]"""
+        """The tokens at position, position + 1, ..., at positions [B, S], or [B] of each row's only one: [B, S] -> [B, S, E]"""
         return self.token_embedding(as_int64(tokens))
 
     def _read(self, tokens, cache, position):
@@ -171,6 +181,10 @@ def attended(query, key, value, cache, position, *, dropout):
     mask, steps = None, query.shape[2]
     if isinstance(position, Places) and cache is None:
         mask = position.seen
+    elif isinstance(position, Places) and isinstance(position.positions, int):
+        end = position.positions + 1
+        cache[0, :, :, end - 1 : end], cache[1, :, :, end - 1 : end] = key, value
+        key, value = cache[:, :, :, :end]
     elif isinstance(position, Places):
         rows, mask = torch.arange(len(query), device=query.device), position.seen
         cache[0][rows, :, position.positions], cache[1][rows, :, position.positions] = key[:, :, 0], value[:, :, 0]

@@ -77,15 +77,9 @@ class LlamaBlock(nn.Module):
     def forward(self, x, cache=None, position=0):
         """[B, T, E] -> [B, T, E]; with a cache [2, B, G, L, D], rows before `position` are the past, and T more are written."""
         heads = self.query_key_value(self.attention_norm(x)).unflatten(-1, (-1, self.keys[1])).transpose(1, 2)
-        query, key, value = heads.split([self.heads, self.keys[0], self.keys[0]], dim=1)
-        mixed = attended(
-            self._turned(query, position),
-            self._turned(key, position),
-            value,
-            cache,
-            position,
-            dropout=self.attention_dropout if self.training else 0.0,
-        )
+        turned, value = heads.split([self.heads + self.keys[0], self.keys[0]], dim=1)
+        query, key = self._turned(turned, position).split([self.heads, self.keys[0]], dim=1)
+        mixed = attended(query, key, value, cache, position, dropout=self.attention_dropout if self.training else 0.0)
         x = x + self.dropout(self.output(mixed))
         z = self.feed_forward_norm(x)
         return x + self.dropout(self.down(functional.silu(self.gate(z)) * self.up(z)))

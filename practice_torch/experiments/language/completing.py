@@ -98,16 +98,20 @@ def _continue(network, written, known, allowed, noise, decoding, stop, until, st
     lengths, going = torch.zeros_like(place), torch.ones_like(place, dtype=torch.bool)
     stopped, cache = torch.zeros_like(going), network.empty_cache(rows, width)
     logits = network.step_after(written[:, : max(known)], cache, place)
+    alike = device.type == "cpu" and len(set(known)) == 1  # every step has then its own shape, and needs no mask
     for number in range(max(allowed)):
         token = decoding.choose_by(_at_least_float32(logits), written, noise[:, number])
         drawn.append(token)
         written[column, place] = token  # one of a row that has ended is drawn in vain, where it has no effect on others
         lengths = lengths + going
-        ended = torch.isin(token, stop) if until is None else torch.isin(token, stop) | _ended(until, drawn, going)
+        ended = torch.isin(token, stop) if len(stop) else torch.zeros_like(going)
+        ended = ended if until is None else ended | _ended(until, drawn, going)
         stopped, going = stopped | going & ended, going & ~ended & (lengths < most)
-        if (device.type == "cpu" or number % CHECKED == CHECKED - 1) and not going.any():
+        if number + 1 == max(allowed) or (device.type == "cpu" or number % CHECKED == CHECKED - 1) and not going.any():
             break
-        if step is None:
+        if step is None and alike:
+            logits = network.step_rows(token, cache, known[0] + number)
+        elif step is None:
             room = -(-(max(known) + number + 1) // ROOM) * ROOM if device.type == "cpu" else width
             logits = network.step_rows(token, cache[:, :, :, :, :room], place)
         else:
