@@ -6,6 +6,7 @@ import json
 import math
 import re
 from decimal import Decimal
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -82,6 +83,7 @@ def on_tensors(module, name):
         yield tally, experiment, data
 
 
+@pytest.mark.in_thirds
 @pytest.mark.parametrize("topic", [pytest.param(path, marks=pytest.mark.xdist_group(f"sizes, {path}")) for path in TOPICS])
 def test_every_recipe_of_a_topic_takes_a_step_at_full_size(topic, monkeypatch):
     """A scan in one segment: several, which tests/state_space runs, repeat it.
@@ -221,6 +223,20 @@ def test_published_numbers_are_in_the_quoted_lines_of_their_sources():
                 found = set(numbers(published.quoted))
                 assert abs(Decimal(repr(published.value))) in found, (topic, name, published.value, published.quoted)
     assert claims
+
+
+def test_the_page_of_published_results_has_the_numbers_and_the_fields_of_the_recipes():
+    """Each row of its tables: the number next to ours is the recipe's, and its command takes options of the recipe alone."""
+    page = (Path(__file__).parents[2] / "docs" / "published_results.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if "`train " in line]
+    for row in rows:
+        published, command = re.fullmatch(r"\|[^|]+\|[^|]+\| ([\d.]+) \|.*\| `train ([^`]+)` \|", row).groups()
+        topic, name, *options = command.split()
+        module = module_of(topic)
+        assert module.PUBLISHED[name].value == float(published), row
+        asked = {option.removeprefix("--").replace("-", "_") for option in options if option.startswith("--")}
+        assert asked <= module.RECIPES[name].fields().keys(), row
+    assert rows
 
 
 def test_a_recipe_is_the_published_model_or_says_how_it_differs():
