@@ -10,33 +10,11 @@ import sys
 import time
 from pathlib import Path
 
-from notebooks.execution import executed, save
-from notebooks.topic import notebook
+from notebooks.execution import write, write_and_execute
 from shared_specs.stopping import Stopped, process_count, unwinding, worker_processes
 from shared_specs.syllabus import load, resolve
 
 FOLDER = Path("build/notebooks")
-
-
-def write(path, folder):
-    """Write both notebooks of a topic; returns what to print."""
-    for solved in (False, True):
-        save(notebook(path, solved=solved), _place(folder, path, solved))
-    return path, []
-
-
-def write_and_execute(path, folder):
-    """The same, and execute both, with their outputs in the files; returns what to print, and the errors."""
-    errors, began = [], time.perf_counter()
-    for solved in (False, True):
-        made = notebook(path, solved=solved)
-        errors += [f"{_place(folder, path, solved)}: {line}" for line in executed(made, short=True)]
-        save(made, _place(folder, path, solved))
-    return f"{path}: {time.perf_counter() - began:.0f} s", errors
-
-
-def _place(folder, path, solved):
-    return folder / f"{path}{'_solutions' if solved else ''}.ipynb"
 
 
 def main(arguments=None):
@@ -67,7 +45,7 @@ def _made(paths, asked):
     began, errors = time.perf_counter(), []
     does = write_and_execute if asked.execute else write
     os.environ["OMP_NUM_THREADS"] = "1"  # a process a core, each with one thread
-    with worker_processes(min(asked.jobs, len(paths))) as pool:
+    with worker_processes(max(1, min(asked.jobs, len(paths)))) as pool:
         for running in [pool.submit(does, path, asked.to) for path in paths]:
             words, wrong = running.result()
             print(words, *wrong, sep="\n", flush=True)

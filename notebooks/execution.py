@@ -1,8 +1,11 @@
-"""Executing notebooks: every cell in a kernel of its own, with what it prints and shows."""
+"""Files of notebooks, and their execution: every cell, in a kernel of its own, with what it prints and shows."""
 
 import tempfile
+import time
 
 import nbformat
+
+from notebooks.topic import notebook
 
 SECONDS = 1200  # of one cell
 
@@ -37,3 +40,24 @@ def save(made, path):
     """Write a notebook."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(nbformat.writes(made), encoding="utf-8")
+
+
+def write(path, folder):
+    """Write both notebooks of a topic; returns what to print."""
+    for solved in (False, True):
+        save(notebook(path, solved=solved), _place(folder, path, solved))
+    return path, []
+
+
+def write_and_execute(path, folder):
+    """The same, and execute both, with their outputs in the files; returns what to print, and the errors."""
+    errors, began = [], time.perf_counter()
+    for solved in (False, True):
+        made = notebook(path, solved=solved)
+        errors += [f"{_place(folder, path, solved)}: {line}" for line in executed(made, short=True)]
+        save(made, _place(folder, path, solved))
+    return f"{path}: {time.perf_counter() - began:.0f} s", errors
+
+
+def _place(folder, path, solved):
+    return folder / f"{path}{'_solutions' if solved else ''}.ipynb"

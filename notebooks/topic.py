@@ -42,6 +42,7 @@ def notebook(path, *, solved=False):
     cells = [
         _text(_front(topic, derivation, solved)),
         _code(INSTALL.rstrip(), tags=["install"]),
+        _text("\n\n".join(["## Setting", *map(str, derivation.setting), "## Derivation"])),
         *(_code(cell.source) if cell.code else _text(cell.source) for cell in cells_of(source, module)),
         *_listed("## What this does not show", derivation.limits),
         *_questions(derivation, solved),
@@ -72,7 +73,7 @@ def _front(topic, derivation, solved):
         f"`{topic.path}`{lectures}",
         f"*{derivation.question}*",
     ]
-    parts += [str(derivation.answer), HOW, "## Setting", *map(str, derivation.setting), "## Derivation"]
+    parts += [str(derivation.answer), HOW]
     return "\n\n".join(filter(None, parts))
 
 

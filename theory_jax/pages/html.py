@@ -52,9 +52,10 @@ def lecture(page, links=(), wrong=()):
 
 
 def one_part(page, item):
-    """One part of a page alone."""
+    """One part of a page alone, unfolded."""
     template = _template().environment.get_template("parts.html.jinja")
-    return template.make_module({"page": page, "links": {}, "wrong": {}}).part(item)
+    part = template.make_module({"page": page, "links": {}, "wrong": {}}).part(item)
+    return Markup(part.replace('<details class="part', '<details open class="part'))
 
 
 def _template():
