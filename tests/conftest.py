@@ -1,11 +1,13 @@
 """Shared set-up: JAX computes in float64, and compiles as in a check, before any test imports a topic; one BLAS thread where
-tests share the cores. Options: --topic for the tests of one topic, --compiled for every row by XLA (`make topic` gives both).
+tests share the cores. Options: --topic for the tests of one topic, --compiled for every row by XLA (`make topic` gives both),
+--third for a third of the tests that are marked `in_thirds` (`make test` gives the day's).
 """
 
 import gc
 import importlib.util
 import logging
 import os
+import sys
 
 import pytest
 import xdist
@@ -13,12 +15,16 @@ import xdist
 from shared_specs.backends.jax_settings import QUICK
 from tests.support.commands.planned import planned_topics  # noqa: F401 - a fixture of all commands' tests
 from tests.support.engine.forks import forked  # noqa: F401 - a fixture: one program for all files that ask for it
+from tests.support.thirds import third_of
 from tests.support.topics import kept, may_hold, selected_topics, topics_of_file
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["XLA_FLAGS"] = f"{QUICK} {os.environ.get('XLA_FLAGS', '')}"  # read once, when JAX begins, whichever test that is
 # On busy cores, threads that wait for each other spin, and nearly double the CPU seconds of a test.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Containers often set it; some seventy processes of the suite would then compile every module again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 def pytest_addoption(parser):
@@ -28,12 +34,23 @@ def pytest_addoption(parser):
     )
     group.addoption("--peers", action="store_true", help="run only comparisons with other libraries; a missing one is an error")
     group.addoption("--compiled", action="store_true", help="compile every row of the contracts, and every step of a derivation")
+    group.addoption(
+        "--third", type=int, choices=range(3), help="of the tests that are marked in_thirds, run only this third (default: all)"
+    )
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "rule: holds for all topics at once; --topic runs it, too")
+    config.addinivalue_line("markers", "in_thirds: costs much, and is one of many alike; `make test` runs a third of these a day")
     config.addinivalue_line("markers", "peers(*modules): compares with other libraries; skipped where one is not installed")
     config.topics = selected_topics(config.getoption("--topic"))
+
+
+def pytest_report_header(config):
+    third = config.getoption("--third")
+    if third is None:
+        return None
+    return f"third {third} of the tests that are marked in_thirds, and all others; `make test-all` runs every test"
 
 
 def pytest_sessionstart(session):
@@ -52,6 +69,7 @@ def pytest_ignore_collect(collection_path, config):
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config, items):
+    config.collected = tuple(items)
     if config.topics:
         found = dict.fromkeys(kept(items, config.topics))
         config.hook.pytest_deselected(items=[item for item in items if item not in found])
@@ -59,6 +77,11 @@ def pytest_collection_modifyitems(config, items):
     if config.getoption("--peers"):
         config.hook.pytest_deselected(items=[item for item in items if not item.get_closest_marker("peers")])
         items[:] = [item for item in items if item.get_closest_marker("peers")]
+    if (third := config.getoption("--third")) is not None and not config.topics:
+        left_out = [item for item in items if item.get_closest_marker("in_thirds") and third_of(item) != third]
+        config.hook.pytest_deselected(items=left_out)
+        gone = set(left_out)
+        items[:] = [item for item in items if item not in gone]
     for item in items:
         if not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(min(topics_of_file(item.path), default=item.path.stem)))
@@ -80,6 +103,13 @@ def pytest_collection_finish(session):
 def compiled(pytestconfig):
     """Whether everything is to be compiled (--compiled), and not only what the whole suite compiles."""
     return pytestconfig.getoption("--compiled")
+
+
+@pytest.fixture
+def in_full(request):
+    """Whether the test's topic is one of the third that is tested in full (--third), as all are without the option."""
+    third = request.config.getoption("--third")
+    return third is None or bool(request.config.topics) or third_of(request.node) == third
 
 
 def pytest_runtest_setup(item):

@@ -3,9 +3,9 @@
     python -m benchmarks.verification.suite [--topic TOPIC]
 
 The check: all contracts, one topic after another in this process, without JAX's cache of compiled programs. The suite: as `make
-test` runs it, each test measured in the process that runs it, children included (benchmarks/measuring/cpu_of_tests.py). A test
-about several topics is divided evenly among them; a test about none counts for its file alone, and so does the time of a
-session fixture, in the test that comes first.
+test-all` runs it, each test measured in the process that runs it, children included (benchmarks/measuring/cpu_of_tests.py).
+A test about several topics is divided evenly among them; a test about none counts for its file alone, and so does the time of
+a session fixture, in the test that comes first.
 
 --topic measures one topic alone, and keeps nothing. Result: benchmarks/results/suite.json. Exit code: 1 if a test or a row
 failed, or a topic is above its budget.

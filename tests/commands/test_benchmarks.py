@@ -102,6 +102,7 @@ def test_the_samplers_of_the_gpu_benchmark_are_held_against_each_other(monkeypat
             sampling.require_same_images()
 
 
+@pytest.mark.in_thirds
 @pytest.mark.skipif(simulated_gpu.why_not() is not None, reason=simulated_gpu.why_not() or "")
 def test_all_of_the_gpu_benchmark_runs_on_a_simulated_gpu():
     """In its own process, in which torch is patched."""
@@ -258,6 +259,7 @@ def test_after_it_has_run(server):
 """
 
 
+@pytest.mark.in_thirds
 def test_the_seconds_of_a_test_are_its_own_and_its_childrens(tmp_path):
     (tmp_path / "test_burns.py").write_text(BURNS)
     (tmp_path / "pytest.ini").write_text("[pytest]")

@@ -3,6 +3,8 @@
 import re
 import textwrap
 
+import pytest
+
 from benchmarks.measuring import code_mutants, code_users
 from benchmarks.verification import experiment_mutants
 
@@ -86,6 +88,7 @@ def test_a_part_is_used_by_the_topics_that_import_it():
     assert "latent/factor_vae" in code_users.importers("latent/vae")
 
 
+@pytest.mark.in_thirds
 def test_the_command_lists_refused_and_surviving_mutants(forked):
     """Results for the mutants of a small file by its tests, in separate processes."""
     words = ["judging/disentanglement", "--most", "6", "--tests", "tests/judging/test_disentanglement.py"]
