@@ -16,7 +16,7 @@ LECTURES = "theory_jax/lectures"
 EXERCISES = "theory_jax/exercises"  # of lectures, in files of their own
 # the parts of a wing that are no family: what may not know a topic
 PARTS = {
-    "shared_specs": {"backends", "checking", "grading", "commands"},
+    "shared_specs": {"backends", "checking", "grading", "commands", "recording"},
     "theory_jax": {"networks", "mathematics", "lectures", "exercises", "derivation", "pages", "experiments", "commands"},
     "practice_torch": {
         "mathematics",
