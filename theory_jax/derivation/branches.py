@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import sympy
 
-from theory_jax.derivation.ground import evaluate
 from theory_jax.derivation.kinds import require
+from theory_jax.derivation.points import evaluate
 
 SIGNED = (sympy.Abs, sympy.sign, sympy.Heaviside)
 KINDS = (sympy.Piecewise, sympy.Max, sympy.Min, *SIGNED)
@@ -68,11 +68,16 @@ def _count(part):
 
 def _takes(part, values):
     """Whether a point takes each branch: [branches, points]. Of a maximum, all arguments that are as large as the largest."""
+    count = len(next(iter(values.values())))
+
+    def at(expression):
+        return np.array(evaluate(expression, values, count))
+
     if isinstance(part, SIGNED):
-        negative = evaluate(part.args[0], values) < 0
+        negative = at(part.args[0]) < 0
         return np.array([~negative, negative])
     if isinstance(part, sympy.Piecewise):
-        holds = np.array(np.broadcast_arrays(*(evaluate(case.cond, values) for case in part.args)), bool)
+        holds = np.array([at(case.cond) == 1 for case in part.args])
         return holds & (np.cumsum(holds, axis=0) == 1)  # the first case that holds
-    rows = np.array(np.broadcast_arrays(*(evaluate(argument, values) for argument in part.args)), np.float64)
+    rows = np.array([at(argument) for argument in part.args])
     return rows == (rows.min(axis=0) if isinstance(part, sympy.Min) else rows.max(axis=0))

@@ -19,9 +19,10 @@ import sympy
 
 from theory_jax.derivation.branches import points_of, taken
 from theory_jax.derivation.chains import Verdict
-from theory_jax.derivation.ground import Ground, evaluate
+from theory_jax.derivation.ground import Ground
 from theory_jax.derivation.kinds import require
 from theory_jax.derivation.notation import free_indices, made
+from theory_jax.derivation.points import evaluate
 from theory_jax.derivation.typeset import latex
 
 DRAWS = 5  # sets of random numbers at which the code is compared with the derivation, at least
@@ -143,11 +144,11 @@ class _Draws:
             return values
         candidates = ground.points(symbols, CANDIDATES, seed=1)
         chosen = points_of(missed, taken(compared, candidates))
-        return {symbol: np.concatenate([numbers, candidates[symbol][chosen]]) for symbol, numbers in values.items()}
+        return {symbol: numbers + [candidates[symbol][k] for k in chosen] for symbol, numbers in values.items()}
 
     def _rows(self, leaf, column, indices):
         """[draws, *shape]: of a matrix its own, otherwise one axis for every free index, in alphabetical order."""
-        rows = np.array([np.broadcast_to(np.asarray(evaluate(e, self._values), np.float64), (self.count,)) for e in column])
+        rows = np.array([evaluate(expanded, self._values, self.count) for expanded in column])
         shape = leaf.shape if isinstance(leaf, sympy.MatrixBase) else map(self._ground.size, sorted(indices, key=str))
         return np.moveaxis(rows, 0, -1).reshape(self.count, *shape)
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import numpy as np
 import sympy
 
 from theory_jax.derivation.ground import Ground
@@ -122,9 +121,9 @@ class Chain:
         above, verdicts = self.start, []
         for line in self.lines:
             if not line.because.strip():
-                raise Refused(f"the line {latex(line.expression)} gives no reason")
+                raise Refused(f"the line ${latex(line.expression)}$ gives no reason")
             if line.expression == above:
-                raise Refused(f"the line {latex(line.expression)} repeats the line above it")
+                raise Refused(f"the line ${latex(line.expression)}$ repeats the line above it")
             verdicts.append(_verdict(ground, above, line))
             for mistake, form in line.wrong.items():
                 if not ground.differs(_minus(above, form, line.difference)):
@@ -289,10 +288,14 @@ class Assumption:
                 expression = specified(expression, key, value)
             elif isinstance(value, tuple):
                 conditions[key] = by_state(key.indices, value)
-                sizes |= zip(key.indices, np.shape(value), strict=True)
+                sizes |= zip(key.indices, _shape(value), strict=True)
             else:
                 conditions[key] = made(value)
         return Ground(sizes=sizes, between=between).under(conditions).below(expression, strictly=False)
+
+
+def _shape(values):
+    return (len(values), *_shape(values[0])) if isinstance(values, tuple) else ()
 
 
 def by_state(indices, values):

@@ -5,12 +5,13 @@ What SymPy reduces to zero holds for all values of the symbols. Before that, ran
 
 import functools
 import itertools
+import math
 
-import numpy as np
 import sympy
 
-from theory_jax.derivation.kinds import Refused, require
+from theory_jax.derivation.kinds import require
 from theory_jax.derivation.notation import Entry, Node, free_indices
+from theory_jax.derivation.points import Generator, evaluate, total
 from theory_jax.derivation.rational import is_zero
 from theory_jax.derivation.typeset import latex
 from theory_jax.derivation.unspecified import UnspecifiedFunction
@@ -118,18 +119,18 @@ class Ground:
 
     def points(self, symbols, count=POINTS, seed=0):
         """A random value for every symbol at each of `count` points; probabilities sum to one."""
-        drawn = np.random.default_rng(seed)
-        values = {}
+        drawn, values = Generator(seed), {}
         for symbol in sorted(symbols, key=str):
             low, high = self.between.get(symbol, (0.2, 2.0))
             spread = drawn.uniform(float(low), float(high), count)
-            signed = symbol not in self.between and not symbol.is_positive and not symbol.is_nonnegative
-            values[symbol] = spread * drawn.choice((-1.0, 1.0), count) if signed else spread
-            if symbol.is_integer:
-                values[symbol] = drawn.integers(1, 6, count).astype(float)
+            if symbol not in self.between and not symbol.is_positive and not symbol.is_nonnegative:
+                spread = [x * (-1.0, 1.0)[k] for x, k in zip(spread, drawn.integers(0, 2, count), strict=True)]
+            values[symbol] = [float(k) for k in drawn.integers(1, 6, count)] if symbol.is_integer else spread
         for group in self.laws.values():
-            weights = drawn.uniform(0.2, 1.0, (len(group), count))
-            values |= dict(zip(group, weights / weights.sum(axis=0), strict=True))
+            rows = [drawn.uniform(0.2, 1.0, count) for _ in group]
+            sums = [total(column) for column in zip(*rows, strict=True)]
+            normalized = [[x / whole for x, whole in zip(row, sums, strict=True)] for row in rows]
+            values |= dict(zip(group, normalized, strict=True))
         return values
 
     def differs(self, expression, points=POINTS):
@@ -139,29 +140,27 @@ class Ground:
                 continue
             values = self.points(expanded.free_symbols, points)
             for rewrite in (sympy.sympify, sympy.expand_mul, sympy.expand):
-                terms = sympy.Add.make_args(rewrite(expanded))
-                terms = np.array([np.broadcast_to(evaluate(term, values), points) for term in terms])
-                inside = np.isfinite(terms).all(axis=0)
-                if not inside.any():
-                    raise Refused(f"{latex(expression)} is finite at none of {points} random points")
-                total, scale = np.abs(terms.sum(axis=0)), np.abs(terms).max(axis=0)
-                far = np.flatnonzero(inside & (total > SEPARATED * scale))
-                if not far.size or total[far].max() > ROUNDING:  # else a factor, or a square, may be rounding alone: multiply out
+                columns = _columns(rewrite(expanded), values, points)
+                require(columns, f"${latex(expression)}$ is finite at none of {points} random points")
+                sums = {k: total(column) for k, column in columns.items()}
+                far = [k for k, column in columns.items() if abs(sums[k]) > SEPARATED * _largest(column)]
+                # else a factor, or a square, may be rounding alone: multiply out
+                if not far or max(abs(sums[k]) for k in far) > ROUNDING:
                     break
-            if far.size:
-                return f"{self._told(values, far[0])}: off by {terms[:, far[0]].sum():.3g}"
+            if far:
+                return f"{self._told(values, far[0])}: off by {sums[far[0]]:.3g}"
         return ""
 
     def below(self, expression, *, strictly, points=POINTS):
         """A point at which the expression is negative, or, strictly, zero, as text; empty if none of `points` is found."""
         for expanded in self.each(expression):
             values = self.points(expanded.free_symbols, points)
-            terms = [np.broadcast_to(evaluate(term, values), points) for term in sympy.Add.make_args(expanded)]
-            total, scale = sum(terms), np.abs(terms).max(axis=0)
-            require(np.isfinite(total).any(), f"{latex(expression)} is finite at none of {points} random points")
-            low = total <= SEPARATED * scale if strictly else total < -SEPARATED * scale
-            if (found := np.flatnonzero(np.isfinite(total) & low)).size:
-                return f"{self._told(values, found[0])}: off by {total[found[0]]:.3g}"
+            columns = _columns(expanded, values, points)
+            require(columns, f"${latex(expression)}$ is finite at none of {points} random points")
+            for k, column in columns.items():
+                bound = SEPARATED * _largest(column)
+                if total(column) <= bound if strictly else total(column) < -bound:
+                    return f"{self._told(values, k)}: off by {total(column):.3g}"
         return ""
 
     def _told(self, values, number):
@@ -236,6 +235,16 @@ class Ground:
         return f" for all {'; all '.join(words)}" if words else ""
 
 
+def _columns(expanded, values, count):
+    """The terms of a sum at every point at which all of them are finite, by the number of the point."""
+    rows = [evaluate(term, values, count) for term in sympy.Add.make_args(expanded)]
+    return {k: column for k, column in enumerate(zip(*rows, strict=True)) if all(map(math.isfinite, column))}
+
+
+def _largest(column):
+    return max(map(abs, column))
+
+
 @functools.lru_cache(maxsize=200)
 def _integrated(integral):
     """The integral, which SymPy would compute anew wherever a line is compared."""
@@ -294,73 +303,3 @@ def _is_zero_fraction(expression):
         return False
     numerator, _ = sympy.fraction(sympy.together(rational))
     return sympy.expand(numerator) == 0
-
-
-# ---------------------------------------------------------------------------------------------------- numbers
-
-OPERATIONS = {
-    sympy.log: np.log,
-    sympy.exp: np.exp,
-    sympy.Abs: np.abs,
-    sympy.tanh: np.tanh,
-    sympy.cosh: np.cosh,
-    sympy.sinh: np.sinh,
-    sympy.sin: np.sin,
-    sympy.cos: np.cos,
-    sympy.sign: np.sign,
-    sympy.floor: np.floor,
-    sympy.atan: np.arctan,
-    sympy.Max: lambda *parts: np.maximum.reduce(np.broadcast_arrays(*parts)),
-    sympy.Min: lambda *parts: np.minimum.reduce(np.broadcast_arrays(*parts)),
-}
-
-
-def evaluate(expression, values):
-    """The expression in float64 at many points at once; NaN outside its domain.
-
-    Most expressions are evaluated once. For the 1,482 of five lectures sympy.lambdify, which compiles each, took 2.5 CPU seconds
-    and this 0.8, with the same numbers to rounding.
-    """
-    done = {}
-
-    def at(part):
-        if part not in done:
-            done[part] = _value(part)
-        return done[part]
-
-    def _value(part):
-        if part in values:
-            return values[part]
-        if part.is_Number or part.is_NumberSymbol:
-            return float(part)
-        if part.has(sympy.zoo, sympy.nan, sympy.I):
-            return np.nan
-        if part.is_Add:
-            return sum(map(at, part.args))
-        if part.is_Mul:
-            return np.prod(np.broadcast_arrays(*map(at, part.args)), axis=0)
-        if part.is_Pow:
-            base, power = map(at, part.args)
-            return np.power(np.asarray(base, dtype=np.float64), power)
-        if isinstance(part, UnspecifiedFunction):
-            variables, body = _some_function(part.letter, part.orders)
-            return evaluate(body, dict(zip(variables, map(at, part.arguments), strict=True)))
-        if part.func in OPERATIONS:
-            return OPERATIONS[part.func](*map(at, part.args))
-        symbols = sorted(part.free_symbols, key=str)
-        return sympy.lambdify(symbols, part, ["scipy", "numpy"])(*(values[symbol] for symbol in symbols))
-
-    with np.errstate(all="ignore"):
-        return at(sympy.sympify(expression))
-
-
-@functools.cache
-def _some_function(letter, orders):
-    """A concrete smooth function in place of an unspecified one, differentiated: its variables and its expression in them."""
-    seed = sum(map(ord, letter))
-    x = sympy.symbols(f"x:{len(orders)}")
-    inside = sum(sympy.Rational(7 + 2 * k + seed % 5, 9) * variable for k, variable in enumerate(x))
-    body = sympy.sin(inside + sympy.Rational(seed % 7, 5)) + sympy.exp(inside / 3)
-    for variable, order in zip(x, orders, strict=True):
-        body = sympy.diff(body, variable, order) if order else body
-    return x, body
