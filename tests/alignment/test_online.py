@@ -192,10 +192,11 @@ def test_a_run_stops_at_the_largest_divergence(tmp_path, capsys):
 def test_the_price_follows_its_target_and_does_not_fall_below_the_first(monkeypatch):
     """By three tenths a round: up beyond the target, as it is on target, and down to where it began."""
     recipe = OnlineRecipe(**SMALL, kl_target=2.0, kl_coefficient=0.1)
-    data, nats = data_of(recipe), iter([0.0, 8.0, 8.0, 2.0, 0.0, 0.0, 0.0])
+    data, nats = data_of(recipe), [0.0, 8.0, 8.0, 2.0, 0.0, 0.0, 0.0]
     experiment = Rewarded(recipe, data)
     monkeypatch.setattr(experiment, "_drawn", lambda batch: (None, None))
-    monkeypatch.setattr(online, "measured", lambda *given: (None, {"nats": torch.tensor(next(nats)), "score": torch.zeros(())}))
+    logs = ({"nats": torch.tensor(each), "score": torch.zeros(())} for each in nats)
+    monkeypatch.setattr(online, "measured", lambda *given, **options: (None, next(logs)))
     prices = [experiment._collected(data.batch())[1]["price"].item() for _ in range(7)]
     assert prices == pytest.approx([0.1, 0.1, 0.13, 0.169, 0.169, 0.7 * 0.169, 0.1])
 

@@ -96,14 +96,15 @@ class Rewarded(nn.Module):
         if self._turn == 0:
             drawn = None if self.generator is None else self.generator.get_state()  # none where its operations are counted
             self._before = drawn, self.price.clone(), self.path.clone()
-        logs = {}
+        logs, fresh = {}, None
         if turn == 0:
-            held, logs = self._collected(batch)
-            self._rounds = [*self._rounds[:part], (held, self._orders(len(held.scores)))]
+            fresh, logs = self._collected(batch)
+            self._rounds = [*self._rounds[:part], (fresh.constants(), self._orders(len(fresh.scores)))]
         self._turn = (self._turn + 1) % (self.phases[0].times * recipe.accumulate)
         held, orders = self._rounds[part]
         self.current = held if recipe.minibatches == 1 else held.rows(orders[turn])
-        loss, more = update_loss(recipe, self.policy, self.critic, self.current, self.price, self.whole_batch)
+        taken = fresh if fresh and fresh.law else self.current
+        loss, more = update_loss(recipe, self.policy, self.critic, taken, self.price, self.whole_batch)
         return loss, logs | more
 
     def _orders(self, count):
@@ -119,7 +120,8 @@ class Rewarded(nn.Module):
         recipe = self.recipe
         with torch.no_grad():
             drawn, scores = (self._drawn if has_values(batch["tokens"]) else self._imagined)(batch)
-        held, logs = measured(recipe, self.policy, self.reference, self.critic, drawn, scores, self.price, self.whole_batch)
+        networks, keep = (self.policy, self.reference, self.critic), recipe.minibatches == 1 and torch.is_grad_enabled()
+        held, logs = measured(recipe, *networks, drawn, scores, self.price, self.whole_batch, keep=keep)
         logs["price"] = self.price.clone()
         nats = logs.get("nats", torch.zeros_like(self.price))
         if recipe.max_divergence is not None and nats > recipe.max_divergence:

@@ -10,7 +10,7 @@ rows. What belongs to the tokens of a completion is [N, C], with a mask. terms: 
 
 import math
 from dataclasses import dataclass, fields, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch._subclasses import FakeTensor  # torch exports it nowhere else
@@ -81,6 +81,14 @@ class Drawn:
         return (self.prompts[:, None] - 1 + after + steps).clamp(max=self.tokens.shape[1] - 2 + after)
 
 
+class Law(NamedTuple):
+    """What the policy in training gives to the tokens of completions, [N, C]; values of a critic, if there is one."""
+
+    log_probs: torch.Tensor
+    entropy: torch.Tensor
+    values: torch.Tensor | None
+
+
 @dataclass(frozen=True)
 class Measured:
     """A round: what was drawn, the scores [N], NaN where no reward applies, and constants of every token [N, C]."""
@@ -92,11 +100,16 @@ class Measured:
     advantages: torch.Tensor
     old_values: torch.Tensor
     returns: torch.Tensor
+    law: Law | None = None  # with its graph, for the update by the policy that drew the completions
 
     def rows(self, places):
         """Some of the completions."""
         drawn = Drawn(*(getattr(self.drawn, field.name)[places] for field in fields(Drawn)))
-        return replace(self, drawn=drawn, **{f.name: getattr(self, f.name)[places] for f in fields(self)[1:]})
+        return replace(self, drawn=drawn, law=None, **{f.name: getattr(self, f.name)[places] for f in fields(self)[1:-1]})
+
+    def constants(self):
+        """All of it without the graph."""
+        return replace(self, law=None)
 
 
 # -------------------------------------------------------------------------------------------------------- completions
@@ -140,22 +153,32 @@ def token_law(terms, network, hidden, drawn):
     return found.log_probs.masked_fill(~drawn.mask, 0.0), found.entropy.masked_fill(~drawn.mask, 0.0)
 
 
+def law_of(terms, policy, critic, drawn):
+    """The Law of completions."""
+    hidden = drawn.hidden(policy)
+    values = critic(hidden)[..., 0].float() if critic else None
+    return Law(*token_law(terms, policy, hidden, drawn), values)
+
+
 # -------------------------------------------------------------------------------------------------------- a round
 
 
 @torch.no_grad()
-def measured(terms, policy, reference, critic, drawn, scores, price, whole_batch):
+def measured(terms, policy, reference, critic, drawn, scores, price, whole_batch, *, keep=False):
     """The round of completions with these scores, NaN where no reward applies: the Measured, and what to log.
 
-    price: of a nat, a scalar tensor. The logs are means over the processes' completions, nats are of a completion.
+    price: of a nat, a scalar tensor. The logs are means over the processes' completions, nats are of a completion. keep: the
+    Measured has the Law with its graph, so that the first update needs no other forward pass.
     """
-    hidden = drawn.hidden(policy)
-    log_probs, entropy = token_law(terms, policy, hidden, drawn)
-    reference_log_probs = log_probs
+    reference_log_probs = None
     if uses_reference(terms):
         with as_reference(policy, reference) as network:
             reference_log_probs, _ = token_law(terms, network, drawn.hidden(network), drawn)
-    values = critic(hidden)[..., 0].float().masked_fill(~drawn.mask, 0.0) if critic else torch.zeros_like(log_probs)
+    with torch.set_grad_enabled(keep):
+        law = law_of(terms, policy, critic, drawn)
+    log_probs, entropy = law.log_probs.detach(), law.entropy.detach()
+    reference_log_probs = log_probs if reference_log_probs is None else reference_log_probs
+    values = torch.zeros_like(log_probs) if law.values is None else law.values.detach().masked_fill(~drawn.mask, 0.0)
     advantages, returns = advantages_of(
         terms, scores, log_probs, reference_log_probs, values, drawn.mask, price=price, whole_batch=whole_batch
     )
@@ -170,7 +193,8 @@ def measured(terms, policy, reference, critic, drawn, scores, price, whole_batch
     }
     pairs = whole_batch.total(torch.stack([torch.stack([total.double(), count.double()]) for total, count in sums.values()]))
     logs = {name: (total / count.clamp(min=1)).float() for name, (total, count) in zip(sums, pairs, strict=True)}
-    return Measured(drawn, scores, log_probs, reference_log_probs, advantages, values, returns), logs
+    constants = scores, log_probs, reference_log_probs, advantages, values, returns
+    return Measured(drawn, *constants, law if keep else None), logs
 
 
 def advantages_of(terms, scores, log_probs, reference_log_probs, values, mask, *, price, whole_batch):
@@ -237,9 +261,7 @@ def _whitened(advantages, mask, whole_batch):
 
 def update_loss(terms, policy, critic, rollout, price, whole_batch):
     """The loss of an update on completions of a round, and what to log."""
-    hidden = rollout.drawn.hidden(policy)
-    log_probs, entropy = token_law(terms, policy, hidden, rollout.drawn)
-    values = critic(hidden)[..., 0].float() if critic else None
+    log_probs, entropy, values = rollout.law or law_of(terms, policy, critic, rollout.drawn)
     return loss_of(terms, rollout, log_probs, values, entropy, rollout.drawn.mask, price, whole_batch)
 
 
