@@ -3,21 +3,18 @@
 import pytest
 import torch
 
-from practice_torch.autoregressive.position import RotaryPositions
-from practice_torch.networks.decoder_transformer import DecoderTransformer
-from practice_torch.networks.llama import LlamaDecoder
+from practice_torch.experiments.alignment.offline import AlignmentRecipe
+from practice_torch.experiments.alignment.policy import policy_network
 
-SIZES = dict(vocabulary_size=11, context_length=12, width=16, layers=2, heads=4)
 LENGTHS = ((5, 3, 4), (7, 1, 2))  # of the texts in each row; the second row has two tokens of padding
+FORMS = {"gpt2": dict(biases="all"), "llama": dict(key_value_heads=2, rotary_base=40.0, query_key_value_biases=True)}
 
 
-@pytest.fixture(params=["gpt2", "llama"])
+@pytest.fixture(params=FORMS)
 def network(request):
     torch.manual_seed(0)
-    if request.param == "gpt2":
-        made = DecoderTransformer(**SIZES, biases="all")
-    else:
-        made = LlamaDecoder(**SIZES, positions=RotaryPositions(40.0), key_value_heads=2, query_key_value_biases=True)
+    recipe = AlignmentRecipe(context=12, width=16, layers=2, heads=4, form=request.param, **FORMS[request.param])
+    made = policy_network(recipe, 11)
     for parameter in made.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
     return made.double()
