@@ -12,8 +12,8 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python;
 IN_VENV := $(VENV)/bin/python
 PIP_INSTALL := $(IN_VENV) -m pip install --disable-pip-version-check --constraint constraints.txt
 
-# Which third of the tests that are marked in_thirds `make test` runs: each day another
-THIRD ?= $(shell echo $$(( 10#$$(date -u +%j) % 3 )))
+# Which of the tests that are marked weekly `make test` runs: those of today, by the day of the week (0 is Sunday)
+DAY ?= $(shell date -u +%w)
 
 # containers often set it; some seventy processes of the suite would then compile every module again
 unexport PYTHONDONTWRITEBYTECODE
@@ -27,8 +27,8 @@ help:  ## list the targets
 demo: $(VENV)/.installed  ## derivations, contracts, and a small model each of images, text and sound; writes runs/demo/index.html (ALL=1: every contract)
 	@$(IN_VENV) -m demo $(if $(ALL),--all)
 
-test: $(VENV)/.installed-test  ## run the test suite, of its costliest tests the day's third (THIRD=0, 1 or 2; PYTEST="..." adds options)
-	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(IN_VENV) -m pytest -n auto --maxprocesses 8 --dist loadgroup --third $(THIRD) $(PYTEST)
+test: $(VENV)/.installed-test  ## run the test suite, of its costliest tests those of today (DAY=0 to 6 for another; PYTEST="..." adds options)
+	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(IN_VENV) -m pytest -n auto --maxprocesses 8 --dist loadgroup --day $(DAY) $(PYTEST)
 
 test-all: $(VENV)/.installed-test  ## run every test of the suite
 	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(IN_VENV) -m pytest -n auto --maxprocesses 8 --dist loadgroup $(PYTEST)

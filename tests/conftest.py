@@ -1,6 +1,6 @@
 """Shared set-up: JAX computes in float64, and compiles as in a check, before any test imports a topic; one BLAS thread where
 tests share the cores. Options: --topic for the tests of one topic, --compiled for every row by XLA (`make topic` gives both),
---third for a third of the tests that are marked `in_thirds` (`make test` gives the day's).
+--day for one day's of the tests that are marked weekly (`make test` gives today).
 """
 
 import gc
@@ -15,8 +15,8 @@ import xdist
 from shared_specs.backends.jax_settings import QUICK
 from tests.support.commands.planned import planned_topics  # noqa: F401 - a fixture of all commands' tests
 from tests.support.engine.forks import forked  # noqa: F401 - a fixture: one program for all files that ask for it
-from tests.support.thirds import third_of
 from tests.support.topics import kept, may_hold, selected_topics, topics_of_file
+from tests.support.weekly import DAYS, day_of
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["XLA_FLAGS"] = f"{QUICK} {os.environ.get('XLA_FLAGS', '')}"  # read once, when JAX begins, whichever test that is
@@ -34,23 +34,19 @@ def pytest_addoption(parser):
     )
     group.addoption("--peers", action="store_true", help="run only comparisons with other libraries; a missing one is an error")
     group.addoption("--compiled", action="store_true", help="compile every row of the contracts, and every step of a derivation")
-    group.addoption(
-        "--third", type=int, choices=range(3), help="of the tests that are marked in_thirds, run only this third (default: all)"
-    )
+    group.addoption("--day", type=int, choices=range(DAYS), help="of the tests that are marked weekly, run this day's alone")
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "rule: holds for all topics at once; --topic runs it, too")
-    config.addinivalue_line("markers", "in_thirds: costs much, and is one of many alike; `make test` runs a third of these a day")
+    config.addinivalue_line("markers", "weekly: costs much, and is one of many alike; `make test` runs it on one day of the week")
     config.addinivalue_line("markers", "peers(*modules): compares with other libraries; skipped where one is not installed")
     config.topics = selected_topics(config.getoption("--topic"))
 
 
 def pytest_report_header(config):
-    third = config.getoption("--third")
-    if third is None:
-        return None
-    return f"third {third} of the tests that are marked in_thirds, and all others; `make test-all` runs every test"
+    day = config.getoption("--day")
+    return None if day is None else f"weekly tests: those of day {day} of 0 to {DAYS - 1}; `make test-all` runs all of them"
 
 
 def pytest_sessionstart(session):
@@ -77,11 +73,11 @@ def pytest_collection_modifyitems(config, items):
     if config.getoption("--peers"):
         config.hook.pytest_deselected(items=[item for item in items if not item.get_closest_marker("peers")])
         items[:] = [item for item in items if item.get_closest_marker("peers")]
-    if (third := config.getoption("--third")) is not None and not config.topics:
-        left_out = [item for item in items if item.get_closest_marker("in_thirds") and third_of(item) != third]
-        config.hook.pytest_deselected(items=left_out)
-        gone = set(left_out)
-        items[:] = [item for item in items if item not in gone]
+    day = config.getoption("--day")
+    if day is not None and not config.topics:
+        left_out = dict.fromkeys(item for item in items if item.get_closest_marker("weekly") and day_of(item) != day)
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]
     for item in items:
         if not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(min(topics_of_file(item.path), default=item.path.stem)))
@@ -107,9 +103,9 @@ def compiled(pytestconfig):
 
 @pytest.fixture
 def in_full(request):
-    """Whether the test's topic is one of the third that is tested in full (--third), as all are without the option."""
-    third = request.config.getoption("--third")
-    return third is None or bool(request.config.topics) or third_of(request.node) == third
+    """Whether a test is to do all of its work: where it is its topic's day, and without --day."""
+    day = request.config.getoption("--day")
+    return day is None or bool(request.config.topics) or day_of(request.node) == day
 
 
 def pytest_runtest_setup(item):

@@ -75,6 +75,7 @@ def test_a_turn_that_is_not_counted_is_left_out():
     assert {len(values) for kinds in seconds.values() for values in kinds.values()} == {3}
 
 
+@pytest.mark.weekly
 def test_the_networks_of_the_gpu_benchmark_do_the_same_work():
     pytest.importorskip("diffusers")
     from benchmarks.gpu.diffusion import CIFAR, operations, our_network, their_network
@@ -89,6 +90,7 @@ def test_the_networks_of_the_gpu_benchmark_do_the_same_work():
     assert operations(partial(our_network, without), without, backward=True) < counted[0]
 
 
+@pytest.mark.weekly
 def test_the_samplers_of_the_gpu_benchmark_are_held_against_each_other(monkeypatch):
     diffusers = pytest.importorskip("diffusers")
     from benchmarks.gpu import sampling
@@ -102,7 +104,7 @@ def test_the_samplers_of_the_gpu_benchmark_are_held_against_each_other(monkeypat
             sampling.require_same_images()
 
 
-@pytest.mark.in_thirds
+@pytest.mark.weekly
 @pytest.mark.skipif(simulated_gpu.why_not() is not None, reason=simulated_gpu.why_not() or "")
 def test_all_of_the_gpu_benchmark_runs_on_a_simulated_gpu():
     """In its own process, in which torch is patched."""
@@ -259,7 +261,7 @@ def test_after_it_has_run(server):
 """
 
 
-@pytest.mark.in_thirds
+@pytest.mark.weekly
 def test_the_seconds_of_a_test_are_its_own_and_its_childrens(tmp_path):
     (tmp_path / "test_burns.py").write_text(BURNS)
     (tmp_path / "pytest.ini").write_text("[pytest]")

@@ -65,7 +65,7 @@ pytestmark = pytest.mark.xdist_group("projects")  # each is run whole once
 OF_THEIR_OWN_FILES = {"enhancement", "style_transfer", "text_alignment"}  # tests/commands/projects
 
 
-@pytest.mark.in_thirds
+@pytest.mark.weekly
 @pytest.mark.parametrize("name", [name for name in names() if name not in OF_THEIR_OWN_FILES])
 def test_a_stopped_project_goes_on_to_the_same_bytes(name, finished, tmp_path, monkeypatch):
     require_same_after_stops(name, finished, tmp_path, monkeypatch)

@@ -56,7 +56,7 @@ def test_no_worker_process_outlives_its_command(number, code, tmp_path):
     assert stopped(tmp_path, number, "contracts")[0] == code
 
 
-@pytest.mark.in_thirds
+@pytest.mark.weekly
 @pytest.mark.parametrize("during", ["derivations", "trainings"])
 def test_a_signal_ends_the_demo_and_puts_the_former_page_back(during, tmp_path):
     folder = tmp_path / "runs" / "demo"

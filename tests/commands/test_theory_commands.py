@@ -256,7 +256,7 @@ def test_only_the_requested_topic_is_imported_and_list_imports_no_jax():
     assert run.returncode == 0, run.stderr
 
 
-@pytest.mark.in_thirds
+@pytest.mark.weekly
 def test_several_processes_give_the_same_records(capsys):
     assert main(["run", "maximum_likelihood", "latent/elbo", "--json", "--jobs", "2"]) == 0
     said = capsys.readouterr()

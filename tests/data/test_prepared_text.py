@@ -290,7 +290,7 @@ def test_a_language_model_evaluates_and_samples_with_the_tokens_of_its_text(toke
         build(dataclasses.replace(recipe, merges=5), train)
 
 
-@pytest.mark.in_thirds
+@pytest.mark.weekly
 @pytest.mark.xdist_group("processes")
 def test_streamed_text_trains_as_text_in_memory_does_also_killed(small, verses, tmp_path, forked):
     """The whole of it: two workers that read the map, kill -9 in a step, and a run that samples once its data are gone."""

@@ -55,7 +55,7 @@ def test_a_command_that_is_killed_before_its_first_checkpoint_goes_on(kills):
     assert answer["different"] == [] and answer["runs"] == 2 * answer["states"] >= 16
 
 
-@pytest.mark.in_thirds
+@pytest.mark.weekly
 def test_two_processes_that_are_killed_end_in_the_same_bytes(tmp_path, kills):
     answer = kills(random=3, processes=2)
     assert answer["different"] == [] and answer["killed_while_alive"] == 6
@@ -187,7 +187,7 @@ def test_batch_norms_are_synchronized_where_there_is_a_batch_to_share():
         synchronize_batch_norms(nn.ModuleDict({"network": nn.Linear(3, 4)}), gpus)
 
 
-@pytest.mark.in_thirds
+@pytest.mark.weekly
 def test_the_launcher_trains_in_two_processes_and_a_signal_saves(tmp_path):
     """accelerate's own launcher; SIGTERM to the processes; the state of both is saved."""
     folder = tmp_path / "run"

@@ -89,7 +89,7 @@ def test_every_process_keeps_half(toys):
         assert 0.45 < parts["bytes"] / whole["bytes"] < 0.55
 
 
-@pytest.mark.in_thirds
+@pytest.mark.weekly
 def test_parts_that_are_killed_end_in_the_same_bytes(toys, tmp_path, forked):
     (done,) = forked("tests.support.engine.sharded:killed", tmp_path, toys / "speaker-parts")
     assert done.code == 0, done.err

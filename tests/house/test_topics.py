@@ -131,7 +131,7 @@ def test_every_file_in_the_folder_of_a_family_is_kept_by_a_topic():
 
 
 def test_every_topic_keeps_its_tests_and_no_other_topics(request):
-    items = request.config.collected  # of all thirds
+    items = request.config.collected  # those of other days, too
     if request.config.topics or not {item.path.name for item in items} >= OF_EVERY_TOPIC | {"test_house.py"}:
         pytest.skip("only where the whole suite is collected (make test)")
     files = {topic.path: set() for topic in load().built}

@@ -31,8 +31,8 @@ def _checker(topic, backend, precision, compiled, by_xla=True):
 def test_rows(topic, backend, compiled, in_full):
     """Every comparison of the rows passes on this wing; a failure names function, row, precision and quantity.
 
-    The practice wing is held in both precisions, the theory wing in float64; what XLA compiles of that, and float32, `make test`
-    asks of a third of the topics a day.
+    Every day the practice wing is held in both precisions and the theory wing in float64; the theory wing in float32, and what
+    XLA compiles, on the topic's day of the week (tests/support/weekly.py).
     """
     rows, precisions = spec_of(topic), ("float64", "float32") if backend == "torch" or in_full else ("float64",)
     results = [r for precision in precisions for r in _checker(topic, backend, precision, compiled, in_full).run(rows)]

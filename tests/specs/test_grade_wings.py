@@ -56,7 +56,7 @@ def _over_the_pipe(header, arrays):
 TOPICS = [pytest.param(t.path, id=t.path, marks=pytest.mark.xdist_group(t.path)) for t in load().built]
 
 
-@pytest.mark.in_thirds
+@pytest.mark.weekly
 @pytest.mark.parametrize("backend", ["torch", "jax"])
 @pytest.mark.parametrize("topic", TOPICS)
 def test_a_wing_passes(topic, backend):

@@ -92,7 +92,7 @@ def refusals(topic, mistake):
     return []
 
 
-@pytest.mark.in_thirds
+@pytest.mark.weekly
 @pytest.mark.parametrize(("topic", "forms"), _by_topic(EQUIVALENT))
 def test_every_other_right_form_is_accepted(topic, forms):
     """The rows hold to the mathematics, not to one way of writing it."""

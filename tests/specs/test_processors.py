@@ -7,7 +7,7 @@ from tests.support.processors import SETS, comparisons, settings, summary
 TOPICS = ["energy/contrastive_divergence", "flows/flow_matching", "preference/overoptimization"]  # that failed on another one
 
 
-@pytest.mark.in_thirds
+@pytest.mark.weekly
 @pytest.mark.parametrize("topic", TOPICS)
 @pytest.mark.skipif("default, 1 thread" not in settings(), reason="the instruction sets are those of x86")
 def test_sound_code_is_accepted_under_the_lowest_instruction_set(topic):

@@ -361,7 +361,7 @@ def test_a_lecture_says_where_its_topic_is_trained(topic):
         assert (EXPERIMENTS / f"{path}.py").is_file(), path
 
 
-@pytest.mark.in_thirds
+@pytest.mark.weekly
 @pytest.mark.parametrize("topic", [pytest.param(t.path, marks=pytest.mark.xdist_group(t.path)) for t in load().built])
 def test_every_step_of_the_course_holds(topic, compiled, capsys):
     assert main(["run", topic, "--json", *(["--compiled"] if compiled else [])]) == 0, [

@@ -30,7 +30,7 @@ def _calls(topic):
 TOPICS = [pytest.param(t.path, id=t.path, marks=pytest.mark.xdist_group(t.path)) for t in load().built]
 
 
-@pytest.mark.in_thirds
+@pytest.mark.weekly
 @pytest.mark.parametrize("topic", TOPICS)
 def test_is_one_graph(topic):
     """Without a break, and with the values of the plain calls; gradients are traced through, too.

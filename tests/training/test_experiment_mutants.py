@@ -88,7 +88,7 @@ def test_a_part_is_used_by_the_topics_that_import_it():
     assert "latent/factor_vae" in code_users.importers("latent/vae")
 
 
-@pytest.mark.in_thirds
+@pytest.mark.weekly
 def test_the_command_lists_refused_and_surviving_mutants(forked):
     """Results for the mutants of a small file by its tests, in separate processes."""
     words = ["judging/disentanglement", "--most", "6", "--tests", "tests/judging/test_disentanglement.py"]

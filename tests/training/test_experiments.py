@@ -40,7 +40,7 @@ from tests.support.recipes import module_of, names, of_every_recipe
 from tests.support.small_recipes import instead_of_loading, small
 
 
-@pytest.mark.in_thirds
+@pytest.mark.weekly
 @of_every_recipe
 def test_a_recipe_keeps_the_interface(topic, name):
     recipe, data = small(topic, name)

@@ -152,7 +152,7 @@ def _differ(these, those):
     return any(a.shape != b.shape or not torch.equal(a, b) for a, b in pairs)
 
 
-@pytest.mark.in_thirds
+@pytest.mark.weekly
 @pytest.mark.parametrize("topic", TOPICS)
 def test_every_option_trains_its_objective_and_changes_something(topic):
     """Of every recipe and every other value of every option: the loss and its gradient are those of the stated objective."""

@@ -52,7 +52,7 @@ def ask():
         server.stdin.close()
 
 
-@pytest.mark.in_thirds
+@pytest.mark.weekly
 @of_every_recipe
 def test_a_recipe_runs_on_a_gpu_and_no_step_waits(topic, name, ask):
     """Of recipes that run the same code, the first runs all commands, the others train; of recipes whose runs keep the same kinds

@@ -83,7 +83,7 @@ def on_tensors(module, name):
         yield tally, experiment, data
 
 
-@pytest.mark.in_thirds
+@pytest.mark.weekly
 @pytest.mark.parametrize("topic", [pytest.param(path, marks=pytest.mark.xdist_group(f"sizes, {path}")) for path in TOPICS])
 def test_every_recipe_of_a_topic_takes_a_step_at_full_size(topic, monkeypatch):
     """A scan in one segment: several, which tests/state_space runs, repeat it.

@@ -304,7 +304,7 @@ GIVEN = ("mean of training images", "diffusion, replacement", "diffusion, RePain
 DRAWN = ("enlarged: conditional diffusion", "denoised: diffusion, drawn", "completed: diffusion, RePaint", "completed: PixelCNN")
 
 
-@pytest.mark.in_thirds
+@pytest.mark.weekly
 def test_a_stopped_project_goes_on_to_the_same_bytes(finished, tmp_path, monkeypatch):
     require_same_after_stops("enhancement", finished, tmp_path, monkeypatch)
 

@@ -24,7 +24,7 @@ from tests.support.commands.projects import of, require_same_after_stops, small,
 pytestmark = pytest.mark.xdist_group("style_transfer")  # it is run whole once
 
 
-@pytest.mark.in_thirds
+@pytest.mark.weekly
 def test_a_stopped_project_goes_on_to_the_same_bytes(finished, tmp_path, monkeypatch):
     require_same_after_stops("style_transfer", finished, tmp_path, monkeypatch)
 

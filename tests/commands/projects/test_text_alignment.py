@@ -119,7 +119,7 @@ def test_the_reading_follows_the_numbers():
     assert "model: PPO." in reading.sentences[2] and not any(part.holds for part in reading.expectations)
 
 
-@pytest.mark.in_thirds
+@pytest.mark.weekly
 def test_a_stopped_project_goes_on_to_the_same_bytes(finished, tmp_path, monkeypatch):
     monkeypatch.setattr(text_alignment, "JUDGED", 8)
     require_same_after_stops("text_alignment", finished, tmp_path, monkeypatch)
