@@ -311,6 +311,7 @@ def test_the_suite_is_summed_by_part_file_and_topic(monkeypatch):
     assert "\x1b[1;31m10.0" in console.file.getvalue() and "\x1b[1;31m3.5" not in console.file.getvalue()
 
 
+@pytest.mark.weekly
 @pytest.mark.xdist_group("autoregressive/chain_rule")
 def test_a_check_is_measured_part_by_part():
     found, failed = suite.check(["autoregressive/chain_rule"])
