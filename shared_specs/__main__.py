@@ -277,6 +277,8 @@ def _one_topic(text):
 
 
 def _exercise(command):
+    from shared_specs.backends import installed
+    from shared_specs.commands.extras import without_framework
     from shared_specs.grading.against import functions_of
     from shared_specs.grading.exercise import in_order, stub
 
@@ -295,6 +297,8 @@ def _exercise(command):
     except (OSError, ValueError) as error:  # ValueError: a name with a null character
         raise UsageError(f"cannot write {str(output)!r}: {getattr(error, 'strerror', None) or error}") from None
     print(f"wrote {output}: {len(names)} functions to fill in; then run: {PROGRAM} grade {shlex.quote(str(output))}")
+    if missing := next((name for name in ("jax", "torch") if f"\nimport {name}\n" in text and name not in installed()), None):
+        print(without_framework(f"it imports {missing}: No module named {missing!r}"), file=sys.stderr)
     return 0
 
 

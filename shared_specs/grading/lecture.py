@@ -51,7 +51,7 @@ def where_it_goes_wrong(topic: str, function: str, mistake: str) -> str:
 
 
 def _place(topic, line):
-    page = BOOK.parent / f"{topic}.html"
+    page = BOOK.parent / "topics" / f"{topic}.html"
     link = f" (page {page})" if page.is_file() else ""
     return f"theory_jax/lectures/{topic}.py, line {line}{link}"
 
