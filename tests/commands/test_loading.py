@@ -23,6 +23,7 @@ from practice_torch.commands.loading.samples import Samples
 from practice_torch.engine.artifacts import Audio, Figure, ImageGrid, Text
 from practice_torch.engine.batches.datasets import load_data
 from practice_torch.engine.errors import OptionError, RunError
+from shared_specs.commands.errors import UsageError
 from tests.commands.test_practice_commands import QUICK, VAE, call, refused
 
 MOST_BYTES = 3_000_000  # of all examples together
@@ -251,3 +252,19 @@ def test_the_page_about_python_says_what_happens(tmp_path, monkeypatch):
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
     runner.run(doctest.DocTestParser().get_doctest(examples, {}, "docs/python.md", None, 0), out=said.write)
     assert (runner.failures, runner.tries > 10) == (0, True), said.getvalue()
+
+
+def test_a_training_from_python_is_that_of_the_command(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    topic, recipe = VAE
+    run = practice_torch.train(topic, recipe, steps=1, target=None, augment_flip=False, hidden_dims=(8,))
+    assert run.folder == Path("runs") / f"{topic.replace('/', '-')}-{recipe}-1" and run.evaluation["step"] == 1
+    assert f"{topic} {recipe}, step 1" in capsys.readouterr().out
+    with pytest.raises(UsageError, match="--stepz.*did you mean --steps"):
+        practice_torch.train(topic, recipe, stepz=1)
+    with pytest.raises(UsageError, match="steps is 0; it must be at least 1"):
+        practice_torch.train(topic, recipe, steps=0)
+    with pytest.raises(UsageError, match=f"no recipe 'digitz'; did you mean {recipe}"):
+        practice_torch.train(topic, "digitz")
+    with pytest.raises(RunError, match="is not empty"):
+        practice_torch.train(topic, recipe, run=run.folder, steps=1)
