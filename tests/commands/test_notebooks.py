@@ -68,6 +68,7 @@ def execute(sources, names):
             yield eval(compile(ast.Expression(last.value), "a cell", "eval"), names)
 
 
+@pytest.mark.weekly
 @pytest.mark.parametrize("path", shortest_of_each_family())
 def test_a_notebook_of_each_family_is_executed(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
