@@ -18,7 +18,7 @@ DAY ?= $(shell date -u +%w)
 # containers often set it; some seventy processes of the suite would then compile every module again
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-all test-peers test-processors topic lint syllabus book bench release clean
+.PHONY: help demo test test-all test-peers test-processors topic lint syllabus record vectors book bench release clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r target does; do \
@@ -48,6 +48,13 @@ lint: $(VENV)/.installed-test  ## check the style of the source
 
 syllabus: $(VENV)/.installed  ## write docs/syllabus.md, and its summary in README.md, from the syllabus and the sources
 	@$(IN_VENV) -m shared_specs.commands.syllabus_page
+
+record: $(VENV)/.installed  ## record the answers that judge NumPy code without JAX, of the topics whose contracts or functions have changed
+	@$(IN_VENV) -m shared_specs.recording
+
+vectors: $(VENV)/.installed  ## export every case with its answers for other languages: build/vectors/diptych-vectors.tar.xz, and its checksum
+	@rm -rf build/vectors && mkdir -p build/vectors
+	@$(IN_VENV) -m shared_specs export build/vectors/diptych-vectors --archive build/vectors/diptych-vectors.tar.xz
 
 book: $(VENV)/.installed-book  ## write the course as a book to build/book/html/index.html (TOPICS="latent/elbo ...": a part of it)
 	@$(IN_VENV) -m book --topics "$(TOPICS)"
