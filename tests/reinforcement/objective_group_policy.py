@@ -19,5 +19,5 @@ OBJECTIVE = Objective(
     unread=online.UNREAD,
     together=[dict(estimator="ppo", trace_decay=0.5), dict(estimator="ppo", value_coefficient=0.3), *online.TOGETHER],
     waits=("rewards",),
-    repeated={"completion"},
+    repeated={"completion", "passes"},
 )

@@ -94,7 +94,7 @@ class AlignmentRecipe(Recipe):
     """Maximum number of tokens of a prompt and a completion; longer ones are cut, with a note."""
     layers: Annotated[int, AtLeast(1)] = 2
     """Number of blocks (attention and feed-forward)."""
-    width: Annotated[int, AtLeast(1)] = 96
+    width: Annotated[int, AtLeast(16)] = 96
     """Width of the residual stream."""
     heads: Annotated[int, AtLeast(1)] = 4
     """Number of attention heads; they divide the width."""

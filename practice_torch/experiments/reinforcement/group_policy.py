@@ -15,6 +15,12 @@ from practice_torch.engine.recipe import Direction, Fixed, Recipe
 from practice_torch.engine.stages import Stage, place_at
 from practice_torch.experiments.alignment.online import Rewarded
 from practice_torch.experiments.alignment.online_recipe import OF_A_ROUND, OnlineRecipe, begun_from
+from practice_torch.experiments.alignment.published_alignment import (
+    GPT2_LARGE,
+    PROBLEM_REWARDS,
+    QWEN2_HALF_BILLION,
+    REVIEW_REWARDS,
+)
 from practice_torch.experiments.alignment.publishing import as_language_model as as_language_model
 from practice_torch.experiments.language.completions import (
     after,
@@ -233,4 +239,55 @@ RECIPES = {
     "rewards": OnlineRecipe(
         steps=60, batch_size=16, learning_rate=3e-3, clip_norm=1.0, log_every=10, evaluate_every=60, checkpoint_every=60
     ),
+    # GPT-2 large on beginnings of film reviews, 2 to 8 tokens, rewarded by a classifier of sentiment: PPO-GT of Rafailov et al.
+    # 2023, section 6.1. What they do not state are defaults of TRL's PPO of 2023, which they began from. Give --reward
+    # sentiment.py:positive, and --from the run of GPT-2 large, tuned to reviews.
+    "imdb": OnlineRecipe(
+        data="imdb_prompts.jsonl",
+        tokens="tiktoken:gpt2",
+        estimator="ppo",
+        prompt=8,
+        completion=64,
+        answers=1,
+        passes=4,
+        kl_coefficient=0.2,
+        kl_target=6.0,
+        value_clip=0.2,
+        steps=200,
+        batch_size=256,
+        accumulate=4,
+        learning_rate=1.41e-5,
+        clip_norm=1.0,
+        precision="bfloat16",
+        recompute_blocks=True,
+        evaluate_every=20,
+        checkpoint_every=50,
+        **GPT2_LARGE,
+    ),
+    # Qwen2.5-0.5B-Instruct on GSM8K, one pass over 7,473 problems; sizes of a round, price and loss are those of the log that
+    # comes with the published number, the step size is that of verl's runs of all weights. Give --reward
+    # gsm8k_answer, and --from the imported run.
+    "gsm8k": OnlineRecipe(
+        data="gsm8k.jsonl",
+        tokens="tokenizer.json",
+        prompt=512,
+        completion=1024,
+        answers=5,
+        aggregation="token_mean",
+        kl_coefficient=0.001,
+        entropy_coefficient=0.001,
+        context=1536,
+        steps=116,
+        batch_size=8,
+        accumulate=8,
+        learning_rate=1e-6,
+        clip_norm=1.0,
+        precision="bfloat16",
+        recompute_blocks=True,
+        evaluate_every=29,
+        checkpoint_every=29,
+        **QWEN2_HALF_BILLION,
+    ),
 }
+
+PUBLISHED = {"imdb": REVIEW_REWARDS, "gsm8k": PROBLEM_REWARDS}
