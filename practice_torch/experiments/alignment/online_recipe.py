@@ -77,7 +77,7 @@ class OnlineRecipe(Recipe):
     TRL unless told otherwise); off, as GRPO was published.
     """
     kl_target: Annotated[float | None, Above(0)] = None
-    """Nats of a completion to which the price is adapted, from kl_coefficient on; none: the price is fixed."""
+    """Nats of a completion beyond which the price rises, and below which it falls to kl_coefficient; none: it is fixed."""
     max_divergence: Annotated[float | None, Above(0)] = None
     """Nats of a completion, as a round measures them, beyond which the training stops, with all saved; none: it goes on."""
     clip: Annotated[float, Above(0, below=1)] = 0.2
