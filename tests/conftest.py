@@ -15,8 +15,7 @@ import xdist
 from shared_specs.backends.jax_settings import QUICK
 from tests.support.commands.planned import planned_topics  # noqa: F401 - a fixture of all commands' tests
 from tests.support.engine.forks import forked  # noqa: F401 - a fixture: one program for all files that ask for it
-from tests.support.topics import kept, may_hold, selected_topics, topics_of_file
-from tests.support.weekly import DAYS, day_of
+from tests.support.topics import DAYS, day_of, kept, may_hold, selected_topics, topics_of_file
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["XLA_FLAGS"] = f"{QUICK} {os.environ.get('XLA_FLAGS', '')}"  # read once, when JAX begins, whichever test that is

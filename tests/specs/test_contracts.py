@@ -32,7 +32,7 @@ def test_rows(topic, backend, compiled, in_full):
     """Every comparison of the rows passes on this wing; a failure names function, row, precision and quantity.
 
     Every day the practice wing is held in both precisions and the theory wing in float64; the theory wing in float32, and what
-    XLA compiles, on the topic's day of the week (tests/support/weekly.py).
+    XLA compiles, on the topic's day of the week (tests/support/topics.py).
     """
     rows, precisions = spec_of(topic), ("float64", "float32") if backend == "torch" or in_full else ("float64",)
     results = [r for precision in precisions for r in _checker(topic, backend, precision, compiled, in_full).run(rows)]

@@ -1,12 +1,15 @@
-"""Which topics a test is about, and the tests that `--topic` keeps."""
+"""Which topics a test is about, the tests that `--topic` keeps, and the day of the week of those that are marked weekly."""
 
 from functools import cache
 from pathlib import PurePath
+from zlib import crc32
 
 import pytest
 
 from shared_specs.syllabus import load, resolve
 from tests.support import uses
+
+DAYS = 7  # of the tests that are marked weekly, `make test` runs one day's, `make test-all` and `make topic` all
 
 
 def selected_topics(text):
@@ -57,7 +60,7 @@ def topics_of(item):
 def _named(item):
     group, parameters = item.get_closest_marker("xdist_group"), getattr(item, "callspec", None)
     named = [*(group.args if group else ()), *(parameters.params.values() if parameters else ())]
-    return {word for word in named if isinstance(word, str)} & _built()
+    return {word for word in named if isinstance(word, str)} & _built().keys()
 
 
 def topics_of_file(path):
@@ -76,6 +79,14 @@ def is_of_a_family(path):
     return any(topic.startswith(f"{PurePath(path).parent.name}/") for topic in _built())
 
 
+def day_of(item):
+    """The day of a weekly test, 0 to 6: by its topic's place among those built; by its own name where it is about none."""
+    if topics := topics_of(item):
+        return min(map(_built().get, topics)) % DAYS
+    return crc32(item.nodeid.split("@")[0].encode()) % DAYS
+
+
 @cache
 def _built():
-    return {topic.path for topic in load().built}
+    """{path: place} of the built topics, in the order of the syllabus."""
+    return {topic.path: place for place, topic in enumerate(load().built)}

@@ -101,14 +101,19 @@ def experiments(root):
     return [path for path in below if len(path.parts) == 2 or path.parts[1] in families(root)]
 
 
+@cache
 def imports(tree):
     """Every module that is imported anywhere in the file, by a statement or by a literal import_module, and the line."""
+    return tuple(_imports(tree))
+
+
+def _imports(tree):
     for node in nodes(tree):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield "." * node.level + (node.module or ""), node.lineno
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in ("import_module", "__import__"):
+        elif isinstance(node, ast.Call) and _name_called(node.func) in ("import_module", "__import__"):
             name = node.args[0] if node.args else None
             if isinstance(name, ast.JoinedStr) and isinstance(name.values[0], ast.Constant):
                 name = name.values[0]
@@ -116,6 +121,11 @@ def imports(tree):
                 name = name.left
             if isinstance(name, ast.Constant) and isinstance(name.value, str):
                 yield name.value, node.lineno
+
+
+def _name_called(function):
+    """The last name of what a call calls; None where it has none."""
+    return getattr(function, "attr", getattr(function, "id", None))
 
 
 def imported_names(tree):
