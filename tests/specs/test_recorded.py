@@ -83,7 +83,7 @@ def test_the_small_judge_agrees_with_the_full_check(topic):
 def test_every_near_miss_is_refused_by_its_name():
     """By the recorded tolerances of a few topics, in both precisions."""
     named = 0
-    for topic in BUILT[::12]:
+    for topic in BUILT[::24]:
         for row in spec_of(topic):
             if not isinstance(row, Anchor) or row.edge:
                 continue
@@ -98,7 +98,7 @@ def test_every_near_miss_is_refused_by_its_name():
                     known = unequal or result.message.startswith(tuple(row.near_misses))
                     assert not result.passed and known, (topic, row.case, mistake)
                     named += 1
-    assert named > 300
+    assert named > 150
 
 
 def test_other_contracts_than_the_recorded_are_refused(tmp_path):
