@@ -61,7 +61,7 @@ def notes(kept):
     yield f"resumed after {kept['resume']['kills']} kills: {len(kept['resume']['different'])} runs ended in other bytes"
     for name, goal in MEMORY_GOALS.items():
         share = kept[name]["memory"]
-        yield f"{name}: {share:.2f} of the memory of torch-fidelity, goal {goal:g} {said(share <= goal)}"
+        yield f"{name}: {share:.2f} of the other side's memory, goal {goal:g} {said(share <= goal)}"
     for name, most in EXTRA_BYTES.items():
         extra = kept[name]["extra_bytes"]["ours"]
         yield f"{name}: {extra / 1e6:.0f} MB, goal {most / 1e6:.0f} {said(extra <= most)}"
