@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from benchmarks.measuring.goals import EXTRA_BYTES, GOALS, MEMORY_GOALS
-from benchmarks.measuring.turns import RESULTS, judged
+from benchmarks.measuring.turns import RESULTS, bounds, judged
 
 NO_SUBJECTS = {"gpu", "measuring", "results"}
 SCRIPTS = {  # name -> module
@@ -40,6 +40,7 @@ def table():
         if "ratios" not in result:
             continue
         goals = result["goals"] if name.startswith("gpu_") else GOALS.get(name, {})
+        limits = bounds(result)
         for side, found, goal in judged(result, goals):
             asked = "" if goal is None else f"{goal:.3g}x"
             if found is None:
@@ -47,6 +48,8 @@ def table():
                 continue
             (low, high), median = found["quartiles"], found["median"]
             verdict = "" if goal is None else f" {said(median >= goal)}"
+            if goal is not None and median < goal and (bound := limits.get(side.split(" (ours")[0])):
+                verdict += f", at most {bound[0]:.2f}x"
             made.add_row(name, side, f"{median:.2f}x", f"{low:.2f} to {high:.2f}", asked + verdict)
     return made
 
@@ -65,6 +68,9 @@ def notes(kept):
     for name, most in EXTRA_BYTES.items():
         extra = kept[name]["extra_bytes"]["ours"]
         yield f"{name}: {extra / 1e6:.0f} MB, goal {most / 1e6:.0f} {said(extra <= most)}"
+    for name, result in kept.items():
+        for side, (most, why) in bounds(result).items() if "floors" in result else ():
+            yield f"{name}, against {side}: at most {most:.2f}x; {why}"
     if suite := kept.get("suite"):
         yield f"verifying everything: {suite['check']['seconds']:.0f} CPU s of check, {suite['suite']['seconds']:.0f} of suite"
     devices = {result.get("environment", result)["device"] for result in kept.values()}

@@ -53,15 +53,30 @@ def judged(result, goals):
         yield f"{theirs} ({ours})" if ours else theirs, found, goal
 
 
-def conclude(name, what, seconds, *, ours, began, goals=None, unit=None, clock="cpu", device=_CPU, keep=True, **more):
+def bounds(result):
+    """{other side: (the largest ratio that ours can reach, why)}, for the sides that have a floor.
+
+    It is the upper quartile over the turns: a bound that a busy neighbor made too tight would excuse too much.
+    """
+    found = {}
+    for theirs, (floor, why) in result.get("floors", {}).items():
+        found[theirs] = (ratio(result["seconds"], theirs, floor, result["clock"])["quartiles"][1], why)
+    return found
+
+
+def conclude(
+    name, what, seconds, *, ours, began, goals=None, unit=None, clock="cpu", device=_CPU, keep=True, floors=None, **more
+):
     """Print the table, write results/<name>.json, return the exit code: 1 if a goal was missed.
 
     goals: of a GPU's result, side -> ratio, which are kept with it; those on a CPU are in measuring/goals.py, by name.
 
     unit: (amount, name), the work of one turn, for a column of amounts per second. clock: the clock for the goals.
+    floors: other side -> (a side that is only the part of the work that ours cannot leave out, why it cannot).
     keep=False only prints, and so does a run of less than LEAST turns, which proves nothing.
     """
-    ratios = {side: {kind: ratio(seconds, side, ours, kind) for kind in CLOCKS} for side in seconds if side != ours}
+    parts = {ours, *(floor for floor, _ in (floors or {}).values())}
+    ratios = {side: {kind: ratio(seconds, side, ours, kind) for kind in CLOCKS} for side in seconds if side not in parts}
     medians = {side: {kind: statistics.median(values) for kind, values in kinds.items()} for side, kinds in seconds.items()}
     result = {
         "what": what + "; a ratio is the other side's time over ours, above 1 ours is faster",
@@ -70,6 +85,7 @@ def conclude(name, what, seconds, *, ours, began, goals=None, unit=None, clock="
         "ratios": ratios,
         **({} if goals is None else {"goals": goals}),
         "clock": clock,
+        **({} if floors is None else {"floors": floors}),
         "seconds": seconds,
         "environment": environment(device, time.perf_counter() - began),
     }
@@ -92,6 +108,8 @@ def pronounced(result, goals):
     verdicts = list(judged(result, goals))
     for side, of_turns, goal in verdicts:
         print(f"  against {side}: {_spoken_ratio(of_turns, goal)}")
+    for side, (most, why) in bounds(result).items():
+        print(f"  against {side}, at most {most:.2f}x: {why}")
     return int(any(of_turns and goal and of_turns["median"] < goal for _, of_turns, goal in verdicts))
 
 

@@ -56,6 +56,15 @@ def test_goals_on_a_cpu_are_those_of_one_file_and_may_compare_any_two_sides(tmp_
     assert "goals" not in json.loads((tmp_path / "trial.json").read_text()), "a result is judged by the goals of today"
 
 
+def test_a_part_that_cannot_be_left_out_bounds_a_ratio_and_has_none(tmp_path, monkeypatch, capsys):
+    seconds = seconds_of([4.0] * 5, [5.0] * 5) | {"products alone": {"cpu": [2.5] * 5, "wall": [1.0] * 5}}
+    assert concluded(tmp_path, monkeypatch, seconds, floors={"theirs": ("products alone", "they are the same")}) == 1
+    assert "against theirs, at most 2.00x: they are the same" in capsys.readouterr().out
+    kept = json.loads((tmp_path / "trial.json").read_text())
+    assert turns.bounds(kept) == {"theirs": (2.0, "they are the same")} and set(kept["ratios"]) == {"theirs"}
+    assert turns.bounds({"seconds": {}}) == {}
+
+
 def test_a_single_turn_is_its_own_quartiles_and_none_is_refused():
     assert turns.ratio(seconds_of([1.0], [2.0]), "theirs", "ours") == {"median": 2.0, "quartiles": [2.0, 2.0]}
     with pytest.raises(SystemExit, match="--repeats is 0; it must be at least 1"):
@@ -200,13 +209,16 @@ def test_the_table_shows_kept_ratios_and_lists_missed_ones(tmp_path, monkeypatch
     kept = json.loads((tmp_path / "generation.json").read_text())
     kept["ratios"]["transformers"]["cpu"] = {"median": 1.834, "quartiles": [1.1, 1.9]}
     kept["goals"] = {"transformers": 1.3}  # of the day of the run, which no longer counts
+    kept["floors"] = {"transformers": ["ours, cached", "all of it"]}
     (tmp_path / "generation.json").write_text(json.dumps(kept))
     monkeypatch.setattr(benchmarks, "RESULTS", tmp_path)
     monkeypatch.setitem(benchmarks.GOALS, "of tomorrow", {"others": 1.5})
     console = Console(width=160, file=io.StringIO())
     console.print(benchmarks.table())
     lines = [" ".join(line.split()) for line in console.file.getvalue().splitlines()]
-    assert "generation transformers 1.83x 1.10 to 1.90 2x MISSED" in lines
+    most = turns.bounds(kept)["transformers"][0]
+    assert any(line.startswith("generation transformers 1.83x 1.10 to 1.90 2x MISSED, at most") for line in lines)
+    assert f"generation, against transformers: at most {most:.2f}x; all of it" in lines
     assert any(line.startswith("generation without cache") and line.endswith("5x reached") for line in lines)
     assert "of tomorrow others 1.5x not measured" in lines
 

@@ -85,7 +85,7 @@ SAMPLERS = {
         "a prediction taken for noise": (DiffusionExperiment.drawn_here, "=self.recipe.prediction", "='noise'"),
         "labels in the order of the noise": (DiffusionExperiment.labels, ".sort().values", ""),
         "fresh noise next to all of the old": (diffusion_sampling._step, "1 - before - fresh", "1 - before"),
-        "noise twice as wide": (diffusion_sampling.draw, "alpha=step.noise_out", "alpha=2 * step.noise_out"),
+        "noise twice as wide": (diffusion_sampling.draw, "normal_(0.0, step.noise_out", "normal_(0.0, 2 * step.noise_out"),
     },
     draws_by_the_chain: {
         "towards none": (diffusion_sampling.guided, "(unconditional, conditional, scale)", "(conditional, unconditional, scale)"),
@@ -99,8 +99,8 @@ SAMPLERS = {
         "always of the clipped data": (DiffusionExperiment.drawn_here, "refit_noise=how.refit_noise", "refit_noise=True"),
         "the first prediction for the one before": (
             diffusion_sampling.draw,
-            "        before = x0",
-            "        before = x0 if before is None else before",
+            "        before, unit_before = x0, unit",
+            "        before, unit_before = (x0, unit) if before is None else (before, unit_before)",
         ),
         "predictions exchanged": (diffusion_sampling._of_order_two, "x0, before, *clock", "before, x0, *clock"),
         "even steps in t": (diffusion_sampling.chain, '_on_the_clock(alpha_bar, steps) if sampler == "dpm_solver" else ', ""),
@@ -115,7 +115,7 @@ SAMPLERS = {
         "ancestral steps": (DiffusionExperiment.judged_sampling, 'sampler="ddim"', 'sampler="ancestral"'),
     },
     shows_how_samples_emerge: {
-        "states and data exchanged": (diffusion_sampling.draw, "    watch(number, x, x0)", "    watch(number, x0, x)"),
+        "states and data exchanged": (diffusion_sampling.draw, "watch(number, x, x0 * unit)", "watch(number, x0 * unit, x)"),
         "the last states left out": (studies.emergence, "num_steps - 1", "num_steps - 2"),
         "rows and columns exchanged": (studies.emergence, "torch.stack(seen, 2)", "torch.stack(seen, 1)"),
     },

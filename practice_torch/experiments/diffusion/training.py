@@ -309,7 +309,7 @@ class DiffusionExperiment(MediaModel):
         columns = (label,) if noise is None else (label, noise)
         return self.shares.rows(lambda label, noise=None: self.drawn_here(label, how, noise), *columns)
 
-    def drawn_here(self, label, how, noise=None, watch=lambda number, x, x0: None):
+    def drawn_here(self, label, how, noise=None, watch=None):
         """The same by this process alone; watch(number, x, x0) sees every step."""
         steps = chain(
             self.alpha_bar,

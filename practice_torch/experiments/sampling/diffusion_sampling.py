@@ -170,28 +170,36 @@ def _step(t, after, before, prediction, sampler, variance, eta):
 
 
 @torch.inference_mode()
-def draw(predict, x, steps, *, limit=None, generator=None, watch=lambda number, x, x0: None):
+def draw(predict, x, steps, *, limit=None, generator=None, watch=None):
     """x [B, ...] at the first step's level -> data [B, ...]. predict(x, t: int64 [B]) -> what the chain was made for.
 
     limit: predicted data are clipped to -limit..limit. watch(number, x, x0) sees every step's outcome and its predicted data.
     """
     count = x.shape[:1]
     times = torch.tensor([step.t for step in steps], device=x.device)[:, None].expand(-1, *count).unbind()
-    before, noise = None, torch.empty(x.shape, device=x.device, dtype=x.dtype)  # drawn anew in each step, into one memory
+    spare = watch is None and not any(step.before_out for step in steps)  # x0 is needed once: its memory becomes the next x's
+    before, unit_before = None, 1.0
     for number, (step, t) in enumerate(zip(steps, times, strict=True)):
         prediction = predict(x, t)
-        x0 = (x * step.x_in).add_(prediction, alpha=step.prediction_in)
+        # the data in units in which x counts once, and noise of the step's size: a call of torch less for each
+        unit = step.x_in or 1.0
+        x0 = x.add(prediction, alpha=step.prediction_in / unit) if step.x_in else prediction * step.prediction_in
         if limit is not None:
-            x0.clamp_(-limit, limit)
-        x = (x0 * step.x0_out).add_(x, alpha=step.x_out)
+            x0.clamp_(-limit / unit, limit / unit)
         if step.noise_out:
-            x.add_(noise.normal_(generator=generator), alpha=step.noise_out)
+            after = torch.empty_like(x).normal_(0.0, step.noise_out, generator=generator).add_(x0, alpha=step.x0_out * unit)
+        else:
+            after = x0.mul_(step.x0_out * unit) if spare else x0 * (step.x0_out * unit)
+        if step.x_out:
+            after.add_(x, alpha=step.x_out)
         if step.before_out:
-            x.add_(before, alpha=step.before_out)
+            after.add_(before, alpha=step.before_out * unit_before)
         if step.prediction_out:
-            x.add_(prediction, alpha=step.prediction_out)
-        before = x0
-        watch(number, x, x0)
+            after.add_(prediction, alpha=step.prediction_out)
+        x = after
+        before, unit_before = x0, unit
+        if watch is not None:
+            watch(number, x, x0 * unit)
     return x
 
 
