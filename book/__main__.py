@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 
 from book import guides, links, looks, reading, sources
+from book.in_the_page import build as in_the_page
 from book.lectures import Failed, lemma_page, topic_page
 from shared_specs.commands.extras import MODULES, remedy
 from shared_specs.stopping import Stopped, process_count, unwinding, worker_processes
@@ -57,8 +58,11 @@ def _told(made):
     return page
 
 
-def build(topics, folder, jobs, *, reference=True):
-    """Write the book of these topics to folder/html. Return its errors; empty if there are none."""
+def build(topics, folder, jobs, *, reference=True, static=False):
+    """Write the book of these topics to folder/html. Return its errors; empty if there are none.
+
+    static: nothing runs in the page.
+    """
     from sphinx.cmd.build import main as sphinx
 
     for name in ("source", "html"):
@@ -73,6 +77,11 @@ def build(topics, folder, jobs, *, reference=True):
     for path in sources.linked_sources(written.values()):
         _write(folder / "html" / "source" / Path(path).with_suffix(".html"), sources.source_page(path))
     shutil.copytree(looks.ROOT / looks.LOOKS, folder / "html" / "looks", ignore=shutil.ignore_patterns("*.json", "*.txt"))
+    if not static:
+        try:
+            print(in_the_page.added(folder / "html"), flush=True)
+        except in_the_page.Absent as absent:
+            print(f"the derivations do not run in the page: {absent}", flush=True)
     return list(links.broken(folder / "html"))
 
 
@@ -87,6 +96,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m book", description=__doc__, formatter_class=keep_lines)
     parser.add_argument("--topics", default="", help="only these topics, separated by spaces, and no reference")
     parser.add_argument("--to", type=Path, default=BOOK.parent.parent, help="the folder to write to")
+    parser.add_argument("--static", action="store_true", help="without derivations that run in the page, which need node and npm")
     parser.add_argument("--jobs", type=int, default=process_count(), help="number of processes")
     command = parser.parse_args(arguments)
     began = time.perf_counter()
@@ -105,7 +115,7 @@ def main(arguments=None):
     try:
         topics = list({topic.path: topic for topic in asked}.values())
         with unwinding():
-            wrong = build(topics, command.to, command.jobs, reference=not command.topics)
+            wrong = build(topics, command.to, command.jobs, reference=not command.topics, static=command.static)
     except Failed as error:
         wrong = [str(error)]
     except Stopped as stop:

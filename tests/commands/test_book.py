@@ -34,7 +34,7 @@ def book(tmp_path_factory):
     from book.__main__ import main
 
     folder = tmp_path_factory.mktemp("book")
-    assert main(["--topics", " ".join(TOPICS), "--to", str(folder), "--jobs", "1"]) == 0
+    assert main(["--topics", " ".join(TOPICS), "--to", str(folder), "--jobs", "1", "--static"]) == 0
     return folder / "html"
 
 

@@ -154,8 +154,7 @@ def lecture_page(derivation, results, *, topic=None, course=None):
     last = [part for part in derivation.parts if getattr(part, "role", "") == "appendix"]
     exercises = [part for part in derivation.parts if isinstance(part, Exercise)]
     body = [part for part in derivation.parts if part not in last and part not in exercises]
-    numbered = [part for part in (*body, *last) if FORMS[type(part)] in NUMBERED]
-    numbers = {part: number for number, part in enumerate(numbered, start=1)}
+    numbers = numbered(derivation)
     gave = {}
     for result in results:
         gave.setdefault(id(result.part), []).append(result)
@@ -199,6 +198,13 @@ def lecture_page(derivation, results, *, topic=None, course=None):
         summary=summary(results) + _stated(derivation),
         passed=all(result.passed for result in results),
     )
+
+
+def numbered(derivation):
+    """The number of every part that has one on the page; an appendix comes last."""
+    parts = [part for part in derivation.parts if FORMS[type(part)] in NUMBERED]
+    parts.sort(key=lambda part: getattr(part, "role", "") == "appendix")
+    return {part: number for number, part in enumerate(parts, start=1)}
 
 
 def statement(part):
