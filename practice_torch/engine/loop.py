@@ -97,7 +97,8 @@ class Training:
         if self.processes.count > 1 and not self.sharded:
             self.models = replicas_of(experiment, self.players, self.device)
         if isinstance(experiment, HasWholeBatch):
-            experiment.whole_batch = WholeBatch(self.processes, self.sharded)
+            sharded = (self.sharded.gathered,) if self.sharded else ()
+            experiment.whole_batch = WholeBatch(self.processes, *sharded)
         self.compiled = recipe.compile and self.device.type == "cuda"
         self.graphs = self.compiled and recipe.cuda_graphs
         whole = not self.sharded and not recipe.sync_batch_norm  # collectives break a graph

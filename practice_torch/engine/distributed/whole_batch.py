@@ -5,6 +5,7 @@ adds up itself. The sums stay on the device, and the host does not wait for them
 """
 
 import contextlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,7 +14,6 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from practice_torch.engine.distributed.processes import Processes
-    from practice_torch.engine.distributed.sharding import Sharded
 
 
 class WholeBatch:
@@ -22,8 +22,12 @@ class WholeBatch:
     All processes must call a method in the same order.
     """
 
-    def __init__(self, processes: "Processes | None" = None, sharded: "Sharded | None" = None) -> None:
-        self._processes, self._sharded = processes, sharded
+    def __init__(
+        self,
+        processes: "Processes | None" = None,
+        gather: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
+    ) -> None:
+        self._processes, self._gather = processes, gather  # gather: of a sharded model
         self.rank, self.count = (processes.rank, processes.count) if processes else (0, 1)
 
     def total(self, tensor: Tensor) -> Tensor:
@@ -45,4 +49,4 @@ class WholeBatch:
 
         For drawing within `forward`: each process may take another number of steps.
         """
-        return contextlib.nullcontext() if self._sharded is None else self._sharded.gathered()
+        return self._gather()
