@@ -3,9 +3,10 @@
     python -m benchmarks.training.scale [--fractions 1e-5 1e-4] [--only text pairs images open fetch] [--folder DIR]
 
 - text, images: sources of that fraction of 15 TB of text or of 1e9 images are prepared in four parts, one after another, each a
-  command with one worker, and joined: CPU seconds, peak memory of each command, files, bytes. Sources are made up: hard links to
-  one file of 0.5 GB of words, or to one archive of 5,000 JPEGs (64 to 160 a side). Text is prepared as bytes; byte pairs are
-  measured on 64 MB, and then on twice as many.
+  command with one worker, and joined: CPU seconds, peak memory of each command, files, bytes. Then one part of more is
+  prepared elsewhere, killed (SIGKILL) with about half of its shards written, and run again: its shards must be those of the
+  joined folder, byte for byte. Sources are made up: hard links to one file of 0.5 GB of words, or to one archive of 5,000 JPEGs
+  (64 to 160 a side). Text is prepared as bytes; byte pairs are measured on 64 MB, and then on twice as many.
 - open: folders of the full size, 15 TB of tokens and 1e9 images in 16,384 shards. Those of text are sparse files, those of images
   links to one shard: what opening takes, and batches at random places.
 - fetch: 268 MB in shards of 17 MB, from files that take 0, 50 or 200 ms for every request, and then 100 MB/s for each.
@@ -14,6 +15,8 @@ Result: benchmarks/results/scale.json, which runs of a part of it (--only) compl
 """
 
 import argparse
+import datetime
+import filecmp
 import hashlib
 import json
 import os
@@ -69,6 +72,27 @@ def ran(*arguments):
     return {"seconds": time.perf_counter() - began, "cpu_seconds": used.ru_utime + used.ru_stime, "peak": 1024 * used.ru_maxrss}
 
 
+def killed_and_repeated(modality, sources, joined, elsewhere, options):
+    """Shards of a part that was killed and repeated: how many there were at the kill, and in the end, and how many differ.
+
+    joined: the whole folder, prepared in other parts and without a kill, of at least four shards.
+    """
+    of = max(2, min(4 * PARTS, len(list(joined.glob("shard-*"))) // 4))
+    arguments = ("prepare", modality, sources, "--out", elsewhere, "--part", f"2/{of}", "--workers", 1, *options)
+    command, folder = [sys.executable, "-m", "practice_torch", *map(str, arguments)], elsewhere / f"part-2-of-{of}"
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    while process.poll() is None and len(list(folder.glob("shard-*.json"))) < len(list(joined.glob("shard-*"))) // of // 2:
+        time.sleep(0.02)
+    process.kill()
+    if not process.wait():
+        raise SystemExit(f"{command} ended before it was killed: take a larger fraction")
+    there = len(list(folder.glob("shard-*.json")))
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+    shards = sorted(folder.glob("shard-*"))
+    different = [shard.name for shard in shards if not filecmp.cmp(shard, joined / shard.name, shallow=False)]
+    return {"part": f"2/{of}", "shards_at_the_kill": there, "shards": len(shards), "different": different}
+
+
 def in_parts(modality, sources, out, *options):
     """What the parts, the join, and opening the result in a new process take."""
     parts = [
@@ -87,8 +111,11 @@ def in_parts(modality, sources, out, *options):
         "count": manifest["count"],
         "shards": len(manifest["shards"]),
         "bytes": sum(shard["bytes"] for shard in manifest["shards"]),
+        "files": len(list(out.iterdir())),
         "manifest_bytes": (out / "manifest.json").stat().st_size,
     }
+    if found["shards"] >= 4:
+        found["killed"] = killed_and_repeated(modality, sources, out, out.with_name("again"), options)
     return found | {"open": opened(out, modality)}
 
 
@@ -272,7 +299,7 @@ def main():
         print(f"{name}: {json.dumps(found)}", flush=True)
         kept = json.loads(RESULT.read_text()) if RESULT.exists() else {"what": __doc__.splitlines()[0], "measured": {}}
         kept["environment"] = environment(torch.device("cpu"), time.perf_counter() - began)
-        kept["measured"][name] = found | {"command": kept["environment"]["command"]}
+        kept["measured"][name] = found | {"command": kept["environment"]["command"], "date": str(datetime.date.today())}
         RESULT.write_text(json.dumps(kept, indent=1) + "\n")
     return 0
 
