@@ -25,7 +25,7 @@ PYODIDE = "314.0.7"
 CHECKSUM = "sha512-0YvXxEhfEdpLfb/XkM2BFAeMROq0iMUX2bzzH9pOttyMcWkwq+HbE5uyuGD82LN7y2q+SNvi/6V5JEsOlD2R1A=="
 OF_PYODIDE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json")
 LIBRARIES = ("sympy", "mpmath", "latex2mathml", "markupsafe", "pylatexenc")
-NOT_LOADED = {"tests", "benchmarks", "__pycache__", "physics", "crypto", "diffgeom", "liealgebras", "categories", "sandbox"}
+NOT_LOADED = {"tests", "benchmarks", "__pycache__"}
 MACHINERY = (
     *("book/__init__.py", "book/in_the_page/*.py", "theory_jax/__init__.py", "theory_jax/derivation/*.py"),
     *(f"theory_jax/pages/{name}.py" for name in ("__init__", "mathml", "unicode", "page", "mistakes", "needed")),

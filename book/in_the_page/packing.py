@@ -90,6 +90,7 @@ def prepare(topics):
         for name in [name for name in sys.modules if name.startswith(LECTURES)]:  # another archive has another `lectures`
             del sys.modules[name]
         del theory_jax.__path__[1:]
+    importlib.import_module("sympy.physics.units")  # simplify() imports it late
     from sympy.core.cache import clear_cache
 
     clear_cache()
