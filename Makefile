@@ -18,7 +18,7 @@ DAY ?= $(shell date -u +%w)
 # containers often set it; some seventy processes of the suite would then compile every module again
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-all test-peers test-processors topic lint syllabus record vectors book bench release clean
+.PHONY: help demo test test-all test-peers test-processors topic lint syllabus record vectors notebooks notebooks-test book bench release clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r target does; do \
@@ -55,6 +55,12 @@ record: $(VENV)/.installed  ## record the answers that judge NumPy code without 
 vectors: $(VENV)/.installed  ## export every case with its answers for other languages: build/vectors/diptych-vectors.tar.xz, and its checksum
 	@rm -rf build/vectors && mkdir -p build/vectors
 	@$(IN_VENV) -m shared_specs export build/vectors/diptych-vectors --archive build/vectors/diptych-vectors.tar.xz
+
+notebooks: $(VENV)/.installed-notebooks  ## write a notebook of every topic, and one with solutions, to build/notebooks (TOPICS="latent/elbo ...": of these)
+	@$(IN_VENV) -m notebooks --topics "$(TOPICS)"
+
+notebooks-test: $(VENV)/.installed-notebooks  ## write them, execute them with trainings of a few steps, and keep what they show (TOPICS=)
+	@$(IN_VENV) -m notebooks --topics "$(TOPICS)" --execute
 
 book: $(VENV)/.installed-book  ## write the course as a book to build/book/html/index.html (TOPICS="latent/elbo ...": a part of it)
 	@$(IN_VENV) -m book --topics "$(TOPICS)"
@@ -96,6 +102,10 @@ $(VENV)/.installed-bench: pyproject.toml $(VENV)/.installed
 
 $(VENV)/.installed-release: pyproject.toml $(VENV)/.created
 	$(PIP_INSTALL) 'build>=1.2'
+	@touch $@
+
+$(VENV)/.installed-notebooks: pyproject.toml $(VENV)/.installed
+	$(PIP_INSTALL) --editable '.[notebooks]'
 	@touch $@
 
 $(VENV)/.installed-book: pyproject.toml $(VENV)/.installed

@@ -12,10 +12,11 @@ from shared_specs.commands.errors import UsageError, nearest
 from shared_specs.commands.topics import only_built, topics_named
 from shared_specs.grading.against import check_module, functions_of
 from shared_specs.grading.marks import Mark, marks_of
+from shared_specs.palette import LIGHT
 
 HERE = "this notebook"
 SIGNS = {"holds": "✓", "fails": "✗", "to do": "○"}
-COLORS = {"holds": "#1f7a4d", "fails": "#b3261e", "to do": "#8a6d1a"}
+COLORS = {"holds": LIGHT["good"], "fails": LIGHT["bad"], "to do": LIGHT["hinge"]}
 
 
 @dataclass(frozen=True)

@@ -322,10 +322,10 @@ PLANTED = (
             f"{part} is for {allowed} only",
         )
         for part, allowed, path in (
-            ("derivation", "derivation and exercises and lectures and pages", "theory_jax/ground/coin.py"),
-            ("pages", "pages", "theory_jax/ground/coin.py"),
-            ("pages", "pages", "theory_jax/lectures/ground/coin.py"),
-            ("pages", "pages", "theory_jax/derivation/lecture.py"),
+            ("derivation", "commands and derivation and exercises and lectures and pages", "theory_jax/ground/coin.py"),
+            ("pages", "commands and pages", "theory_jax/ground/coin.py"),
+            ("pages", "commands and pages", "theory_jax/lectures/ground/coin.py"),
+            ("pages", "commands and pages", "theory_jax/derivation/lecture.py"),
         )
     ),
     planted(

@@ -13,9 +13,9 @@ def register(shell):
 
 
 def _html(thing):
-    from theory_jax.commands.notebook import shown
+    from theory_jax.commands.notebook import framed, shown
 
-    return shown(thing)._repr_html_()
+    return str(framed(shown(thing).html))
 
 
 def _text(thing, printer, cycle):
