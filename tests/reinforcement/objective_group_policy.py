@@ -18,6 +18,6 @@ OBJECTIVE = Objective(
     text_then_policy,
     unread=online.UNREAD,
     together=[dict(estimator="ppo", trace_decay=0.5), dict(estimator="ppo", value_coefficient=0.3), *online.TOGETHER],
-    waits=("rewards",),
+    waits=("rewards", "imdb", "gsm8k"),
     repeated={"completion", "passes"},
 )
