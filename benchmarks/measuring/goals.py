@@ -48,6 +48,7 @@ GOALS = {
 MEMORY_GOALS = {
     "offline_dpo": 1.0,
     "offline_supervised": 1.0,
+    "online": 1.0,
     "samples_frechet_distance": 0.5,
     "samples_kernel_distance": 1.0,
     "samples_precision_and_recall": 0.4,
