@@ -32,7 +32,7 @@ MACHINERY = (
 )
 LECTURES = "theory_jax/lectures/**/*.py"
 OF_THE_PAGE = ("page.js", "worker.js", "page.css")
-WARMED = "latent/elbo diffusion/ddim"  # lectures whose chains are run before the memory is kept
+WARMED = "latent/elbo diffusion/forward_process"  # lectures whose chains are run before the memory is kept
 PLACE = "run"  # in the book
 SECONDS = 1200
 
