@@ -40,8 +40,9 @@ class Train:
     run: str | None = None
     """The run's folder, missing or empty (default: runs/<topic>-<recipe>-<n>)."""
     from_: Annotated[str | None, tyro.conf.arg(name="from")] = None
-    """A run whose weights the training begins from, of the same topic (without TOPIC RECIPE: the run's own recipe), or of one
-    that the topic begins from: sizes and tokenizer are the run's; optimizer and schedule are new.
+    """A run whose weights the training begins from, or a model that comes with the package: of the same topic (without TOPIC
+    RECIPE: the run's own recipe), or of one that the topic begins from. Sizes and tokenizer are its own; optimizer and schedule
+    are new.
     """
     resume: str | None = None
     """A stopped run to continue, from its newest checkpoint; with --steps N it, or an ended one, takes more steps."""

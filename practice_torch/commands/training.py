@@ -7,6 +7,7 @@ from pathlib import Path
 from shlex import quote
 
 from practice_torch.commands.beginnings import begun_from, origin_of, recorded_origin
+from practice_torch.commands.loading.examples import folder_of
 from practice_torch.commands.options import PROGRAM, changed
 from practice_torch.commands.recipes import module_of, published_of, recipe_names, topic_of
 from practice_torch.commands.run_folder import restored, same_data, show, tokenizer_of_run, write_page, writing
@@ -92,7 +93,7 @@ def _source(command):
         return None
     from practice_torch.engine.storage.run import Run
 
-    return Run.open(command.from_)
+    return Run.open(folder_of(command.from_))
 
 
 def _warning(processes):
