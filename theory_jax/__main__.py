@@ -48,6 +48,8 @@ class Run:
     """Write an HTML page to this file, or with several topics to this folder, instead of printing."""
     tex: Path | None = None
     """Write a TeX page to this file, with its figures next to it, or with several topics to this folder, instead of printing."""
+    slides: Path | None = None
+    """Write slides with speaker's notes to this HTML file, or with several topics to this folder, instead of printing."""
     counts: bool = False
     """Do not run: count the relations in the texts, by place, and how many are executed."""
     jobs: int = 1
@@ -152,8 +154,8 @@ def _count(command, topics):
     """Print a table of the relations in the texts of these lectures: executed, conditions, definitions, stated, unmarked."""
     from theory_jax.pages.counts import HELD, relations_by_place
 
-    if command.html or command.tex:
-        raise UsageError("--counts prints a table: give no --html and no --tex with it")
+    if command.html or command.tex or command.slides:
+        raise UsageError("--counts prints a table: give no --html, --tex or --slides with it")
     counts = {topic.path: relations_by_place(derivation_of(topic.path)) for topic in topics}
     if command.json:
         print_json({"counts": counts})
@@ -171,7 +173,7 @@ def _count(command, topics):
 
 def _files(command, topics):
     """The paths of pages, by ending and topic; empty if they are printed."""
-    asked = {name: path for name in ("html", "tex") if (path := getattr(command, name)) is not None}
+    asked = {name: path for name in ENDINGS if (path := getattr(command, name)) is not None}
     if asked and command.json:
         raise UsageError(f"--{next(iter(asked))} writes pages and --json prints records: give one of them")
     return {name: _file_of_each(name, path, topics) for name, path in asked.items()}
@@ -182,7 +184,7 @@ def _file_of_each(name, path, topics):
         return {topics[0].path: path}
     if path.suffix or path.is_file():
         raise UsageError(f"--{name} {path} is one file, but {len(topics)} topics were requested: name a folder")
-    return {topic.path: path / f"{topic.path.replace('/', '-')}.{name}" for topic in topics}
+    return {topic.path: path / f"{topic.path.replace('/', '-')}{ENDINGS[name]}" for topic in topics}
 
 
 def _show(files, topic, derivation, results):
@@ -198,7 +200,7 @@ def _show(files, topic, derivation, results):
         path = places[topic.path]
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            (_write_html if name == "html" else _write_tex)(page, path, places)
+            WRITES[name](page, path, places)
         except OSError as error:
             raise UsageError(f"{path} cannot be written: {error.strerror}") from None
         print(f"{path}: {page.summary}")
@@ -219,6 +221,16 @@ def _write_tex(page, path, places):
     for figure, picture in zip(figures, pictures, strict=True):
         draw(figure, picture)
     path.write_text(tex(page, [picture.name for picture in pictures]), encoding="utf-8")
+
+
+def _write_slides(page, path, places):
+    from theory_jax.pages.slides import html_slides
+
+    path.write_text(html_slides(page), encoding="utf-8")
+
+
+ENDINGS = {"html": ".html", "tex": ".tex", "slides": "-slides.html"}  # of the files in a folder
+WRITES = {"html": _write_html, "tex": _write_tex, "slides": _write_slides}
 
 
 # ---------------------------------------------------------------------------------------------------- mutate

@@ -33,8 +33,7 @@ DRAWN_WITH = {
 
 def html(page, links=()):
     """The page as text. links: the addresses of other topics' pages, by topic."""
-    font = f"data:font/woff2;base64,{base64.b64encode(MATH_FONT.read_bytes()).decode()}"
-    return _template().render(page=page, links=dict(links), wrong={}, style=Markup(font_face(font) + style()))
+    return _template().render(page=page, links=dict(links), wrong={}, style=Markup(embedded_font() + style()))
 
 
 def style():
@@ -54,19 +53,33 @@ def lecture(page, links=(), wrong=()):
 def one_part(page, item):
     """One part of a page alone, unfolded."""
     template = _template().environment.get_template("parts.html.jinja")
-    part = template.make_module({"page": page, "links": {}, "wrong": {}}).part(item)
-    return Markup(part.replace('<details class="part', '<details open class="part'))
+    return unfolded(template.make_module({"page": page, "links": {}, "wrong": {}}).part(item))
+
+
+def unfolded(written):
+    """What the templates wrote, with its folded parts and mistakes open."""
+    return Markup(re.sub(r'<details class="(part|mistakes)', r'<details open class="\1', str(written)))  # Markup would escape it
 
 
 def _template():
+    return templates().get_template("lecture.html.jinja")
+
+
+def templates():
+    """The templates of this folder, with their filters."""
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"math": to_mathml, "prose": prose, "plain": plain, "unicode": to_unicode, "functions": functions_of}
-    environment.filters |= {"linked": linked, "lead": lead}
+    environment.filters |= {"linked": linked, "lead": lead, "unfolded": unfolded}
     numbers = itertools.count()
     environment.globals["drawings"] = lambda figure: drawings(figure, numbers)
-    return environment.get_template("lecture.html.jinja")
+    return environment
+
+
+def embedded_font():
+    """The style that has the font of formulas in itself."""
+    return font_face(f"data:font/woff2;base64,{base64.b64encode(MATH_FONT.read_bytes()).decode()}")
 
 
 def font_face(address):
@@ -133,7 +146,7 @@ def svg(canvas, caption, number):
     drawing = re.sub(r"<metadata>.*?</metadata>", "", text.getvalue()[text.getvalue().index("<svg") :], flags=re.S)
     drawing = re.sub(r"<!--.*?-->", "", drawing, flags=re.S).replace("font-family: 'DejaVu Sans'", "font-family: sans-serif")
     drawing = re.sub("[\ue22d-\ue246]", _script, drawing.replace("'STIXNonUnicode'", "'Diptych Math'"))
-    drawing = re.sub(r'\bid="[a-zA-Z0-9]+_\d+"', "", drawing)  # every figure would have an axes_1; nothing refers to it
+    drawing = re.sub(r'\bid="[a-zA-Z0-9.]+_\d+"', "", drawing)  # every figure would have an axes_1; nothing refers to it
     drawing = re.sub(r"#[0-9a-f]{6}\b", lambda found: colors.get(found[0], found[0]), drawing)
     width, height = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', drawing).groups()
     head = f'<svg role="img" aria-label="{escape(caption)}" viewBox="0 0 {width} {height}"'

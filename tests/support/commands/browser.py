@@ -1,5 +1,6 @@
 """Chromium without a window, driven by its own protocol over two pipes: open a page, press keys, read what it shows."""
 
+import base64
 import contextlib
 import itertools
 import json
@@ -54,6 +55,11 @@ class Page:
         """A key goes down and up."""
         for kind in ("rawKeyDown", "keyUp"):
             self._call("Input.dispatchKeyEvent", type=kind, key=key)
+
+    def printed(self):
+        """The page on paper, a PDF, in the sizes of its style."""
+        found = self._call("Page.printToPDF", preferCSSPageSize=True, printBackground=True)
+        return base64.b64decode(found["data"])
 
     def wait_for(self, expression, value=True, seconds=20):
         """Until an expression has this value."""
