@@ -1,4 +1,4 @@
-"""python -m theory_jax list | run TOPIC... | mutate TOPIC... | train TOPIC RECIPE : execute derivations, train small models.
+"""python -m theory_jax list | run TOPIC... | mutate TOPIC... | exam TOPIC... | train TOPIC RECIPE : run lectures, draw exams.
 
 Exit codes: 0 every claim holds (or the target is reached), 1 a claim failed (or the target is missed), 2 usage, 3 a file cannot
 be read or written.
@@ -75,6 +75,26 @@ class Mutate:
 
 
 @dataclass(frozen=True)
+class Exam:
+    """Draw exam questions from the exercises of lectures, the answers executed and on another sheet. A seed is an exam."""
+
+    topics: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[TOPIC ...]")] = ()
+    """Each: family/topic, a unique part of it, or a lecture number."""
+    seed: int = 0
+    """The same seed draws the same questions from the same topics."""
+    count: int = 6
+    """Number of questions, as many of each level as there are."""
+    level: str = "easy,medium,hard"
+    """Levels to draw from, with commas between them."""
+    html: Path | None = None
+    """Write the questions to this new HTML file, instead of printing Markdown."""
+    answers: Path | None = None
+    """Write the answers to this new file: HTML, or Markdown if it ends in .md."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+@dataclass(frozen=True)
 class Train:
     """Train a small model in JAX (lecture 20) and compare its metric with the target. Nothing is kept if it is interrupted."""
 
@@ -96,7 +116,7 @@ class Train:
     """Show the traceback of an error."""
 
 
-COMMANDS = {"list": List, "run": Run, "mutate": Mutate, "train": Train}
+COMMANDS = {"list": List, "run": Run, "mutate": Mutate, "exam": Exam, "train": Train}
 
 
 def main(arguments=None):
@@ -305,13 +325,19 @@ def _is_there(topic):
     return topic.built or (LECTURES / f"{topic.path}.py").is_file()
 
 
+def _exam(command):
+    from theory_jax.commands.exam import exam
+
+    return exam(command)
+
+
 def _train(command):
     from theory_jax.commands.training import train
 
     return train(command)
 
 
-DOES = {List: _list, Run: _run, Mutate: _mutate, Train: _train}
+DOES = {List: _list, Run: _run, Mutate: _mutate, Exam: _exam, Train: _train}
 
 
 if __name__ == "__main__":
