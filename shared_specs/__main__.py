@@ -1,4 +1,4 @@
-"""python -m shared_specs list | show | check | exercise | grade | export : contracts of both wings, and of your own code.
+"""python -m shared_specs list | show | check | exercise | grade | schedule | export : contracts of both wings, and of your code.
 
 Exit codes: 0 everything holds, 1 a row fails, 2 usage, 3 bad data. Errors are one line; --debug shows the traceback.
 """
@@ -131,6 +131,22 @@ class Grade:
 
 
 @dataclass(frozen=True)
+class Schedule:
+    """Print the lectures by weeks, with prerequisites, exercises and trainings, as Markdown."""
+
+    weeks: int | None = None
+    """Number of weeks (default: two lectures a week)."""
+    start: Annotated[str | None, tyro.conf.arg(metavar="DATE")] = None
+    """The first day of the first week, such as 2027-01-11."""
+    csv: bool = False
+    """Print comma-separated values for a spreadsheet, a line for each topic."""
+    json: bool = False
+    """Print JSON instead."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+@dataclass(frozen=True)
 class Export:
     """Write inputs, float64 answers, gradients and tolerances as safetensors and JSON, for any language."""
 
@@ -144,7 +160,8 @@ class Export:
     """Show the traceback of an error."""
 
 
-COMMANDS = {"list": List, "show": Show, "check": Check, "exercise": Exercise, "grade": Grade, "export": Export}
+COMMANDS = {"list": List, "show": Show, "check": Check, "exercise": Exercise, "grade": Grade}
+COMMANDS |= {"schedule": Schedule, "export": Export}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -355,6 +372,19 @@ def _progress(title):
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
+def _schedule(command):
+    from shared_specs.commands.schedule import markdown, schedule, table
+
+    if command.csv and command.json:
+        raise UsageError("--csv and --json are two formats: give one of them")
+    rows = schedule(command.weeks, command.start)
+    if command.json:
+        print_json({"schedule": rows})
+    else:
+        print(table(rows) if command.csv else markdown(rows))
+    return 0
+
+
 def _export(command):
     from shared_specs.commands.archive import archive
     from shared_specs.commands.export import export
@@ -370,7 +400,7 @@ def _export(command):
     return 0
 
 
-DOES = {List: _list, Show: _show, Check: _check, Exercise: _exercise, Grade: _grade, Export: _export}
+DOES = {List: _list, Show: _show, Check: _check, Exercise: _exercise, Grade: _grade, Schedule: _schedule, Export: _export}
 
 
 if __name__ == "__main__":
