@@ -110,6 +110,8 @@ def test_keys_and_paper(long, text, tmp_path):
         assert after("ArrowRight") == [opening, 0] and page.evaluate(chosen) == 1
         told = "getComputedStyle(document.querySelector('.notes')).display"
         assert page.evaluate(told) == "none" and after("n") and page.evaluate(told) == "block"
+        above = "document.querySelector('.now .board').getBoundingClientRect().bottom"
+        assert page.evaluate(f"{above} <= document.querySelector('.now').getBoundingClientRect().bottom + 1")
         assert len(re.findall(rb"/Type\s*/Page\b", page.printed())) == len(kinds)
 
 
