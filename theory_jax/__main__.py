@@ -83,7 +83,7 @@ class Exam:
     seed: int = 0
     """The same seed draws the same questions from the same topics."""
     count: int = 6
-    """Number of questions, as many of each level as there are."""
+    """Number of questions, spread evenly over the levels and topics."""
     level: str = "easy,medium,hard"
     """Levels to draw from, with commas between them."""
     html: Path | None = None

@@ -10,9 +10,9 @@ from shared_specs.commands.errors import UsageError
 
 # a command of each wing that takes topics, an option of it that takes a number, and the words that end a command with topics
 WINGS = {
-    "theory_jax": SimpleNamespace(commands="list, run, mutate, train", takes="run", number="--jobs", after=()),
+    "theory_jax": SimpleNamespace(commands="list, run, mutate, exam, train", takes="run", number="--jobs", after=()),
     "shared_specs": SimpleNamespace(
-        commands="list, show, check, exercise, grade, export", takes="check", number="--jobs", after=()
+        commands="list, show, check, exercise, grade, schedule, export", takes="check", number="--jobs", after=()
     ),
     "practice_torch": SimpleNamespace(
         commands="list, prepare, train, sample, evaluate, report, judge, project, import, export",

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.commands.browser import CHROMIUM, opened
 from tests.support.commands.other_derivations import put
-from tests.theory.test_lecture_pages import lecture, page_of
+from tests.theory.test_lecture_pages import page_of
 from tests.theory.test_parts import parabola, whole
 from theory_jax.__main__ import main
 from theory_jax.derivation.chains import equals
@@ -20,8 +20,7 @@ LOOK = """(() => { const now = document.querySelector(".now");
 @pytest.fixture(scope="module")
 def long():
     """The page of a derivation with a chain of six lines and a figure in frames."""
-    toy = whole(title="A toy <b>")
-    toy.parts[:] = [part for part in toy.parts if not hasattr(part, "caption")]
+    toy = _without_figures(whole(title="A toy <b>"))
     toy.figure("Moves.", frames=["$t = 0$", "$t = 1$"])(lambda axes, frame: (parabola(axes), axes.plot(frame, 0)))
     toy.say("Now the $a$ are counted.")
     forms = [toy.m * (toy.b + number) - number * toy.m for number in range(1, 7)]
@@ -68,8 +67,10 @@ def test_the_notes_have_the_words_around_the_mathematics(long, text):
 
 
 def test_what_failed_is_on_the_slide():
-    boards, _ = _boards_and_notes(html_slides(page_of(lecture())))
-    assert boards.count("false at") == 2 and "FAILED" in boards
+    toy = _without_figures(whole())
+    toy.chain("A slip", toy.a, equals(toy.a + 1, "no reason"), so="So it is not.")
+    boards, notes = _boards_and_notes(html_slides(page_of(toy)))
+    assert boards.count("false at") == 1 and "FAILED" in boards and "So it is not." in notes
 
 
 def test_a_lecture_without_a_figure_setting_limits_and_sources_has_slides(long):
@@ -116,13 +117,18 @@ def test_keys_and_paper(long, text, tmp_path):
 
 
 def test_slides_are_written_next_to_pages_in_a_folder(monkeypatch, tmp_path, capsys):
-    put(monkeypatch, "foundations/jensen", whole(title="About a toy"))
+    put(monkeypatch, "foundations/jensen", _without_figures(whole(title="About a toy")))
     assert main(["run", "foundations/jensen", "--slides", str(tmp_path), "--html", str(tmp_path)]) == 0
     assert sorted(path.name for path in tmp_path.glob("*.html")) == ["foundations-jensen-slides.html", "foundations-jensen.html"]
     assert "<title>About a toy (slides)</title>" in (tmp_path / "foundations-jensen-slides.html").read_text(encoding="utf-8")
     for more in ("--json", "--counts"):
         assert main(["run", "foundations/jensen", "--slides", str(tmp_path), more]) == 2
         assert "--slides" in capsys.readouterr().err
+
+
+def _without_figures(toy):
+    toy.parts[:] = [part for part in toy.parts if not hasattr(part, "caption")]
+    return toy
 
 
 def _boards_and_notes(text):
