@@ -3,6 +3,7 @@
 import random
 import sys
 from collections import Counter
+from dataclasses import replace
 
 from shared_specs.commands.errors import UsageError, nearest
 from shared_specs.commands.topics import only_built, topics_named
@@ -42,8 +43,8 @@ def exam(command):
         derivation = derivations[topic]
         with by_numpy():
             executed = [part for part in derivation.parts if isinstance(part, Example) or part in parts]
-            page = lecture_page(derivation, [result for part in executed for result in derivation.results_of(part)], topic=topic)
-        pages.append(page)
+            page = lecture_page(derivation, [result for part in executed for result in derivation.results_of(part)])
+        pages.append(replace(page, topic=topic.path))  # the page of a topic would also search for who uses its functions
         items |= {item.part: item for item in page.exercises}
     questions = tuple((items[part], topic.path) for topic, part in chosen)
     if failed := [f"{topic}: {item.before} {' '.join(item.errors)}" for item, topic in questions if not item.passed]:
