@@ -103,6 +103,7 @@ ELSEWHERE = {
         "parameters_by_name": "test_the_fused_network_computes_the_formulas",
         "step_after": _IN_ROWS,
         "step_rows": _IN_ROWS,
+        "log_probs": "test_probabilities_of_targets_are_those_of_the_logits",
     }
 }
 

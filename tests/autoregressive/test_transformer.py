@@ -314,3 +314,14 @@ def test_rows_of_different_lengths_are_read_as_if_each_were_alone(network):
     for row, length in enumerate(lengths.tolist()):
         alone = network(TOKENS[row : row + 1, : length + 1])[0]
         assert torch.allclose(after[row], alone[-2], rtol=1e-11) and torch.allclose(more[row], alone[-1], rtol=1e-11)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("network", [decoder, llama])
+def test_probabilities_of_targets_are_those_of_the_logits(network):
+    """Also of a vocabulary that is padded: the padding has no probability."""
+    network = network(vocabulary_multiple=64).eval()
+    law, log_probs = network.log_probs(network.hidden(TOKENS), TOKENS.flip(1)), network(TOKENS).log_softmax(-1)
+    assert torch.allclose(law.log_probs, log_probs.gather(-1, TOKENS.flip(1)[..., None])[..., 0], rtol=1e-12)
+    assert torch.allclose(law.entropy, torch.special.entr(log_probs.exp()).sum(-1), rtol=1e-12)
+    assert torch.equal(law.likeliest, log_probs.argmax(-1) == TOKENS.flip(1))

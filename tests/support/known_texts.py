@@ -76,6 +76,7 @@ class LettersInRows(Letters):
     def _after(self, cache, positions):
         """The logits after the token at each row's position."""
         known, rows = cache[0, 0, :, 0, :, 0], torch.arange(cache.shape[2])
+        positions = torch.as_tensor(positions).expand(len(rows))  # a number where all rows are as long
         before = torch.where(positions > 0, known[rows, (positions - 1).clamp(min=0)], ord(START))
         return self.logits(before, known[rows, positions])
 

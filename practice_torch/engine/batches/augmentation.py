@@ -25,7 +25,7 @@ class Augmented:
     def __getitem__(self, number: int) -> Mapping[str, Tensor]:
         batch = self.batches[number]
         name = "audio" if self.recipe.augment_gain else "image"
-        draws = self.order.draws(number).to(batch[name].device)
+        draws = self.order.draws(number, device=batch[name].device)
         return batch | {name: augmented(batch[name], uniforms(draws, 4, self.seed), self.recipe)}
 
     def close(self) -> None:

@@ -52,14 +52,16 @@ class Order:
         """The place of a batch's first example in the stream; the others follow."""
         return (number * self.count + self.rank) * self.size
 
-    def draws(self, number: int, together: int = 1) -> torch.Tensor:
+    def draws(self, number: int, together: int = 1, device: torch.device | None = None) -> torch.Tensor:
         """The places in the stream of the examples of `together` batches, the first of this number: [together * size].
 
-        Of `shards` in parts, it is a number as unique, and the epoch and the place in it decide all the same.
+        Of `shards` in parts, it is a number as unique, and the epoch and the place in it decide all the same. device: where they
+        are made, so that no copy waits for it; those of parts are made on the CPU, where the order of the shards is.
         """
-        firsts = torch.arange(self.first(number), self.first(number + together), self.count * self.size)
-        places = (firsts[:, None] + torch.arange(self.size)).flatten()
-        return places if self.shards is None else self.shards.draws(places, self.count * self.size)
+        made_on = device if self.shards is None else None
+        firsts = torch.arange(self.first(number), self.first(number + together), self.count * self.size, device=made_on)
+        places = (firsts[:, None] + torch.arange(self.size, device=made_on)).flatten()
+        return places if self.shards is None else self.shards.draws(places, self.count * self.size).to(device or places.device)
 
     def indices(self, draws: torch.Tensor) -> torch.Tensor:
         """The examples at these places of the stream."""
