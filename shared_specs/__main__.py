@@ -104,12 +104,20 @@ class Exercise:
 
 @dataclass(frozen=True)
 class Grade:
-    """Mark a filled-in exercise, in a separate process with limits on time, memory and output."""
+    """Mark a filled-in exercise, or a folder of them, in separate processes with limits on time, memory and output."""
 
     file: Annotated[Path, tyro.conf.Positional]
-    """The Python file with your functions."""
+    """The Python file with your functions; or a folder, of which each file or sub-folder is one student's."""
     topic: str | None = None
     """The topic; without it, the TOPIC in the file."""
+    rubric: Path | None = None
+    """With a folder: a TOML file with the topic, the functions that count, and their points."""
+    csv: Path | None = None
+    """With a folder: the file of marks to write, a line a student. An interrupted marking goes on from what is next to it."""
+    feedback: Path | None = None
+    """With a folder: where to write a page for each student."""
+    jobs: int = 0
+    """With a folder: number of processes; 0: one for each core, at most 8."""
     only: Annotated[str | None, tyro.conf.arg(metavar="FUNCTION")] = None
     """Mark this function only, with the laws that need no other."""
     strict: bool = False
@@ -320,6 +328,7 @@ def _exercise(command):
 
 
 def _grade(command):
+    from shared_specs.commands.grade_folder import OF_A_FOLDER, flag_of, grade_folder
     from shared_specs.grading.against import functions_of
     from shared_specs.grading.declared import ROOT, WINGS, declared
     from shared_specs.grading.exercise import in_order, topic_of
@@ -331,6 +340,11 @@ def _grade(command):
         raise UsageError(f"--seconds {command.seconds}: it must be positive, and at most {LONGEST:g} (a day)")
     if not 0 < command.memory_mib <= LARGEST:
         raise UsageError(f"--memory-mib {command.memory_mib}: it must be positive, and at most {LARGEST} (a tebibyte)")
+    limits = Limits(call_seconds=command.seconds, memory=command.memory_mib * 2**20)
+    if command.file.is_dir():
+        return grade_folder(command, limits, _one_topic, _progress)
+    if flag := flag_of(command, OF_A_FOLDER):
+        raise UsageError(f"{flag} marks a folder of submissions, and {command.file} is not a folder")
     text = command.topic or topic_of(command.file)
     if not isinstance(text, str):
         raise UsageError(f'{command.file} has no line TOPIC = "family/topic"; name the topic with --topic')
@@ -342,10 +356,9 @@ def _grade(command):
     if only not in (None, *functions):
         option = "solution" if command.solution else "only"
         raise UsageError(f"--{option} {only}: {topic} has no such function; {nearest(only, functions)}")
-    limits = Limits(call_seconds=command.seconds, memory=command.memory_mib * 2**20)
     recorded = judges_by_record(command.recorded)
     with _progress(f"grading {topic}") as progress:
-        results = grade(command.file, topic, limits, only, progress, recorded)
+        results = grade(command.file, topic, limits, only and (only,), progress, recorded)
     if command.solution and not attempted(results, only):
         said = f"{command.file} has no attempt at it yet: write one, right or wrong, in place of NotImplementedError"
         raise UsageError(f"--solution {only}: {said}; then ask again")

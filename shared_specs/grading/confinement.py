@@ -19,6 +19,10 @@ from typing import Any
 FORBIDDEN = ("theory_jax", "practice_torch", "shared_specs", "tests")
 OPENS = ("open", "os.listdir", "os.scandir", "os.chdir")
 STARTS = ("os.fork", "os.forkpty", "os.exec", "os.posix_spawn", "os.spawn", "os.system", "subprocess.Popen")
+NETWORK = ("socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo")
+KILLS = ("os.kill", "os.killpg")
+CHANGES = ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate", "os.chmod", "os.utime")
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 SET_PARENT_DEATH_SIGNAL, SET_CHILD_SUBREAPER = 1, 36  # prctl(2)
 LARGEST_FILE = 64 * 2**20
 
@@ -132,26 +136,42 @@ class NoAnswers(importlib.abc.MetaPathFinder):
             raise ImportError(f"{name} cannot be imported by a file that is being graded")
 
 
-def keep_from_answers(repository: str, own: Sequence[str]) -> None:
-    """Refuses imports from the repository, opening its files, and starting programs that could, from here on.
+def keep_from_answers(repository: str, own: Sequence[str], closed: Sequence[str] = ()) -> None:
+    """Refuses what would lead to answers, from here on: imports from the repository, its files, programs, signals, the network.
 
-    repository: its folder. own: folders inside it, or of like names, that stay open: the worker's own files, site-packages.
+    repository: its folder. own: folders inside it, or of like names, that stay open: the worker's own files first,
+    site-packages, its temporary folder last. closed: folders that do not open either (other submissions); with any,
+    nothing is written outside the temporary folder.
     """
-    repository = os.path.realpath(repository)
-    own = tuple(os.path.realpath(path) + os.sep for path in own)
+    repository, own, closed = _real(repository), tuple(map(_real, own)), tuple(map(_real, closed))
 
     def watch(event, arguments):
         if event in STARTS:
             raise PermissionError("a file that is being graded cannot start processes")
-        if event in OPENS and arguments and isinstance(arguments[0], str | bytes | os.PathLike):
-            path = os.path.realpath(os.fsdecode(arguments[0])) + os.sep
-            inside = path.startswith(repository + os.sep) and not any(path.startswith(place) for place in own)
+        if event in NETWORK:
+            raise PermissionError("a file that is being graded cannot use the network")
+        if event in KILLS and (event == "os.killpg" or arguments[0] != os.getpid()):
+            raise PermissionError("a file that is being graded cannot end other processes")
+        if event not in OPENS and event not in CHANGES:
+            return
+        paths = [_real(part) for part in arguments[: 1 if event in OPENS else 2] if isinstance(part, str | bytes | os.PathLike)]
+        for path in paths if event in OPENS else ():
+            inside = path.startswith(repository) and not path.startswith(own)
             named = not path.startswith(own[0]) and any(f"{os.sep}{name}{os.sep}" in path for name in FORBIDDEN[:3])
             if inside or named:
                 raise PermissionError("a file that is being graded cannot read the repository")
+            if path.startswith(closed) and not path.startswith(own[-2:]):
+                raise PermissionError("a file that is being graded cannot read other submissions")
+        writes = event in CHANGES or event == "open" and (arguments[2] or 0) & WRITING
+        if closed and writes and not all(path.startswith((own[-1], os.devnull)) for path in paths):
+            raise PermissionError("a file that is being graded cannot write outside its temporary folder")
 
     sys.meta_path.insert(0, NoAnswers(own[0]))
     sys.addaudithook(watch)
+
+
+def _real(path):
+    return os.path.realpath(os.fsdecode(path)) + os.sep
 
 
 # ---------------------------------------------------------------------------------------------------- memory

@@ -5,7 +5,7 @@ that gets inputs and returns arrays; expected values stay here. This protects fr
 attacker: the file runs as the same user, who can read the disk.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -19,9 +19,11 @@ from shared_specs.checking.check import MISSING, Checker, Result, spec_of
 from shared_specs.checking.implementation import Fault, MissingFunction, NoGradients
 from shared_specs.grading.against import functions_of
 from shared_specs.grading.packing import Packer
-from shared_specs.grading.process import Limits, Worker
+from shared_specs.grading.process import Limits, NotGraded, Worker
 from shared_specs.grading.recorded_answers import recorded_reference
 from shared_specs.rows import Law
+
+NOT_CALLED_AGAIN = "not called again: "
 
 
 class Graded:
@@ -40,7 +42,7 @@ class Graded:
         backend_name: str,
         precision: str,
         failed: dict[str, str],
-        only: str | None = None,
+        chosen: Collection[str] | None = None,
         values_only: bool = False,
     ) -> None:
         self.backend = _Named(backend_name)
@@ -48,7 +50,7 @@ class Graded:
         self.has_gradients = backend_name != "numpy" and not values_only
         self._worker = worker
         self._failed = failed
-        self._only = only
+        self._chosen = chosen
 
     def network(self, name: str) -> None:
         """None: networks are not part of an exercise."""
@@ -76,7 +78,7 @@ class Graded:
         return self._ask("jacobian", name, keywords, positional, wrt=wrt)[1][0]
 
     def _ask(self, ask, name, arguments, positional=(), cotangents=(), **more):
-        if self._only not in (None, name):
+        if self._chosen is not None and name not in self._chosen:
             raise MissingFunction(name)
         return question(
             self._worker,
@@ -106,7 +108,7 @@ def question(
     if name not in worker.functions:
         raise MissingFunction(name)
     if name in failed:
-        raise Fault(f"not called again: {failed[name]}")
+        raise Fault(f"{NOT_CALLED_AGAIN}{failed[name]}")
     packer = Packer()
     header = {
         "ask": ask,
@@ -157,25 +159,26 @@ def grade(
     path: Path,
     topic: str,
     limits: Limits | None = None,
-    only: str | None = None,
+    chosen: Collection[str] | None = None,
     progress: Callable[[int, int], Any] = lambda done, total: None,
     recorded: bool = False,
+    closed: Sequence[Path] = (),
 ) -> list[Result]:
     """The topic's rows against the file, in float64 and float32: the Results.  Raises Fault if the file does not load.
 
-    only: the one function to mark; laws are left out where they need another. recorded: whether recorded answers judge, which
-    know no gradients.
+    chosen: the functions to mark; laws are left out where they need another. recorded: whether recorded answers judge, which
+    know no gradients. closed: folders that the file cannot open; with any, it writes in its temporary folder only.
     """
     reference = recorded_reference(topic) if recorded else None
-    rows = [row for row in spec_of(topic) if only is None or isinstance(row, Law) or getattr(row, "function", None) == only]
+    rows = [row for row in spec_of(topic) if chosen is None or isinstance(row, Law) or getattr(row, "function", None) in chosen]
     failed = {}
     try:
-        worker = Worker(path, limits or Limits())
+        worker = Worker(path, limits or Limits(), closed)
     except OSError as error:
-        raise Fault(f"{path} cannot be graded: {error.strerror or error}") from None
+        raise NotGraded(f"{path} cannot be graded: {error.strerror or error}") from None
     try:
-        backend = backend_of(worker, topic, failed)
-        graded = [Graded(worker, backend, precision, failed, only, recorded) for precision in ("float64", "float32")]
+        backend = backend_of(worker, topic, failed, chosen)
+        graded = [Graded(worker, backend, precision, failed, chosen, recorded) for precision in ("float64", "float32")]
         checkers = [Checker(topic, each, reference) for each in graded]
         results = []
         for i, (checker, row) in enumerate(product(checkers, rows)):
@@ -183,13 +186,15 @@ def grade(
             results += checker.run([row])
     finally:
         worker.end()
-    return [result for result in results if only is None or result.quantity != MISSING or result.function == only]
+    return [result for result in results if chosen is None or result.quantity != MISSING or result.function in chosen]
 
 
-def backend_of(worker: Worker, topic: str, failed: dict[str, str]) -> str:
-    """The backend of the functions that return anything, frameworks first; if none does, the one that the file mentions."""
+def backend_of(worker: Worker, topic: str, failed: dict[str, str], chosen: Collection[str] | None = None) -> str:
+    """The backend of what the chosen functions return, frameworks first; if none returns, the one that the file mentions."""
     found = set()
     for name, row in functions_of(topic).items():
+        if chosen is not None and name not in chosen:
+            continue
         try:
             arguments = row.given.draw(f"{topic}/{name}/{row.case}")
             found.add(question(worker, failed, "detect", name, arguments)[0]["backend"])

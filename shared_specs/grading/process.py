@@ -51,11 +51,16 @@ class Limits:
     output: int = 2**20
 
 
+class NotGraded(Fault):
+    """A file could not be run, by a fault of the machine: a full disk, or a process that does not start."""
+
+
 class Worker:
     """The process that runs the file; restarted after it ends, unless the file cannot be loaded."""
 
-    def __init__(self, path: str | Path, limits: Limits) -> None:
-        self.path, self.limits = Path(path), limits
+    def __init__(self, path: str | Path, limits: Limits, closed: Sequence[Path] = ()) -> None:
+        """closed: folders that the file cannot open; with any, it writes in its temporary folder only."""
+        self.path, self.limits, self._closed = Path(path), limits, [str(folder) for folder in closed]
         self._spent = 0.0
         self._process = None
         self._folder = tempfile.TemporaryDirectory(prefix="graded-", ignore_cleanup_errors=True)
@@ -86,6 +91,7 @@ class Worker:
             "memory": self.limits.memory,
             "repository": str(REPOSITORY),
             "own": [*self._path, sys.prefix, self._folder.name],
+            "closed": self._closed,
         }
         os.write(self._life, json.dumps(given).encode() + b"\n")  # not as arguments, which /proc would show
         self._process = subprocess.Popen(
@@ -103,8 +109,10 @@ class Worker:
         self._printed = 0
         threading.Thread(target=self._drain, args=(self._process,), daemon=True).start()
         # Loading a framework is not the file's fault: its time is counted apart from the calls'.
+        started = False
         try:
             self._receive(LOADING)
+            started = True
             header, _ = self._timed(lambda: self._receive(self.limits.call_seconds))
             if "error" in header:
                 line = f"line {header['line']}: " if isinstance(header.get("line"), int) else ""
@@ -114,7 +122,8 @@ class Worker:
                 raise Fault("it did not send the names of its functions")
         except Fault as fault:
             self.close()
-            raise Fault(without_framework(f"{self.path} does not load: {fault}")) from None
+            kind = Fault if started else NotGraded
+            raise kind(without_framework(f"{self.path} does not load: {fault}")) from None
         self.functions = {name for name in header["functions"] if isinstance(name, str)}
         self.frameworks = header.get("frameworks")
 

@@ -24,8 +24,10 @@ from shared_specs.grading.packing import Unpacker
 FRAMEWORKS = ("torch", "jax")
 
 
-def main(file: str, questions: int, answers: int, memory: int, repository: str, own: Sequence[str]) -> None:
-    """Answers questions until the grader closes the pipe. own: folders that stay open, the worker's own first."""
+def main(
+    file: str, questions: int, answers: int, memory: int, repository: str, own: Sequence[str], closed: Sequence[str] = ()
+) -> None:
+    """Answers questions until the grader closes the pipe. own, closed: see keep_from_answers."""
 
     def read(count):
         parts = []
@@ -51,7 +53,7 @@ def main(file: str, questions: int, answers: int, memory: int, repository: str, 
         backend(name)
     send(write, {"ready": True})
     sys.path.insert(0, os.path.dirname(file))
-    keep_from_answers(repository, own)
+    keep_from_answers(repository, own, closed)
     if sys.platform == "linux":
         limit_memory(memory)
     module = sys.modules["graded"] = ModuleType("graded")

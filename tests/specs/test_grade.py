@@ -285,7 +285,7 @@ def test_nothing_the_worker_sees_leads_to_the_repository(tmp_path):
         json.dump(dict(places=places, finders=finders, found=found, home=home), file)
     def leave_one_out_advantage(values): return values
     """
-    grade(_file(tmp_path, source), TOPIC, LIMITS, only="leave_one_out_advantage")
+    grade(_file(tmp_path, source), TOPIC, LIMITS, chosen=("leave_one_out_advantage",))
     seen = json.loads(seen.read_text())
     inside = [place for place in seen["places"] if str(ROOT) in place and "site-packages" not in place]
     # os.path's exists: what is no path, such as a long list of flags in a variable of the environment, does not exist

@@ -151,7 +151,7 @@ def test_a_wrong_signature_is_reported_with_the_call(tmp_path):
     """By argument names; a file that mentions one framework alone is graded in that one, even if no function returns."""
     path = tmp_path / "mine.py"
     path.write_text("import torch\ndef leave_one_out_advantage(x): return torch.zeros_like(x)\n")
-    results = grade(path, TOPIC, only="leave_one_out_advantage")
+    results = grade(path, TOPIC, chosen=("leave_one_out_advantage",))
     fault = mark_of("leave_one_out_advantage", results).fault
     assert "TypeError" in fault and "the call is leave_one_out_advantage(values=...)" in fault
     assert {r.backend for r in results} == {"torch"}
