@@ -67,7 +67,7 @@ class BitPixels(PixelExperiment):
             if self.shares.takes(number):
                 log_prob += self.log_prob(codes, None).double().sum().item()
         nats = -sum(self.shares.together([log_prob])) / len(data)
-        p, q = (_mean_image(part) for part in (self._training, data))
+        p, q = (_mean_image(part).cpu() for part in (self._training, data))  # which may be on two devices
         independent = -(q * p.log() + (1 - q) * (1 - p).log()).sum().item()
         return {"nats_per_image": nats, "bits_per_dimension": nats / size / math.log(2), "independent_pixels": independent}
 
