@@ -3,6 +3,7 @@
     list                                   the course: lectures, topics, and what is built
     run                                    execute derivations and print them (theory_jax)
     show, check, exercise, grade, export   contracts, for the project and for your code (shared_specs)
+    schedule, exam                         a course in weeks (shared_specs), and an exam from its exercises (theory_jax)
     train-jax                              small trainings in JAX (theory_jax train)
     recipes                                trainable recipes (practice_torch list)
     prepare                                data larger than memory, once, into a folder (practice_torch)
@@ -21,8 +22,8 @@ from shared_specs.commands.errors import UsageError, nearest
 from shared_specs.commands.program import exit_code
 
 PACKAGES = {
-    "theory_jax": ("run", "mutate", "train-jax"),
-    "shared_specs": ("list", "show", "check", "exercise", "grade", "export"),
+    "theory_jax": ("run", "exam", "mutate", "train-jax"),
+    "shared_specs": ("list", "show", "check", "exercise", "grade", "export", "schedule"),
     "practice_torch": (
         "recipes",
         "prepare",
