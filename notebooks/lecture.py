@@ -126,11 +126,13 @@ def _short(call, module):
 
 
 def _spelled(node, words):
-    """The letters of what a word of the derivation is said of: of a claim, or of a symbol."""
+    """The letters of what a word of the derivation is said of: of a claim, or of a symbol, also in a loop over symbols."""
     calls = (call for call in ast.walk(node) if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute))
-    of_words = (call for call in calls if call.func.attr in words and ast.unparse(call.func.value) == "derivation")
-    said = (call.args[0].value for call in of_words if call.args and isinstance(call.args[0], ast.Constant))
-    return frozenset(f"the letter {letter}" for text in said for letter in letters(text))
+    of_words = [call for call in calls if call.func.attr in words and ast.unparse(call.func.value) == "derivation"]
+    said = [call.args[0].value for call in of_words if call.args and isinstance(call.args[0], ast.Constant)]
+    if len(said) < len(of_words) and isinstance(node, ast.For):
+        said += [part.value for part in ast.walk(node.iter) if isinstance(part, ast.Constant) and " " not in str(part.value)]
+    return frozenset(f"the letter {letter}" for text in map(str, said) for letter in letters(text))
 
 
 def _word(node):
